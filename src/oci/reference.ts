@@ -1,0 +1,51 @@
+import { type Digest, isDigest } from './digest.ts'
+
+/**
+ * An image reference, fully resolved as a Docker client does: `debian` = `docker.io/library/debian:latest`.
+ * `tag` is null only where a digest is given without a tag. Grammar: distribution/reference.
+ */
+export type Reference = { host: string; repository: string; tag: string | null; digest: Digest | null }
+
+const component = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*'
+const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`)
+const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
+const hostPattern = /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::\d+)?$/
+const dockerHubHosts = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'])
+
+export const isRepository = (text: string): boolean => text.length <= 255 && repositoryPattern.test(text)
+export const isTagName = (text: string): boolean => tagPattern.test(text)
+
+/** The reference, or null where the text is none. `defaultHost` stands in where no host is written (default Docker Hub). */
+export function parseReference(text: string, defaultHost = 'docker.io'): Reference | null {
+  const [named = '', digest, ...more] = text.trim().split('@')
+  if (more.length > 0 || (digest !== undefined && !isDigest(digest))) return null
+  const slash = named.indexOf('/')
+  const first = slash < 0 ? '' : named.slice(0, slash)
+  const hosted = first !== '' && (/[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase())
+  const host = hosted ? normaliseHost(first) : defaultHost
+  const rest = hosted ? named.slice(slash + 1) : named
+  const colon = rest.lastIndexOf(':')
+  const tagged = colon > rest.lastIndexOf('/')
+  const path = tagged ? rest.slice(0, colon) : rest
+  const tag = tagged ? rest.slice(colon + 1) : digest ? null : 'latest'
+  const repository = host === 'docker.io' && !path.includes('/') ? `library/${path}` : path
+  if (!hostPattern.test(host) || !isRepository(repository) || (tag !== null && !isTagName(tag))) return null
+  return { host, repository, tag, digest: digest === undefined ? null : (digest as Digest) }
+}
+
+/** Lower case, and every name of Docker Hub as `docker.io`. */
+export function normaliseHost(host: string): string {
+  const lower = host.toLowerCase()
+  return dockerHubHosts.has(lower) ? 'docker.io' : lower
+}
+
+/** `host/repository:tag`, the form in which a tag is stored and shown (`Tag.ref`, `Declaration.name`). */
+export const tagRef = (host: string, repository: string, tag: string): string => `${host}/${repository}:${tag}`
+
+/** The reference as text: `host/repository[:tag][@digest]`. */
+export const formatReference = (r: Reference): string =>
+  `${r.host}/${r.repository}${r.tag === null ? '' : `:${r.tag}`}${r.digest === null ? '' : `@${r.digest}`}`
+
+/** Portus' namespace: the text before the first `/`, `_` (global) where there is none. */
+export const namespaceOf = (repository: string): string =>
+  repository.includes('/') ? repository.slice(0, repository.indexOf('/')) : '_'

@@ -1,0 +1,22 @@
+import type { Deps } from './deps.ts'
+import { build } from './build/build.ts'
+import { reconcile } from './inbox/reconcile.ts'
+import { ingest } from './ingest/ingest.ts'
+import { look } from './ingest/look.ts'
+import type { Tasks } from './jobs/jobs.ts'
+import { notify } from './notify/notify.ts'
+import { send } from './notify/send.ts'
+import { plan } from './plan/make-plan.ts'
+import { refresh } from './staleness/refresh.ts'
+
+/** The service, top to bottom. A finished build pushes a tag, and so comes back in as a webhook. */
+export const pipeline = (d: Deps): Tasks => ({
+  ingest: ({ eventId }) => ingest(d, eventId), //          an event → facts, dirty tags            → refresh, look
+  look: ({ ref }) => look(d, ref), //                      ask the registry for one tag → facts    → refresh
+  reconcile: ({ registry }) => reconcile(d, { registry }), // catalog and tags against what is known → refresh
+  refresh: () => refresh(d), //                            dirty tags → verdicts, causes           → notify, plan
+  notify: () => notify(d), //                              new causes, gathered a window long      → mail
+  mail: ({ mailId }) => send(d, mailId), //                one mail through SMTP
+  plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
+  build: ({ buildId }) => build(d, buildId), //            host, checkout, build, push, cleanup    → look, plan
+})
