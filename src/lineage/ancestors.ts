@@ -1,7 +1,7 @@
 import { basedOn, commonSteps, equalContent, type ManifestFacts } from './content.ts'
 import type { World } from './world.ts'
 
-/** Contents that tie as a base: each group is the known manifests of one content. */
+/** Contents that tie as a base. Each is the base's known manifests: it and all of equal content (a relation, not transitive). */
 export type Level = ManifestFacts[][]
 
 /**
@@ -11,16 +11,20 @@ export function ancestorLevels(world: World, m: ManifestFacts): Level[] {
   const ranked = m.chainIds
     .flatMap((chainId) => world.withLastChain(chainId))
     .filter((b) => basedOn(m, b))
-    .map((b) => ({ b, steps: commonSteps(m, b) }))
-    .sort((x, y) => y.b.layerCount - x.b.layerCount || y.steps - x.steps || (x.b.digest < y.b.digest ? -1 : 1))
-  const levels: { rank: string; contents: Level }[] = []
-  for (const { b, steps } of ranked) {
-    const rank = `${b.layerCount}/${steps}`
-    if (levels.at(-1)?.rank !== rank) levels.push({ rank, contents: [] })
-    const contents = levels.at(-1)!.contents
-    const same = contents.find((content) => equalContent(content[0]!, b))
-    if (same) same.push(b)
-    else contents.push([b])
+    .map((b) => ({ b, rank: [b.layerCount, commonSteps(m, b)] as const }))
+    .sort((x, y) => y.rank[0] - x.rank[0] || y.rank[1] - x.rank[1] || (x.b.digest < y.b.digest ? -1 : 1))
+  const levels = new Map<string, Map<string, ManifestFacts[]>>()
+  for (const { b, rank } of ranked) {
+    const level = levels.get(rank.join()) ?? new Map<string, ManifestFacts[]>()
+    levels.set(rank.join(), level)
+    if (!level.has(contentKey(b))) level.set(contentKey(b), membersOf(world, b))
   }
-  return levels.map((level) => level.contents)
+  return [...levels.values()].map((level) => [...level.values()])
 }
+
+/** Manifests with equal keys have the same equals. */
+const contentKey = (b: ManifestFacts): string => (b.historyAccounts ? b.stepIds.at(-1)! : b.chainIds.at(-1)!)
+
+/** Every known manifest of B's content. B alone where it has no layers. */
+export const membersOf = (world: World, b: ManifestFacts): ManifestFacts[] =>
+  b.layerCount === 0 ? [b] : world.withLastChain(b.chainIds.at(-1)!).filter((other) => equalContent(b, other))

@@ -1,6 +1,6 @@
 import type { Instant } from '../oci/instant.ts'
 import type { Platform } from '../oci/platform.ts'
-import { ancestorLevels, type Level } from './ancestors.ts'
+import { ancestorLevels, type Level, membersOf } from './ancestors.ts'
 import { firstPush, type ManifestFacts, sameRelease } from './content.ts'
 import { headOf, type Span, type TagTimeline, type World } from './world.ts'
 
@@ -16,12 +16,12 @@ export const inferNames = (world: World, t: TagTimeline, m: ManifestFacts): Infe
 
 /** The names at a bare digest's content U, and where those are gone, at U's own ancestors'. */
 export const inferNamesAt = (world: World, t: TagTimeline, m: ManifestFacts, u: ManifestFacts): Inferred =>
-  namesOf(world, t, m, [[[u]], ...ancestorLevels(world, u)])
+  namesOf(world, t, m, [[membersOf(world, u)], ...ancestorLevels(world, u)])
 
 function namesOf(world: World, t: TagTimeline, m: ManifestFacts, levels: Level[]): Inferred {
   let own = false
   for (const level of levels) {
-    const candidates = level.flatMap((content) => candidatesAt(world, t, m, content))
+    const candidates = candidatesAt(world, t, m, level)
     const existing = candidates.filter((c) => headOf(c.tag) !== null)
     if (existing.length > 0)
       return { kind: 'named', candidates: existing.sort((a, b) => (a.tag.ref < b.tag.ref ? -1 : 1)) }
@@ -30,31 +30,27 @@ function namesOf(world: World, t: TagTimeline, m: ManifestFacts, levels: Level[]
   return own || levels.length === 0 ? { kind: 'none' } : { kind: 'unnamed' }
 }
 
-type Stay = { tag: TagTimeline; span: Span; u: ManifestFacts; from: Instant | null }
+type Stay = { tag: TagTimeline; span: Span; u: ManifestFacts; from: Instant | null; content: ManifestFacts[] }
 
 /**
- * Tags other than T that were at this content between T's build and its first push; if none, those that left it last
- * before; if none, those that came to it first after. Deleted ones included: the caller passes on where none still exists.
+ * Tags other than T that were at one of these contents between T's build and its first push; if none, those that left last
+ * before; if none, those that came first after. Deleted ones included: the caller passes on where none still exists.
  */
-function candidatesAt(world: World, t: TagTimeline, m: ManifestFacts, content: ManifestFacts[]): Candidate[] {
-  const stays = staysAt(world, t, m.platform, content)
+function candidatesAt(world: World, t: TagTimeline, m: ManifestFacts, contents: Level): Candidate[] {
+  const stays = contents.flatMap((content) => staysAt(world, t, m.platform, content))
   const pushed = firstPush(m)
-  if (pushed === null) return latestEach(stays, content)
-  const start = windowStart(m, content, pushed)
-  const within = stays.filter((s) => (s.from === null || s.from <= pushed) && (s.span.to === null || s.span.to > start))
-  if (within.length > 0) return latestEach(within, content)
-  const before = stays.filter((s) => s.span.to !== null && s.span.to <= start)
-  const leftLast = greatest(before.map((s) => s.span.to!))
-  if (leftLast !== null)
-    return latestEach(
-      before.filter((s) => s.span.to === leftLast),
-      content,
-    )
-  const cameFirst = greatest(stays.map((s) => -s.from!))
-  return latestEach(
-    stays.filter((s) => -s.from! === cameFirst),
-    content,
+  if (pushed === null) return latestEach(stays)
+  const starts = new Map(contents.map((content) => [content, windowStart(m, content, pushed)]))
+  const start = (s: Stay) => starts.get(s.content)!
+  const within = stays.filter(
+    (s) => (s.from === null || s.from <= pushed) && (s.span.to === null || s.span.to > start(s)),
   )
+  if (within.length > 0) return latestEach(within)
+  const before = stays.filter((s) => s.span.to !== null && s.span.to <= start(s))
+  const leftLast = greatest(before.map((s) => s.span.to!))
+  if (leftLast !== null) return latestEach(before.filter((s) => s.span.to === leftLast))
+  const cameFirst = greatest(stays.map((s) => -s.from!))
+  return latestEach(stays.filter((s) => -s.from! === cameFirst))
 }
 
 /** T's config `created` where it lies between the content's first push and T's, else T's first push itself. */
@@ -73,7 +69,7 @@ function staysAt(world: World, t: TagTimeline, platform: Platform | null, conten
   return [...tags].flatMap((tag) =>
     tag.spans.flatMap((span, i) => {
       const u = memberAt(world, span.digest, content, platform)
-      return u ? [{ tag, span, u, from: i === 0 && !span.exact ? null : span.from }] : []
+      return u ? [{ tag, span, u, from: i === 0 && !span.exact ? null : span.from, content }] : []
     }),
   )
 }
@@ -90,13 +86,13 @@ export function memberAt(
   return members.find((b) => b.platform === platform) ?? members[0] ?? null
 }
 
-function latestEach(stays: Stay[], content: ManifestFacts[]): Candidate[] {
+function latestEach(stays: Stay[]): Candidate[] {
   const latest = new Map<TagTimeline, Stay>()
   for (const stay of stays) {
     const known = latest.get(stay.tag)
     if (!known || stay.span.from > known.span.from) latest.set(stay.tag, stay)
   }
-  return [...latest.values()].map(({ tag, span, u }) => ({ tag, span, u, content }))
+  return [...latest.values()].map(({ tag, span, u, content }) => ({ tag, span, u, content }))
 }
 
 const greatest = (times: Instant[]): Instant | null =>
