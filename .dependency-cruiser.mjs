@@ -11,6 +11,7 @@ const pure = [
   '^src/plan/assemble-plan',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/envelope',
+  '^src/build/(rebase-merge|rebase-manifest|expand-args|dockerfile|git-url|url-prefix|mask|checkout-paths|recipe|key)\\.ts',
   '^src/notify/digest',
 ]
 const front = '^src/(pipeline\\.ts|api/|ui/|cli/|main\\.ts)'
