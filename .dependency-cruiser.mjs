@@ -7,11 +7,11 @@
 const pure = [
   '^src/oci/',
   '^src/lineage/(?!closure|load)',
-  '^src/staleness/judge',
+  '^src/staleness/(?!refresh|affected|save)',
   '^src/plan/assemble-plan',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/envelope',
-  '^src/build/(rebase-merge|rebase-manifest|expand-args|dockerfile|git-url|url-prefix|mask|checkout-paths|recipe|key)\\.ts',
+  '^src/build/(rebase-merge|rebase-manifest|expand-args|dockerfile|git-url|url-prefix|mask|recipe|key|build-error)\\.ts',
   '^src/notify/digest',
 ]
 const front = '^src/(pipeline\\.ts|api/|ui/|cli/|main\\.ts)'
@@ -44,7 +44,7 @@ export default {
       from: { path: pure },
       to: {
         path: '.',
-        pathNot: [...pure, '^node_modules/(graphology|graphology-dag|packageurl-js|dockerfile-ast|zod)/', '^crypto$'],
+        pathNot: [...pure, '^node_modules/(graphology|graphology-dag|packageurl-js|dockerfile-ast|zod)/', '^(crypto|path)$'],
         dependencyTypesNot: ['type-only'],
       },
     },
