@@ -15,13 +15,15 @@ import type { Provenance } from '../oci/provenance.ts'
 import { parseReference, tagRef } from '../oci/reference.ts'
 import { releaseId } from '../oci/run-config.ts'
 
-/** Why a manifest's content is not to be had. Only the first three may be different when asked again. */
+/**
+ * Why a manifest's content is not to be had. `not-found`, `blob-not-found` (its config or statement) and
+ * `digest-mismatch` may be different when asked again; the others belong to the bytes.
+ */
 export type Fault =
   | 'not-found'
-  | 'config-not-found'
+  | 'blob-not-found'
   | 'digest-mismatch'
   | 'too-large'
-  | 'config-too-large'
   | 'bad-config'
   | 'layers-mismatch'
   | ManifestFault

@@ -1,0 +1,35 @@
+import type { Deps } from '../deps.ts'
+import type { PendingEvent } from './ingest.ts'
+
+/** Seconds between tries: soon again after an outage of the registry; slower where somebody has to mend something. */
+const longestWait = { passing: 60, lasting: 3600 }
+
+/** Keeps the error with the event, and queues the next try. There is no last try: an event is never lost. */
+export async function recordFailure(
+  d: Pick<Deps, 'sql' | 'jobs' | 'log' | 'clock'>,
+  event: PendingEvent,
+  error: unknown,
+): Promise<void> {
+  const { code, message, retryable } = described(error)
+  const longest = retryable ? longestWait.passing : longestWait.lasting
+  const next = new Date(d.clock().getTime() + 1000 * Math.min(2 ** Math.min(event.attempts, 20), longest))
+  d.log.warn({ err: error, event: event.id, code, next }, 'ingest: the event could not be handled yet')
+  await d.sql.begin(async (tx) => {
+    const updated = await tx`
+      update event set outcome = 'failed', error = ${JSON.stringify({ code, message })}::text::jsonb,
+        attempts = attempts + 1, next_try_at = ${next}::timestamptz, handled_at = null
+      where id = ${event.id} and outcome in ('pending', 'failed') returning id`
+    if (updated.length > 0)
+      await d.jobs.enqueue(tx, 'ingest', { eventId: event.id }, { key: `ingest:${event.id}`, runAt: next })
+  })
+}
+
+function described(error: unknown): { code: string; message: string; retryable: boolean } {
+  if (!(error instanceof Error)) return { code: 'internal', message: String(error), retryable: false }
+  const code = 'code' in error ? String(error.code) : 'internal'
+  return {
+    code,
+    message: error.message.replaceAll('\0', ''),
+    retryable: 'retryable' in error && error.retryable === true,
+  }
+}

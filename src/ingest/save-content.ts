@@ -1,0 +1,120 @@
+import type { Tx } from '../db/postgres.ts'
+import type { ObservedDeclaration } from './observe.ts'
+import type { Learned, Observation } from './save.ts'
+
+/**
+ * Saves manifests, index entries and declarations, and when they were seen. Answers the manifests about which something
+ * changed (new, readable at last, seen earlier, declares more) and the declarations that are new.
+ */
+export async function saveContent(
+  tx: Tx,
+  learned: Learned,
+  seen: Pick<Observation, 'at' | 'exact' | 'kind'> | null,
+): Promise<{ manifests: string[]; declarations: ObservedDeclaration[] }> {
+  const attestations = new Set(
+    learned.entries.filter((entry) => entry.attestation).map((entry) => entry.manifestDigest),
+  )
+  const learnt = learned.manifests.length === 0 ? [] : await upsertManifests(tx, learned)
+  if (learned.entries.length > 0) await insertEntries(tx, learned)
+  const earlier = seen?.kind === 'push' ? await seenAt(tx, learned.sighted, seen) : []
+  const declarations = learned.declarations.length === 0 ? [] : await insertDeclarations(tx, learned)
+  const changed = new Set([...learnt, ...earlier, ...declarations.map((declaration) => declaration.subject)])
+  return { manifests: [...changed].filter((digest) => !attestations.has(digest)), declarations }
+}
+
+/** JSON for json_to_recordset: bigints as text, and without the NULs that PostgreSQL's text cannot hold. */
+const json = (rows: readonly object[]): string =>
+  JSON.stringify(rows, (_, value: unknown) => {
+    if (typeof value === 'bigint') return value.toString()
+    return typeof value === 'string' ? value.replaceAll('\0', '') : value
+  })
+
+/** Content never changes under its digest; only what could not be had before is replaced. Times are seenAt's. */
+async function upsertManifests(tx: Tx, { manifests }: Learned): Promise<string[]> {
+  const rows = manifests.map((m) => ({
+    digest: m.digest,
+    media_type: m.mediaType,
+    kind: m.kind,
+    artifact_type: m.artifactType,
+    platform: m.platform,
+    config_digest: m.configDigest,
+    created_at: m.createdAt,
+    layer_count: m.layerCount,
+    history_accounts: m.historyAccounts,
+    chain_ids: m.chainIds,
+    step_ids: m.stepIds,
+    solid_ids: m.solidIds,
+    last_chain: m.chainIds.at(-1) ?? null,
+    last_step: m.stepIds.at(-1) ?? null,
+    release_id: m.releaseId,
+    layers: m.layers,
+    fault: m.fault,
+  }))
+  const changed = await tx<{ digest: string }[]>`
+    insert into manifest (digest, media_type, kind, artifact_type, platform, config_digest, created_at, layer_count,
+      history_accounts, chain_ids, step_ids, solid_ids, last_chain, last_step, release_id, layers, fault)
+    select * from json_to_recordset(${json(rows)}::text::json) as m (digest text, media_type text, kind manifest_kind,
+      artifact_type text, platform text, config_digest text, created_at bigint, layer_count int,
+      history_accounts boolean, chain_ids uuid[], step_ids uuid[], solid_ids uuid[], last_chain uuid, last_step uuid,
+      release_id uuid, layers jsonb, fault text)
+    order by digest
+    on conflict (digest) do update set media_type = excluded.media_type, kind = excluded.kind,
+      artifact_type = excluded.artifact_type, platform = excluded.platform, config_digest = excluded.config_digest,
+      created_at = excluded.created_at, layer_count = excluded.layer_count,
+      history_accounts = excluded.history_accounts, chain_ids = excluded.chain_ids, step_ids = excluded.step_ids,
+      solid_ids = excluded.solid_ids, last_chain = excluded.last_chain, last_step = excluded.last_step,
+      release_id = excluded.release_id, layers = excluded.layers, fault = excluded.fault
+    where manifest.kind = 'absent'
+      and (excluded.kind <> 'absent'
+        or (excluded.fault <> 'not-found' and excluded.fault is distinct from manifest.fault))
+    returning digest`
+  return changed.map((row) => row.digest)
+}
+
+async function insertEntries(tx: Tx, { entries }: Learned): Promise<void> {
+  const rows = entries.map((e) => ({
+    index_digest: e.indexDigest,
+    position: e.position,
+    manifest_digest: e.manifestDigest,
+    platform: e.platform,
+    attestation: e.attestation,
+    attests: e.attests,
+  }))
+  // An entry whose platform only its config tells gets it once the config could be read.
+  await tx`
+    insert into index_entry (index_digest, position, manifest_digest, platform, attestation, attests)
+    select * from json_to_recordset(${json(rows)}::text::json) as e (index_digest text, position int,
+      manifest_digest text, platform text, attestation boolean, attests text)
+    order by index_digest, position
+    on conflict (index_digest, position) do update set platform = excluded.platform
+    where index_entry.platform is null and excluded.platform is not null`
+}
+
+/** The earliest time wins: of pushes (exact) and of sightings, each in its own column. */
+async function seenAt(tx: Tx, digests: string[], seen: { at: bigint; exact: boolean }): Promise<string[]> {
+  const column = tx(seen.exact ? 'first_push_at' : 'first_seen_at')
+  const changed = await tx<{ digest: string }[]>`
+    with due as (
+      select digest from manifest
+      where digest = any(${digests}) and (${column} is null or ${column} > ${seen.at.toString()}::bigint)
+      order by digest for no key update
+    )
+    update manifest set ${column} = ${seen.at.toString()}::bigint from due where manifest.digest = due.digest
+    returning manifest.digest`
+  return changed.map((row) => row.digest)
+}
+
+async function insertDeclarations(tx: Tx, { declarations }: Learned): Promise<ObservedDeclaration[]> {
+  const rows = declarations.map((declaration, i) => ({ ...declaration, i }))
+  const inserted = await tx<{ subject: string; evidence: string; source: string; position: number }[]>`
+    insert into declaration (subject, evidence, source, position, name, digest, platform, role, pinned)
+    select * from json_to_recordset(${json(rows)}::text::json) as d (subject text, evidence evidence_kind, source text,
+      position int, name text, digest text, platform text, role base_role, pinned boolean)
+    order by subject, evidence, source, position
+    on conflict (subject, evidence, source, position) do nothing
+    returning subject, evidence, source, position`
+  const key = (d: { subject: string; evidence: string; source: string; position: number }) =>
+    `${d.subject} ${d.evidence} ${d.source} ${d.position}`
+  const fresh = new Set(inserted.map(key))
+  return declarations.filter((declaration) => fresh.has(key(declaration)))
+}

@@ -1,0 +1,42 @@
+import type { Inbound } from '../inbox/accept.ts'
+import { instantOf } from '../oci/instant.ts'
+import { isRepository, isTagName, tagRef } from '../oci/reference.ts'
+import { parseEnvelope, type ReceivedEvent, type Verdict } from './envelope.ts'
+import type { Body } from './read-body.ts'
+
+/** What a body asks of the inbox (null: nothing in it matters), and how many events of each kind it held. */
+export type Judged = { inbound: Inbound | null; counts: Partial<Record<Verdict['kind'], number>> }
+
+export function judgeBody(registry: string, body: Body, receivedAt: Date): Judged {
+  const verdicts = body.bytes && parseEnvelope(body.bytes)
+  if (!verdicts) {
+    const reason = body.bytes ? 'not-an-envelope' : 'too-large'
+    const row = { ...note(body), at: instantOf(receivedAt), reason }
+    return { inbound: { registry, rows: [row], reconcile: true, looks: [] }, counts: { ignored: 1 } }
+  }
+  const counts: Judged['counts'] = {}
+  for (const { kind } of verdicts) counts[kind] = (counts[kind] ?? 0) + 1
+  const rows = verdicts.flatMap((v) =>
+    v.kind === 'irrelevant' ? [] : [{ ...v.event, reason: v.kind === 'ignored' ? v.reason : null }],
+  )
+  const ignored = verdicts.filter((v) => v.kind === 'ignored')
+  const reconcile = ignored.some((v) => v.reason === 'repository-delete')
+  const looks = ignored.flatMap((v) => lookable(registry, v.event))
+  return { inbound: rows.length === 0 ? null : { registry, rows, reconcile, looks }, counts }
+}
+
+/** A body that is no envelope, as a row: its hash is its id, so that a registry that insists is recorded once. */
+const note = ({ sha256 }: Body): ReceivedEvent => ({
+  eventId: `body:${sha256}`,
+  action: '',
+  repository: '',
+  tag: null,
+  digest: null,
+  mediaType: null,
+  at: 0n,
+  actor: null,
+})
+
+/** An event we cannot use may still tell where something happened: the registry itself is asked. */
+const lookable = (registry: string, { repository, tag }: ReceivedEvent): string[] =>
+  tag !== null && isTagName(tag) && isRepository(repository) ? [tagRef(registry, repository, tag)] : []
