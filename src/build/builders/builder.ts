@@ -1,0 +1,46 @@
+import type { Digest } from '../../oci/digest.ts'
+import type { Reference } from '../../oci/reference.ts'
+import type { LogSink } from '../log-sink.ts'
+import type { Recipe } from '../recipe.ts'
+
+/** What a builder is given: one build of one tag, and a private directory that is wiped afterwards. */
+export type BuildJob = {
+  id: string
+  /** the tag to push */
+  target: Reference & { tag: string }
+  recipe: Recipe
+  /** an empty directory, readable by us alone */
+  dir: string
+}
+
+/**
+ * A base that a build took from outside, at exactly this content. `name` null for a bare digest; `digest` is what the name pointed
+ * at (the index where there is one); `pinned` where the FROM itself names the digest.
+ */
+export type ResolvedBase = { name: string | null; digest: Digest; role: 'runtime' | 'build'; pinned: boolean }
+
+/** What is about to be pushed, known before it is: by `content` (config digest) a crashed build finds its own push again. */
+export type PushIntent = { content: Digest; bases: ResolvedBase[]; commit: string | null }
+
+export type Built = { digest: Digest; bases: ResolvedBase[]; commit: string | null }
+
+export type StepName = 'host' | 'checkout' | 'build' | 'push' | 'cleanup'
+
+/** What a builder reports through, and is stopped by. */
+export type BuilderContext = {
+  log: Pick<LogSink, 'write' | 'hide'>
+  /** Runs one step: timed, with its own time limit; `signal` ends it on cancel too. */
+  step: <T>(name: StepName, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
+  /** Makes the intent durable; rejects where this worker no longer owns the build. Nothing is pushed before it. */
+  intend: (intent: PushIntent) => Promise<void>
+}
+
+/**
+ * The port of everything that can build. `run` pushes `job.target` and nothing else, once, after `intend`; throws BuildError.
+ * `clean` removes what an attempt (also a dead one) left outside `job.dir`, and may be called at any time, also twice.
+ */
+export type Builder = {
+  name: string
+  run: (job: BuildJob, context: BuilderContext) => Promise<Built>
+  clean: (job: Pick<BuildJob, 'id' | 'dir'>, signal: AbortSignal) => Promise<void>
+}

@@ -1,0 +1,96 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BuildError } from '../build-error.ts'
+import { childEnv } from '../child-env.ts'
+import { type Ran, runProcess } from '../run-process.ts'
+
+/** A daemon that answered. `engine` is what `docker build` uses there; `platform` is the daemon's own, os/architecture. */
+export type DockerHost = {
+  serverVersion: string
+  clientVersion: string
+  platform: string
+  engine: 'buildkit' | 'legacy'
+}
+
+export type DockerRun = {
+  signal: AbortSignal
+  /** holds DOCKER_CONFIG: the only credentials and contexts the command knows */
+  configDir: string
+  engine?: DockerHost['engine']
+  onOutput?: (text: string) => void
+  notesDir?: string
+}
+
+/** Runs the docker CLI. It sees our DOCKER_HOST, but neither our own docker configuration nor any other variable. */
+export function docker(args: readonly string[], run: DockerRun): Promise<Ran> {
+  const env = childEnv({
+    HOME: run.configDir,
+    DOCKER_CONFIG: run.configDir,
+    DOCKER_CLI_HINTS: 'false',
+    BUILDX_BUILDER: 'default',
+    ...(run.engine ? { DOCKER_BUILDKIT: run.engine === 'buildkit' ? '1' : '0' } : {}),
+  })
+  const { signal, onOutput, notesDir } = run
+  return runProcess('docker', args, {
+    env,
+    signal,
+    ...(onOutput ? { onOutput } : {}),
+    ...(notesDir ? { notesDir } : {}),
+  })
+}
+
+/** A DOCKER_CONFIG of one login, or of none, in a directory of its own under `dir`. */
+export async function writeDockerConfig(
+  dir: string,
+  name: string,
+  login: { host: string; username: string; password: string } | null,
+): Promise<string> {
+  const configDir = join(dir, name)
+  await mkdir(configDir, { recursive: true, mode: 0o700 })
+  const host = login?.host === 'docker.io' ? 'https://index.docker.io/v1/' : login?.host
+  const auth = login && Buffer.from(`${login.username}:${login.password}`).toString('base64')
+  const config = { auths: host ? { [host]: { auth } } : {} }
+  await writeFile(join(configDir, 'config.json'), JSON.stringify(config), { mode: 0o600 })
+  return configDir
+}
+
+const probeMs = 10_000
+
+/**
+ * Finds the daemon that `DOCKER_HOST` or the default socket names, and how it builds: BuildKit where the CLI has buildx, or is older
+ * than 23 and has it built in; else the legacy builder. Errors: `docker-absent`.
+ */
+export async function findDocker(configDir = tmpdir(), signal = AbortSignal.timeout(probeMs)): Promise<DockerHost> {
+  const run = { configDir, signal }
+  const version = await docker(['version', '--format', '{{json .}}'], run).catch((cause) => {
+    throw new BuildError('docker-absent', 'the docker command cannot be run', { retryable: true, cause })
+  })
+  const said = version.code === 0 ? (JSON.parse(version.stdout) as DockerVersion) : null
+  if (!said?.Server) {
+    const why = version.stderr.trim().split('\n').at(-1) ?? ''
+    throw new BuildError('docker-absent', `no docker daemon answers (${why})`, { retryable: true })
+  }
+  const buildx = (await docker(['buildx', 'version'], run)).code === 0
+  const builtIn = Number.parseInt(said.Client.Version, 10) < 23
+  return {
+    serverVersion: said.Server.Version,
+    clientVersion: said.Client.Version,
+    platform: `${said.Server.Os}/${said.Server.Arch}`,
+    engine: buildx || builtIn ? 'buildkit' : 'legacy',
+  }
+}
+
+type DockerVersion = {
+  Client: { Version: string }
+  Server?: { Version: string; Os: string; Arch: string } | null
+}
+
+/** Whether a daemon answers, as a value: for the choice of a default builder and for `doctor`. */
+export async function probeDocker(): Promise<{ ok: true; host: DockerHost } | { ok: false; reason: string }> {
+  try {
+    return { ok: true, host: await findDocker() }
+  } catch (error) {
+    return { ok: false, reason: error instanceof Error ? error.message : String(error) }
+  }
+}

@@ -1,0 +1,139 @@
+import { type Arg, type Copy, type Dockerfile, DockerfileParser, type From, type Instruction } from 'dockerfile-ast'
+import { parseReference, type Reference } from '../oci/reference.ts'
+import { BuildError } from './build-error.ts'
+import { type ArgLookup, expandArgs } from './expand-args.ts'
+
+/** One place of a Dockerfile that names a foreign base: its offsets in the text, and the platform its FROM asks for. */
+export type BaseUse = {
+  reference: Reference
+  role: 'runtime' | 'build'
+  platform: string | null
+  start: number
+  end: number
+}
+
+type Stage = { name: string | null; use: BaseUse | null; parent: number | null }
+type Token = { text: string; start: number; end: number; line: number }
+
+/**
+ * Every base a Dockerfile takes from outside: each FROM, `COPY --from` and `RUN --mount from=` that names no stage of its own.
+ * `runtime` is the one the last stage ends in, through aliases; all others are `build`. `args` are the recipe's build arguments,
+ * `builtin` what the builder predefines (BuildKit: TARGETPLATFORM, …). ONBUILD triggers of a base are not looked into.
+ * Errors: `unresolved-arg`, `base-invalid`, `dockerfile-invalid`.
+ */
+export function readBases(
+  text: string,
+  args: Readonly<Record<string, string>>,
+  builtin: Readonly<Record<string, string>> = {},
+): BaseUse[] {
+  const file = DockerfileParser.parse(text)
+  const offsets = lineOffsets(text)
+  const lookup = globalArgs(file, args, builtin)
+  const stages: Stage[] = []
+  const uses: BaseUse[] = []
+  for (const instruction of file.getInstructions()) {
+    if (instruction.getKeyword() === 'FROM') {
+      const stage = readFrom(instruction as From, stages, offsets, lookup, file.getEscapeCharacter())
+      if (stage.use) uses.push(stage.use)
+      stages.push(stage)
+      continue
+    }
+    for (const token of sourcesOf(instruction, offsets)) {
+      if (stageNamed(token.text, stages) === null) uses.push(externalUse(token, token.text, null))
+    }
+  }
+  const last = stages.at(-1)
+  if (!last) throw new BuildError('dockerfile-invalid', 'the Dockerfile has no FROM')
+  let end: Stage = last
+  while (end.parent !== null) end = stages[end.parent]!
+  return uses.map((use) => (use === end.use ? { ...use, role: 'runtime' } : use))
+}
+
+/** The same Dockerfile with each use replaced by `replace(use)`: the whole token, so that no argument can change it again. */
+export function rewriteBases(text: string, uses: readonly BaseUse[], replace: (use: BaseUse) => string): string {
+  const fromTheEnd = [...uses].sort((a, b) => b.start - a.start)
+  return fromTheEnd.reduce((out, use) => out.slice(0, use.start) + replace(use) + out.slice(use.end), text)
+}
+
+/** The arguments in force in FROM lines: those declared before the first FROM, build arguments over defaults. */
+function globalArgs(
+  file: Dockerfile,
+  args: Readonly<Record<string, string>>,
+  builtin: Readonly<Record<string, string>>,
+): ArgLookup {
+  const values = new Map(Object.entries(builtin))
+  const lookup: ArgLookup = (name) => values.get(name)
+  for (const arg of file.getInitialARGs() as Arg[]) {
+    for (const property of arg.getProperties()) {
+      const name = property.getName()
+      const fallback = property.getUnescapedValue()
+      const given = Object.hasOwn(args, name) ? args[name] : undefined
+      const value = given ?? (fallback === null ? undefined : expandArgs(fallback, lookup, file.getEscapeCharacter()))
+      if (value !== undefined) values.set(name, value)
+    }
+  }
+  return lookup
+}
+
+function readFrom(
+  from: From,
+  stages: readonly Stage[],
+  offsets: number[],
+  lookup: ArgLookup,
+  escapeChar: string,
+): Stage {
+  const range = from.getImageRange()
+  const name = from.getBuildStage()?.toLowerCase() ?? null
+  if (!range) throw new BuildError('dockerfile-invalid', `line ${from.getRange().start.line + 1}: FROM names nothing`)
+  const token = tokenAt(from.getImage() ?? '', range, offsets)
+  const wanted = expandArgs(token.text, lookup, escapeChar)
+  if (wanted.toLowerCase() === 'scratch') return { name, use: null, parent: null }
+  const parent = stages.findLastIndex((stage) => stage.name === wanted.toLowerCase())
+  if (parent >= 0) return { name, use: null, parent }
+  const flag = from.getPlatformFlag()?.getValue() ?? null
+  const platform = flag === null ? null : expandArgs(flag, lookup, escapeChar) || null
+  return { name, use: externalUse(token, wanted, platform), parent: null }
+}
+
+/** What `COPY --from=` and `RUN --mount=…,from=` name; neither expands variables. */
+function sourcesOf(instruction: Instruction, offsets: number[]): Token[] {
+  const keyword = instruction.getKeyword()
+  if (keyword !== 'COPY' && keyword !== 'RUN') return []
+  return (instruction as Copy).getFlags().flatMap((flag) => {
+    const source = keyword === 'COPY' ? (flag.getName() === 'from' ? flag : null) : flag.getOption('from')
+    if (keyword === 'RUN' && flag.getName() !== 'mount') return []
+    const range = source?.getValueRange()
+    const text = source?.getValue()
+    return range && text ? [tokenAt(text, range, offsets)] : []
+  })
+}
+
+function stageNamed(text: string, stages: readonly Stage[]): Stage | null {
+  if (/^\d+$/.test(text)) return stages[Number(text)] ?? null
+  return stages.find((stage) => stage.name === text.toLowerCase()) ?? null
+}
+
+function externalUse(token: Token, wanted: string, platform: string | null): BaseUse {
+  const where = `line ${token.line + 1}: ${token.text}`
+  if (/\$/.test(wanted) || (wanted === '' && token.text !== '')) {
+    throw new BuildError('unresolved-arg', `${where} has no value to build from`)
+  }
+  const reference = parseReference(wanted)
+  if (!reference) throw new BuildError('base-invalid', `${where} is no image reference (it says "${wanted}")`)
+  return { reference, role: 'build', platform, start: token.start, end: token.end }
+}
+
+type TextRange = { start: { line: number; character: number }; end: { line: number; character: number } }
+
+const tokenAt = (text: string, range: TextRange, offsets: number[]): Token => ({
+  text,
+  start: offsets[range.start.line]! + range.start.character,
+  end: offsets[range.end.line]! + range.end.character,
+  line: range.start.line,
+})
+
+/** Where each line starts; a line ends with LF, CRLF or CR, as the parser counts them. */
+const lineOffsets = (text: string): number[] => [
+  0,
+  ...[...text.matchAll(/\r\n|\n|\r/g)].map((m) => m.index + m[0].length),
+]

@@ -1,0 +1,64 @@
+import { BuildError } from './build-error.ts'
+
+/** The value of a build argument; undefined where it has none. */
+export type ArgLookup = (name: string) => string | undefined
+
+/**
+ * Expands a word of a Dockerfile as Docker's own shell lexer does: `$X`, `${X}`, `${X:-d}`, `${X-d}`, `${X:+a}`, `${X+a}`,
+ * `${X:?m}`, quotes and escapes; what has no value is empty. Throws `unresolved-arg` for any other modifier.
+ * https://docs.docker.com/reference/dockerfile/#environment-replacement
+ */
+export function expandArgs(word: string, lookup: ArgLookup, escapeChar = '\\'): string {
+  let out = ''
+  let quoted: '"' | null = null
+  for (let i = 0; i < word.length; i++) {
+    const char = word[i]!
+    if (char === escapeChar && i + 1 < word.length) {
+      out += word[++i]!
+    } else if (char === "'" && quoted === null) {
+      const end = word.indexOf("'", i + 1)
+      if (end < 0) throw new BuildError('unresolved-arg', `a quote is not closed in ${word}`)
+      out += word.slice(i + 1, end)
+      i = end
+    } else if (char === '"') {
+      quoted = quoted === null ? '"' : null
+    } else if (char === '$') {
+      const [value, end] = expandVariable(word, i, lookup, escapeChar)
+      out += value
+      i = end
+    } else {
+      out += char
+    }
+  }
+  return out
+}
+
+/** The value of the variable that starts at `at`, and the index of its last character. */
+function expandVariable(word: string, at: number, lookup: ArgLookup, escapeChar: string): [string, number] {
+  if (word[at + 1] !== '{') {
+    const name = /^[A-Za-z_][A-Za-z0-9_]*/.exec(word.slice(at + 1))?.[0] ?? ''
+    return name === '' ? ['$', at] : [lookup(name) ?? '', at + name.length]
+  }
+  const end = closingBrace(word, at + 1, escapeChar)
+  const found = /^([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])([\s\S]*))?$/.exec(word.slice(at + 2, end))
+  if (!found) throw new BuildError('unresolved-arg', `${word.slice(at, end + 1)} cannot be resolved before the build`)
+  const [, name = '', operator, alternative = ''] = found
+  const value = lookup(name)
+  const present = value !== undefined && (operator?.[0] !== ':' || value !== '')
+  if (operator === undefined) return [value ?? '', end]
+  const other = () => expandArgs(alternative, lookup, escapeChar)
+  if (operator.endsWith('+')) return [present ? other() : '', end]
+  if (present) return [value, end]
+  if (operator.endsWith('?')) throw new BuildError('unresolved-arg', `${name} has no value: ${other()}`)
+  return [other(), end]
+}
+
+function closingBrace(word: string, open: number, escapeChar: string): number {
+  let depth = 0
+  for (let i = open; i < word.length; i++) {
+    if (word[i] === escapeChar) i++
+    else if (word[i] === '{') depth++
+    else if (word[i] === '}' && --depth === 0) return i
+  }
+  throw new BuildError('unresolved-arg', `a brace is not closed in ${word}`)
+}

@@ -1,0 +1,62 @@
+import type { Deps } from '../deps.ts'
+import { BuildError, describeError } from './build-error.ts'
+import type { BuilderContext, PushIntent, StepName } from './builders/builder.ts'
+import type { Claim, Step } from './claim.ts'
+
+/** Seconds a step may take. */
+const limits: Record<StepName, number> = { host: 120, checkout: 900, build: 3600, push: 1800, cleanup: 120 }
+
+export type Progress = Pick<BuilderContext, 'step' | 'intend'> & { steps: () => Step[] }
+
+/** Keeps Build.steps while steps run, each with its time limit; every write is refused (`claim-lost`) once we no longer own it. */
+export function makeProgress(
+  d: Pick<Deps, 'sql' | 'clock'>,
+  claim: Claim,
+  stop: AbortSignal,
+  limitSeconds: Partial<Record<StepName, number>> = {},
+): Progress {
+  const steps: Step[] = []
+  let intent: PushIntent | null = null
+  const save = async () => {
+    const saved = await d.sql`
+      update build set steps = ${JSON.stringify(steps)}::text::jsonb,
+        bases = coalesce(${intent && JSON.stringify(intent.bases)}::text::jsonb, bases), commit = coalesce(${intent?.commit ?? null}, commit)
+      where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
+    if (saved.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
+  }
+  return {
+    steps: () => steps,
+    async intend(intended) {
+      stop.throwIfAborted()
+      intent = intended
+      steps.push({ ...begun('push', d.clock()), content: intended.content })
+      await save()
+    },
+    async step(name, work) {
+      // Cleaning up goes on after a cancel.
+      const asked = name === 'cleanup' ? new AbortController().signal : stop
+      asked.throwIfAborted()
+      const open = steps.at(-1)
+      const step = open?.name === name && open.finishedAt === null ? open : begun(name, d.clock())
+      if (step !== open) steps.push(step)
+      await save()
+      const seconds = limitSeconds[name] ?? limits[name]
+      const limit = AbortSignal.timeout(seconds * 1000)
+      try {
+        return await work(AbortSignal.any([asked, limit]))
+      } catch (cause) {
+        const error = asked.aborted ? asked.reason : limit.aborted ? timedOut(name, seconds) : cause
+        step.error = describeError(error)
+        throw error
+      } finally {
+        step.finishedAt = d.clock().toISOString()
+        await save()
+      }
+    },
+  }
+}
+
+const begun = (name: StepName, at: Date): Step => ({ name, startedAt: at.toISOString(), finishedAt: null, error: null })
+
+const timedOut = (name: StepName, seconds: number): BuildError =>
+  new BuildError('timed-out', `${name} took longer than ${seconds} s`, { retryable: true })

@@ -1,0 +1,44 @@
+import type { Deps } from '../deps.ts'
+import type { Reference } from '../oci/reference.ts'
+import { tagRef } from '../oci/reference.ts'
+import { BuildError } from './build-error.ts'
+import type { Built } from './builders/builder.ts'
+import type { Claim } from './claim.ts'
+
+/**
+ * Makes a push known: the build's digest and bases, our own evidence on what was pushed, and jobs that look at the tag even if the
+ * registry's webhook is lost. Idempotent: evidence is keyed by (manifest, build, position).
+ */
+export async function recordPushed(d: Pick<Deps, 'sql' | 'jobs'>, claim: Claim, built: Built): Promise<void> {
+  await d.sql.begin(async (tx) => {
+    const owned = await tx`
+      update build set digest = ${built.digest}, bases = ${JSON.stringify(built.bases)}::text::jsonb, commit = ${built.commit}
+      where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
+    if (owned.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
+    for (const [position, base] of built.bases.entries()) {
+      await tx`
+        insert into declaration (subject, evidence, source, position, name, digest, role, pinned)
+        values (${built.digest}, 'build', ${claim.id}, ${position}, ${base.name}, ${base.digest}, ${base.role}, ${base.pinned})
+        on conflict (subject, evidence, source, position) do nothing`
+    }
+    await tx`insert into dirty (kind, key) values ('manifest', ${built.digest}), ('tag', ${claim.ref}) on conflict do nothing`
+    await d.jobs.enqueue(tx, 'look', { ref: claim.ref }, { key: `look:${claim.ref}` })
+    await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh' })
+  })
+}
+
+/** Points the recipe's further tags at what was pushed, through the registry alone. Gives their refs. */
+export async function moveTags(
+  d: Pick<Deps, 'registries'>,
+  target: Reference,
+  digest: Built['digest'],
+  tags: readonly string[],
+): Promise<string[]> {
+  const further = tags.filter((tag) => tag !== target.tag)
+  if (further.length === 0) return []
+  const client = d.registries.byName(target.host)
+  const manifest = await client?.getManifest(target.repository, digest)
+  if (!client || !manifest) throw new BuildError('push-mismatch', `${digest} is not in ${target.repository} any more`)
+  for (const tag of further) await client.putManifest(target.repository, tag, manifest)
+  return further.map((tag) => tagRef(target.host, target.repository, tag))
+}

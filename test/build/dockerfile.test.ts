@@ -1,0 +1,94 @@
+import { describe, expect, it } from '@jest/globals'
+import { readBases, rewriteBases } from '../../src/build/dockerfile.ts'
+import { formatReference } from '../../src/oci/reference.ts'
+
+const digest = `sha256:${'a'.repeat(64)}`
+
+const bases = (text: string, args: Record<string, string> = {}, builtin: Record<string, string> = {}) =>
+  readBases(text, args, builtin).map((use) => `${use.role} ${formatReference(use.reference)}`)
+
+describe('the bases of a Dockerfile', () => {
+  const cases: [string, string, Record<string, string>, string[]][] = [
+    ['one FROM', 'FROM debian', {}, ['runtime docker.io/library/debian:latest']],
+    ['scratch is none', 'FROM scratch\nCOPY a /', {}, []],
+    ['a registry with a port', 'FROM localhost:5000/lib/base:1', {}, ['runtime localhost:5000/lib/base:1']],
+    ['ARG before FROM, its default', 'ARG B=h.io/a:1\nFROM $B', {}, ['runtime h.io/a:1']],
+    ['a build argument beats the default', 'ARG B=h.io/a:1\nFROM ${B}', { B: 'h.io/b:2' }, ['runtime h.io/b:2']],
+    ['an argument nobody declared has no value', 'FROM h.io/a${X}:1', { X: 'y' }, ['runtime h.io/a:1']],
+    ['a default in the word', 'FROM ${B:-h.io/a:1}', {}, ['runtime h.io/a:1']],
+    ['an empty argument takes the default', 'ARG B\nFROM ${B:-h.io/a:1}', { B: '' }, ['runtime h.io/a:1']],
+    ['an alternative', 'ARG V=1\nFROM h.io/a:${V:+v$V}', {}, ['runtime h.io/a:v1']],
+    ['arguments of arguments, quotes', 'ARG H="h.io" T=\'1\'\nARG B="$H/a:${T}"\nFROM "$B"', {}, ['runtime h.io/a:1']],
+    [
+      'an ARG inside a stage is no global',
+      'FROM h.io/a:1\nARG T=2\nFROM h.io/b:${T:-3}',
+      {},
+      ['build h.io/a:1', 'runtime h.io/b:3'],
+    ],
+    [
+      'several stages',
+      'FROM h.io/a:1 AS x\nFROM h.io/b:1\nCOPY --from=x /f /f',
+      {},
+      ['build h.io/a:1', 'runtime h.io/b:1'],
+    ],
+    [
+      'the last stage continues another',
+      'FROM h.io/a:1 AS x\nFROM h.io/b:1 as Y\nFROM X',
+      {},
+      ['runtime h.io/a:1', 'build h.io/b:1'],
+    ],
+    ['an alias that shadows a base', 'FROM h.io/a:1 AS debian\nFROM debian', {}, ['runtime h.io/a:1']],
+    [
+      'COPY --from by number',
+      'FROM h.io/a:1\nFROM h.io/b:1\nCOPY --from=0 a b',
+      {},
+      ['build h.io/a:1', 'runtime h.io/b:1'],
+    ],
+    [
+      'COPY --from of something foreign',
+      'FROM h.io/b:1\nCOPY --chown=0 --from=h.io/c:1 a b',
+      {},
+      ['runtime h.io/b:1', 'build h.io/c:1'],
+    ],
+    [
+      'RUN --mount from',
+      'FROM h.io/b:1\nRUN --mount=type=bind,from=h.io/c:1,target=/x --mount=type=cache,target=/y echo from=no',
+      {},
+      ['runtime h.io/b:1', 'build h.io/c:1'],
+    ],
+    ['a platform', 'FROM --platform=linux/arm64 h.io/b:1', {}, ['runtime h.io/b:1']],
+    ['continuation and comments', '# FROM x\nFROM \\\n# no\n  h.io/b:1 \\\n AS z', {}, ['runtime h.io/b:1']],
+    ['a heredoc', 'FROM h.io/b:1\nRUN <<EOF\nFROM nothing\nEOF', {}, ['runtime h.io/b:1']],
+    ['a digest', `FROM h.io/b:1@${digest}`, {}, [`runtime h.io/b:1@${digest}`]],
+    ['the same base twice', 'FROM h.io/b:1 AS x\nFROM h.io/b:1', {}, ['build h.io/b:1', 'runtime h.io/b:1']],
+  ]
+  it.each(cases)('%s', (_name, text, args, expected) => {
+    expect(bases(text, args)).toEqual(expected)
+  })
+
+  it("knows the builder's own arguments, and what the recipe gives beats them", () => {
+    expect(bases('FROM h.io/a-$TARGETARCH:1', {}, { TARGETARCH: 'arm64' })).toEqual(['runtime h.io/a-arm64:1'])
+    const [use] = readBases('FROM --platform=$BUILDPLATFORM h.io/a:1', {}, { BUILDPLATFORM: 'linux/amd64' })
+    expect(use?.platform).toBe('linux/amd64')
+  })
+
+  it.each([
+    ['no FROM at all', 'RUN true', 'dockerfile-invalid'],
+    ['an argument without a value', 'ARG B\nFROM $B', 'unresolved-arg'],
+    ['an argument that must be given', 'FROM ${B:?name it}', 'unresolved-arg'],
+    ['a modifier nobody can resolve here', 'ARG B=x\nFROM ${B%%x}', 'unresolved-arg'],
+    ['a variable where none is expanded', 'FROM h.io/a:1\nCOPY --from=$B a b', 'unresolved-arg'],
+    ['what is no reference', 'FROM h.io/A:1', 'base-invalid'],
+  ])('refuses %s', (_name, text, code) => {
+    expect(() => bases(text)).toThrow(expect.objectContaining({ code }))
+  })
+
+  it('is rewritten at exactly those places', () => {
+    const text =
+      'ARG B=h.io/a:1\r\nFROM --platform=linux/amd64 $B AS b\r\nFROM h.io/a:1\nCOPY --from=h.io/c:1 /a /h.io/c:1\nFROM b\n'
+    const out = rewriteBases(text, readBases(text, {}), (use) => `<${formatReference(use.reference)}>`)
+    expect(out).toBe(
+      'ARG B=h.io/a:1\r\nFROM --platform=linux/amd64 <h.io/a:1> AS b\r\nFROM <h.io/a:1>\nCOPY --from=<h.io/c:1> /a /h.io/c:1\nFROM b\n',
+    )
+  })
+})
