@@ -13,10 +13,13 @@ export async function affectedTags(tx: Tx, changed: Changed): Promise<Set<string
   const add = (refs: string[]) => refs.filter((ref) => !affected.has(ref) && affected.add(ref))
   add(changed.tags)
   add(await headsAt(tx, touched))
-  let frontier = [...affected, ...add(await extending(tx, touched)), ...add(await declaringDigest(tx, touched))]
+  add(await extending(tx, touched))
+  let byWord = add(await declaringDigest(tx, touched))
+  let frontier = [...affected]
   while (frontier.length > 0) {
-    const declaring = add(await declaringName(tx, frontier))
-    frontier = [...declaring, ...add(await extending(tx, await headContents(tx, declaring)))]
+    const extended = add(await extending(tx, await headContents(tx, byWord)))
+    byWord = add(await declaringName(tx, [...frontier, ...extended]))
+    frontier = byWord
   }
   return affected
 }

@@ -7,6 +7,7 @@ import {
   type Span,
   type TagTimeline,
   type World,
+  type WorldRows,
 } from '../../src/lineage/world.ts'
 import { chainIds, steps } from '../../src/oci/chain-id.ts'
 import type { Platform } from '../../src/oci/platform.ts'
@@ -165,16 +166,18 @@ export function estate() {
       })
     },
     countBuild: (ref: string) => countBuild.push(full(ref)),
-    world: (): World =>
-      makeWorld({
-        tags: [...tags.values()],
-        manifests: [...manifests.values()].filter((m) => m.firstPushAt !== null || m.firstSeenAt !== null),
-        entries,
-        declarations,
-        countBuild,
-        hosts: [host],
-        stored: new Map(),
-      }),
+    rows: (): WorldRows => ({
+      tags: [...tags.values()],
+      manifests: [...manifests.values()].filter((m) => m.firstPushAt !== null || m.firstSeenAt !== null),
+      entries,
+      declarations,
+      countBuild,
+      hosts: [host],
+      stored: new Map(),
+    }),
+    world(): World {
+      return makeWorld(this.rows())
+    },
     verdict(ref: string): Verdict {
       const found = judge(this.world(), tags.keys()).get(full(ref))
       if (!found) throw new Error(`${ref} has no verdict`)
