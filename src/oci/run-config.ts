@@ -32,7 +32,17 @@ export function releaseId(diffIds: readonly string[], config: RunConfig | null |
 }
 
 /** Fields whose text can differ while they mean the same. */
-const reading: Record<string, (value: unknown) => unknown> = { Env: environment, Healthcheck: healthcheck }
+const reading: Record<string, (value: unknown) => unknown> = {
+  Env: environment,
+  ExposedPorts: keysOf,
+  Volumes: keysOf,
+  Healthcheck: healthcheck,
+}
+
+/** Ports and volumes are sets, written as objects whose values say nothing. */
+function keysOf(set: unknown): unknown {
+  return typeof set === 'object' && set !== null ? Object.keys(set).sort() : set
+}
 
 /**
  * Env as a map: its order means nothing and the last of two equal keys counts. Values are wrapped so that `A=` is kept
@@ -56,10 +66,7 @@ function healthcheck(check: unknown): unknown {
   return Object.fromEntries(said)
 }
 
-/**
- * Sorted keys; a field that is null, empty or absent is the same thing: builders write each. The keys of ExposedPorts and
- * Volumes are a set (their values are always empty objects), so below the first level only null goes.
- */
+/** Sorted keys; a field that is null, empty or absent is the same thing: builders write each. */
 function canonical(run: Record<string, unknown>): unknown {
   return sortedEntries(run)
     .map(([key, value]) => [key, sorted(value)] as const)
