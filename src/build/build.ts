@@ -34,8 +34,9 @@ const busyForMs = 3000
  * Runs one queued build to its end. In comes the id of a build row; out go a pushed tag, our evidence on it, and the row's end.
  * Guarantees: one build of a tag at a time; a job that runs again after a crash goes on where that leads to one push; a failure is an
  * outcome of the build (`{code, message}`), and only a lost database fails the job; secrets and the working directory do not stay.
+ * `shutdown` ends it at once and leaves it to be taken over.
  */
-export async function build(d: Deps, buildId: string): Promise<void> {
+export async function build(d: Deps, buildId: string, shutdown?: AbortSignal): Promise<void> {
   const claim = await claimBuild(d, buildId)
   if (claim === 'over') return
   if (claim === 'busy') {
@@ -46,6 +47,9 @@ export async function build(d: Deps, buildId: string): Promise<void> {
   const log = openLogSink(d, claim.id)
   const stop = new AbortController()
   const ended = new AbortController()
+  const halt = () => stop.abort(new BuildError('shutting-down', 'this worker is being stopped', { retryable: true }))
+  shutdown?.addEventListener('abort', halt, { once: true })
+  if (shutdown?.aborted) halt()
   const watching = watchClaim(d, claim, stop, ended.signal)
   const progress = makeProgress(d, claim, stop.signal)
   try {
@@ -53,12 +57,16 @@ export async function build(d: Deps, buildId: string): Promise<void> {
       () => null,
       (error: unknown) => error,
     )
-    if (isLostDatabase(failure)) throw failure
+    if (failure !== null && (isLostDatabase(failure) || shutdown?.aborted)) {
+      await log.close().catch((err: unknown) => d.log.warn({ err, build: claim.id }, 'could not keep the end of a log'))
+      throw failure
+    }
     if (failure !== null) await explain(d, claim, failure, log)
     await log.close()
     await finish(d, claim, progress, failure)
   } finally {
     ended.abort()
+    shutdown?.removeEventListener('abort', halt)
     await watching
   }
 }

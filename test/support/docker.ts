@@ -1,0 +1,60 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export type Dockerd = {
+  /** the value for DOCKER_HOST */
+  host: string
+  /** runs the docker command against this daemon, and gives what it printed */
+  docker: (...args: string[]) => string
+  close: () => Promise<void>
+}
+
+const startSeconds = 60
+
+/**
+ * A real Docker daemon of our own, with its data in a temporary directory. It has no network for containers, and so leaves the
+ * machine's bridges and firewall alone; registries on loopback need no TLS.
+ */
+export async function startDockerd(): Promise<Dockerd> {
+  const dir = mkdtempSync(join(tmpdir(), 'dockerd-'))
+  const host = `unix://${dir}/socket`
+  const log = openSync(join(dir, 'log'), 'w')
+  const paths = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid')]
+  const child = spawn('dockerd', ['-H', host, ...paths, '--bridge=none', '--iptables=false', '--ip6tables=false'], {
+    stdio: ['ignore', log, log],
+  })
+  closeSync(log)
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const docker = (...args: string[]) =>
+    execFileSync('docker', args, {
+      env: { PATH: process.env.PATH, DOCKER_HOST: host, DOCKER_CONFIG: dir, DOCKER_BUILDKIT: '0' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }).toString()
+  for (let tries = 0; !answers(docker); tries++) {
+    if (child.exitCode !== null || tries > startSeconds * 5) {
+      child.kill('SIGKILL')
+      throw new Error(`dockerd did not start: ${readFileSync(join(dir, 'log'), 'utf8').slice(-2000)}`)
+    }
+    await delay(200)
+  }
+  return {
+    host,
+    docker,
+    close: async () => {
+      child.kill('SIGTERM')
+      await exited
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+function answers(docker: Dockerd['docker']): boolean {
+  try {
+    return docker('version', '--format', '{{.Server.Version}}').trim() !== ''
+  } catch {
+    return false
+  }
+}
