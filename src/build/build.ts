@@ -162,7 +162,7 @@ async function finish(d: Deps, claim: Claim, progress: Progress, failure: unknow
       update build set state = ${state}::build_state, finished_at = ${d.clock()}, error = ${error && JSON.stringify(error)}::text::jsonb,
         steps = ${JSON.stringify(progress.steps())}::text::jsonb
       where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
-    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan' })
+    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
   })
 }
 

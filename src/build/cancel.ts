@@ -16,7 +16,7 @@ export async function cancelBuild(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, build
     await tx`
       update build set state = 'cancelled', finished_at = ${d.clock()}, cancel_asked = true, error = ${error}::text::jsonb
       where id = ${buildId}`
-    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan' })
+    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
     return 'cancelled'
   })
 }

@@ -12,8 +12,8 @@ export async function putRecipe(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, ref: st
       on conflict (ref) do update
       set spec = excluded.spec, auto = excluded.auto, count_on = excluded.count_on, updated_at = excluded.updated_at`
     await tx`insert into dirty (kind, key) values ('tag', ${ref}) on conflict do nothing`
-    await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh' })
-    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan' })
+    await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })
+    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
   })
 }
 
@@ -23,8 +23,8 @@ export async function removeRecipe(d: Pick<Deps, 'sql' | 'jobs'>, ref: string): 
     const removed = await tx`delete from recipe where ref = ${ref}`
     if (removed.count === 0) return false
     await tx`insert into dirty (kind, key) values ('tag', ${ref}) on conflict do nothing`
-    await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh' })
-    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan' })
+    await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })
+    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
     return true
   })
 }

@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts'
-import type { Reference } from '../oci/reference.ts'
-import { tagRef } from '../oci/reference.ts'
+import { inTransaction } from '../ingest/in-transaction.ts'
+import { type Reference, tagRef } from '../oci/reference.ts'
 import { BuildError } from './build-error.ts'
 import type { Built } from './builders/builder.ts'
 import type { Claim } from './claim.ts'
@@ -10,7 +10,7 @@ import type { Claim } from './claim.ts'
  * registry's webhook is lost. Idempotent: evidence is keyed by (manifest, build, position).
  */
 export async function recordPushed(d: Pick<Deps, 'sql' | 'jobs'>, claim: Claim, built: Built): Promise<void> {
-  await d.sql.begin(async (tx) => {
+  await inTransaction(d.sql, async (tx) => {
     const owned = await tx`
       update build set digest = ${built.digest}, bases = ${JSON.stringify(built.bases)}::text::jsonb, commit = ${built.commit}
       where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
@@ -23,7 +23,7 @@ export async function recordPushed(d: Pick<Deps, 'sql' | 'jobs'>, claim: Claim, 
     }
     await tx`insert into dirty (kind, key) values ('manifest', ${built.digest}), ('tag', ${claim.ref}) on conflict do nothing`
     await d.jobs.enqueue(tx, 'look', { ref: claim.ref }, { key: `look:${claim.ref}` })
-    await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh' })
+    await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })
   })
 }
 
