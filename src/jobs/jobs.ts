@@ -1,0 +1,56 @@
+import type { Sql, Tx } from '../db/postgres.ts'
+
+/** What each task is given: ids, never rows. */
+export type Payloads = {
+  ingest: { eventId: string }
+  look: { ref: string }
+  reconcile: { registry: string }
+  refresh: Record<string, never>
+  notify: Record<string, never>
+  mail: { mailId: string }
+  plan: Record<string, never>
+  build: { buildId: string }
+}
+export type TaskName = keyof Payloads
+
+/** What a handler is told of its try. `attempt` counts from 1. */
+export type Attempt = { attempt: number; maxAttempts: number; signal: AbortSignal }
+
+/** One handler a task. A throw is retried with exponential back-off, by the queue. */
+export type Tasks = { [T in TaskName]: (payload: Payloads[T], attempt: Attempt) => Promise<void> }
+
+/**
+ * key: a job not yet started with the same key is replaced (its payload and time), so that many wishes are one job.
+ * queue: jobs of one queue run one after another. runAt: not before.
+ */
+export type JobOptions = { key?: string; queue?: string; runAt?: Date; maxAttempts?: number; priority?: number }
+
+/** Enqueues inside the caller's transaction: the job exists if and only if the transaction commits. */
+export type Jobs = {
+  enqueue<T extends TaskName>(tx: Tx, task: T, payload: Payloads[T], options?: JobOptions): Promise<void>
+  enqueueMany<T extends TaskName>(tx: Tx, task: T, payloads: Payloads[T][], options?: JobOptions): Promise<void>
+}
+
+const defaultAttempts = 25
+
+export const makeJobs = (): Jobs => ({
+  async enqueue(tx, task, payload, options = {}) {
+    await tx`select graphile_worker.add_job(
+      ${task}, ${JSON.stringify(payload)}::text::json, queue_name := ${options.queue ?? null}, run_at := ${options.runAt ?? null},
+      max_attempts := ${options.maxAttempts ?? defaultAttempts}, job_key := ${options.key ?? null},
+      priority := ${options.priority ?? null})`
+  },
+  async enqueueMany(tx, task, payloads, options = {}) {
+    if (payloads.length === 0) return
+    await tx`
+      select graphile_worker.add_job(
+        ${task}, payload::json, queue_name := ${options.queue ?? null}, run_at := ${options.runAt ?? null},
+        max_attempts := ${options.maxAttempts ?? defaultAttempts}, priority := ${options.priority ?? null})
+      from unnest(${payloads.map((payload) => JSON.stringify(payload))}::text[]) as payload`
+  },
+})
+
+/** How many jobs wait, by task; for /metrics. */
+export const waitingJobs = (sql: Sql) => sql<{ task: TaskName; count: bigint }[]>`
+  select t.identifier as task, count(*) from graphile_worker._private_jobs j
+  join graphile_worker._private_tasks t on t.id = j.task_id group by t.identifier`
