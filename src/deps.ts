@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 import type { PrismaClient } from './db/generated/client.ts'
 import type { Sql } from './db/postgres.ts'
 import type { Jobs } from './jobs/jobs.ts'
+import type { Mailer } from './notify/mailer.ts'
 import type { Registries } from './registry/registries.ts'
 
 /** Everything a step may need, made once in main.ts. A function names only what it uses: `Pick<Deps, 'sql' | 'jobs'>`. */
@@ -15,5 +16,7 @@ export type Deps = {
   jobs: Jobs
   registries: Registries
   vault: Vault
+  /** null: no SMTP_URL, mails are kept */
+  mailer: Mailer | null
   clock: () => Date
 }

@@ -1,0 +1,45 @@
+import type { Entry, Outline } from './digest-outline.ts'
+
+export const tagUrl = (publicUrl: string, ref: string): string =>
+  `${root(publicUrl)}/api/v1/tags/${encodeURIComponent(ref)}`
+
+/** The build that is under way or failed, with its log; null where there is none to show. */
+export function buildUrl(publicUrl: string, { outlook }: Entry): string | null {
+  if (outlook.fate !== 'outdated' || outlook.rebuild.build === null) return null
+  const { state, build } = outlook.rebuild
+  if (state === 'failed') return `${root(publicUrl)}/api/v1/builds/${build}/logs`
+  return state === 'queued' || state === 'running' ? `${root(publicUrl)}/api/v1/builds/${build}` : null
+}
+
+/** What the reader can do by hand: a title and the command lines, for one of the tags that need it. */
+export type Advice = { title: string; lines: string[] }
+
+export function advice({ sections }: Outline, publicUrl: string): Advice[] {
+  const all = sections.flatMap(({ groups }) => groups.flatMap((group) => group.entries))
+  const first = (wanted: string) =>
+    all.find(({ outlook }) => outlook.fate === 'outdated' && outlook.rebuild.state === wanted)
+  const bare = first('none')
+  const manual = first('manual')
+  return [
+    ...(bare
+      ? [
+          {
+            title: 'To have Drydock rebuild a tag by itself, give it a recipe, once:',
+            lines: recipeLines(publicUrl, bare.ref),
+          },
+        ]
+      : []),
+    ...(manual ? [{ title: 'To have a tag rebuilt now:', lines: [`drydock build ${manual.ref} --follow`] }] : []),
+  ]
+}
+
+/** Strategy rebase needs nothing but the registry; for a Dockerfile the recipe says where it is. */
+const recipeLines = (publicUrl: string, ref: string): string[] => [
+  `curl -X PUT ${root(publicUrl)}/api/v1/recipes/${encodeURIComponent(ref)} \\`,
+  `  -H "Authorization: Bearer $DRYDOCK_TOKEN" -H 'Content-Type: application/json' \\`,
+  `  -d '{"strategy":"rebase","auto":true}'`,
+  'or, to build it from its Dockerfile:',
+  `  -d '{"git":{"url":"https://…","ref":"main"},"dockerfile":"Dockerfile","auto":true}'`,
+]
+
+const root = (publicUrl: string): string => publicUrl.replace(/\/+$/, '')

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import type { Deps } from '../deps.ts'
+import { digest } from './digest.ts'
+import type { NoticeContent, Outlook, Told } from './digest-outline.ts'
+import { enqueueMail } from './enqueue-mail.ts'
+import { loadOutlooks } from './outlooks.ts'
+
+type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
+
+/** Notices that wait for one address, of all users that have it. */
+type Waiting = { address: string; users: string[]; oldest: Date }
+
+/**
+ * Makes one mail of all that waits for an address whose oldest notice has waited for the window. Answers when the next address
+ * will be due, null where nothing waits. Who is no longer owner or contributor, or was disabled meanwhile, is not written to:
+ * their notices keep waiting.
+ */
+export async function gather(d: Needs): Promise<Date | null> {
+  const window = d.config.notifyWindow * 1000
+  const waiting = await waitingAddresses(d)
+  const now = d.clock().getTime()
+  // A clock that was set back must not hold a notice for longer than the window.
+  const due = waiting.filter(({ oldest }) => Math.abs(now - oldest.getTime()) >= window)
+  const known = new Map<string, Outlook>()
+  for (const person of due) await writeMail(d, person, known)
+  const later = waiting.filter((person) => !due.includes(person)).map(({ oldest }) => oldest.getTime() + window)
+  return later.length === 0 ? null : new Date(Math.min(...later, now + window))
+}
+
+/** Few columns, one row an address: the notices themselves are read one person at a time. */
+const waitingAddresses = (d: Pick<Deps, 'sql'>): Promise<Waiting[]> => d.sql<Waiting[]>`
+  select lower(p.email) as address, array_agg(distinct p.name) as users, min(n.created_at) as oldest
+  from notice n join person p on p.name = n.user_name and p.enabled and not p.bot and p.email <> ''
+  join member m on m.user_name = p.name and m.namespace_key = n.namespace and m.role in ('owner', 'contributor')
+  where n.mail_id is null group by lower(p.email) order by oldest, address`
+
+type Row = Omit<Told, 'content' | 'outlook'> & {
+  id: number
+  content: string
+  email: string
+  displayName: string | null
+}
+
+async function writeMail(d: Needs, { users, address }: Waiting, known: Map<string, Outlook>): Promise<void> {
+  const rows = await d.sql<Row[]>`
+    select n.id, n.namespace, n.ref, n.content::text as content, p.email, p.display_name
+    from notice n join person p on p.name = n.user_name and p.enabled and not p.bot and lower(p.email) = ${address}
+    join member m on m.user_name = p.name and m.namespace_key = n.namespace and m.role in ('owner', 'contributor')
+    where n.mail_id is null and n.user_name = any(${users}) order by n.id`
+  const [first] = rows
+  if (!first) return
+  await loadOutlooks(
+    d,
+    rows.map(({ ref }) => ref),
+    known,
+  )
+  const told = rows.map(({ namespace, ref, content }) => {
+    return {
+      namespace,
+      ref,
+      content: JSON.parse(content) as NoticeContent,
+      outlook: known.get(ref) ?? { fate: 'deleted' },
+    } satisfies Told
+  })
+  const userName = users.toSorted()[0]!
+  const name = (users.length === 1 ? first.displayName : null) ?? users.toSorted().join(', ')
+  const mail = { to: first.email, userName, ...digest(told, { name, publicUrl: d.config.publicUrl }) }
+  const ids = rows.map(({ id }) => id)
+  if (await saveMail(d, mail, ids)) d.log.info({ user: userName, notices: ids.length }, 'gathered a mail')
+}
+
+/**
+ * The mail, its notices and its job, or none of it. False where another gathered one of the notices first: the update waits for
+ * that transaction, and then finds fewer rows; what is left waits for the next run.
+ */
+async function saveMail(
+  d: Needs,
+  mail: { to: string; userName: string; subject: string; text: string; html: string },
+  notices: number[],
+): Promise<boolean> {
+  const id = randomUUID()
+  const kept = d.config.observe || d.mailer === null
+  const taken = new Error('another has gathered these notices')
+  try {
+    await d.sql.begin(async (tx) => {
+      await tx`
+        insert into mail (id, message_id, user_name, "to", subject, text, html, state, created_at)
+        values (${id}, ${`<${id}@${messageIdDomain(d.config)}>`}, ${mail.userName}, ${mail.to}, ${mail.subject}, ${mail.text},
+          ${mail.html}, ${kept ? 'kept' : 'pending'}::mail_state, ${d.clock()})`
+      const claimed = await tx`update notice set mail_id = ${id} where id = any(${notices}) and mail_id is null`
+      if (claimed.count !== notices.length) throw taken
+      if (!kept) await enqueueMail(d, tx, id)
+    })
+    return true
+  } catch (error) {
+    if (error === taken) return false
+    throw error
+  }
+}
+
+/** The domain of MAIL_FROM, else the host of our own address: what RFC 5322 3.6.4 wants on the right of a Message-ID. */
+function messageIdDomain({ mailFrom, publicUrl }: Pick<Deps['config'], 'mailFrom' | 'publicUrl'>): string {
+  const domain = /@([A-Za-z0-9.-]+)>?\s*$/.exec(mailFrom ?? '')?.[1]
+  return domain ?? new URL(publicUrl).hostname
+}

@@ -1,0 +1,68 @@
+import type { Deps } from '../deps.ts'
+
+/** Any number, the same in every process: notices are raised by one at a time. */
+const raiseLock = 7_233_002
+
+/**
+ * A notice for each owner and contributor of a namespace and each counted cause of a tag in it that they have not heard of.
+ *
+ * Root, which a chain reaction shares: "base@to"; where `to` was pushed by a build of ours that goes back to an outside change,
+ * that build's root. A rebuilt base is thus no news to whom was told of the change it was rebuilt for. While a build of ours that
+ * may have pushed `to` runs, the cause is held: the build's row does not know yet what it pushed.
+ * A base that comes back to a digest told earlier, after another one, is news: the root then gets "#2", "#3", …
+ *
+ * One statement; nothing is read into memory. Key: (user_name, ref, root). `held`: causes to look at again soon.
+ */
+export async function raiseNotices(
+  d: Pick<Deps, 'sql' | 'clock' | 'config'>,
+): Promise<{ raised: number; held: number }> {
+  const several = d.config.registries.length > 1
+  return d.sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(${raiseLock})`
+    const [counts] = await tx<{ raised: number; held: number }[]>`
+      with running as materialized (
+        select regexp_replace(ref, ':[^:]*$', '') as repository,
+          extract(epoch from started_at - interval '1 minute') * 1000000000 as after
+        from build where state = 'running' and root is not null
+      ), counted as materialized (
+        select distinct on (t.ref, c.base) t.ref, c.base, c.to_digest, own.root as own_root,
+          coalesce(own.root, c.base || '@' || c.to_digest) as root,
+          case when ${several} then g.name || '/' || r.namespace else r.namespace end as namespace,
+          own.root is null and exists (
+            select from running join tag b on b.ref = c.base
+            where b.head_digest = c.to_digest and b.head_at >= running.after
+              and running.repository = regexp_replace(c.base, ':[^:]*$', '')) as held,
+          jsonb_build_object('base', c.base, 'role', c.role, 'from', c.from_digest, 'to', c.to_digest, 'evidence', c.evidence,
+            'confidence', c.confidence, 'stillAt', c.still_at, 'via', c.via, 'platforms', c.platforms, 'pinned', c.pinned,
+            'since', c.since::text) as content
+        from cause c join tag t on t.id = c.tag_id
+        join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
+        left join lateral (
+          select b.root from build b where b.digest = c.to_digest and b.root is not null order by b.created_at desc limit 1
+        ) as own on true
+        where c.counted and t.head_digest is not null
+        order by t.ref, c.base, c.role
+      ), fresh as (
+        select k.*, p.name as user_name, told.times
+        from counted k
+        join member m on m.namespace_key = k.namespace and m.role in ('owner', 'contributor')
+        join person p on p.name = m.user_name and p.enabled and not p.bot and p.email <> ''
+        cross join lateral (
+          select count(*) filter (where n.root = k.root or starts_with(n.root, k.root || '#')) as times,
+            (array_agg(n.content ->> 'to' order by n.id desc) filter (where n.content ->> 'base' = k.base))[1] as last_to
+          from notice n where n.user_name = p.name and n.ref = k.ref
+        ) as told
+        where not k.held
+          and (told.times = 0 or (k.own_root is null and told.last_to <> k.to_digest))
+      ), raised as (
+        insert into notice (user_name, namespace, ref, root, content, created_at)
+        select user_name, namespace, ref, case when times = 0 then root else root || '#' || times + 1 end, content, ${d.clock()}::timestamptz
+        from fresh order by user_name, namespace, ref, (own_root is not null), base
+        on conflict (user_name, ref, root) do nothing
+        returning 1
+      )
+      select (select count(*)::int from raised) as raised, (select count(*)::int from counted where held) as held`
+    if (!counts) throw new Error('a count gave no row')
+    return counts
+  })
+}

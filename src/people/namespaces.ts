@@ -1,0 +1,56 @@
+import type { Deps } from '../deps.ts'
+import type { Visibility } from './person.ts'
+
+/** A namespace as GET /namespaces shows it. `outdated`: its tags that are. */
+export type NamespaceView = {
+  key: string
+  visibility: Visibility
+  repositories: number
+  tags: number
+  outdated: number
+  members: number
+}
+
+/** Makes the row where there is none, and sets the visibility where one is given. */
+export async function setVisibility(d: Pick<Deps, 'sql'>, key: string, visibility?: Visibility): Promise<void> {
+  await d.sql`
+    insert into namespace (key, visibility) values (${key}, ${visibility ?? 'private'}::visibility)
+    on conflict (key) do update set visibility = coalesce(${visibility ?? null}::visibility, namespace.visibility)`
+}
+
+type Needs = Pick<Deps, 'sql' | 'config'>
+
+/** Every namespace that has repositories, or was given members, a visibility or credentials; by key. */
+export async function listNamespaces(
+  d: Needs,
+  page: { cursor: string | null; limit: number },
+): Promise<{ items: NamespaceView[]; next: string | null }> {
+  const found = await views(d, { key: null, after: page.cursor, limit: page.limit + 1 })
+  const items = found.slice(0, page.limit)
+  return { items, next: found.length > page.limit ? (items.at(-1)?.key ?? null) : null }
+}
+
+/** Null where nothing is known under that key. */
+export async function getNamespace(d: Needs, key: string): Promise<NamespaceView | null> {
+  const [found] = await views(d, { key, after: null, limit: 1 })
+  return found ?? null
+}
+
+/** The key in SQL, as namespaceKey() has it. One page of keys first, then the counts for these alone. */
+function views(d: Needs, page: { key: string | null; after: string | null; limit: number }): Promise<NamespaceView[]> {
+  return d.sql<NamespaceView[]>`
+    with held as (
+      select r.id, case when ${d.config.registries.length > 1} then g.name || '/' || r.namespace else r.namespace end as key
+      from repository r join registry g on g.id = r.registry_id
+    ), page as (
+      select key from (select key from held union select key from namespace) as known
+      where (${page.key}::text is null or key = ${page.key}) and (${page.after}::text is null or key > ${page.after})
+      order by key limit ${page.limit}
+    )
+    select page.key, coalesce(n.visibility, 'private')::text as visibility, count(distinct held.id)::int as repositories,
+      count(t.id)::int as tags, count(t.id) filter (where t.status = 'outdated')::int as outdated,
+      (select count(*)::int from member m where m.namespace_key = page.key) as members
+    from page left join namespace n on n.key = page.key left join held on held.key = page.key
+    left join tag t on t.repository_id = held.id and t.head_digest is not null
+    group by page.key, n.visibility order by page.key`
+}

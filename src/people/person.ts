@@ -1,0 +1,40 @@
+import { z } from 'zod'
+
+/** No control character, no line or paragraph separator: what may stand in a header, a log line or a terminal. */
+const oneLine = /^[^\p{Cc}\p{Zl}\p{Zp}]*$/u
+
+/**
+ * One address, as HTML's input[type=email] has it: no display name, no list, no quoting, no line break, so that it cannot become a
+ * header or a second recipient. A domain without a dot is an address (local mail hosts).
+ */
+export const EmailAddress = z.string().max(254).regex(z.regexes.html5Email, 'is not one e-mail address')
+
+/** A user's name, as it stands in a path. */
+export const UserName = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[^\s\p{Cc}/]+$/u, 'must not hold spaces, slashes or control characters')
+
+/** Body of PUT /users/NAME. `email` null: nobody to write to. What is left out is as by default, not as it was. */
+export const PutUser = z.strictObject({
+  email: EmailAddress.nullable(),
+  displayName: z.string().max(200).regex(oneLine, 'must be one line').nullable().default(null),
+  enabled: z.boolean().default(true),
+  bot: z.boolean().default(false),
+})
+export type PutUser = z.infer<typeof PutUser>
+
+export const MemberRole = z.enum(['viewer', 'contributor', 'owner'])
+export type MemberRole = z.infer<typeof MemberRole>
+
+/** Body of PUT /namespaces/NS/members/USER. `email` makes the user where there is none of that name. */
+export const PutMember = z.strictObject({ role: MemberRole, email: EmailAddress.optional() })
+export type PutMember = z.infer<typeof PutMember>
+
+export const Visibility = z.enum(['private', 'protected', 'public'])
+export type Visibility = z.infer<typeof Visibility>
+
+/** Body of PUT /namespaces/NS. */
+export const PutNamespace = z.strictObject({ visibility: Visibility.optional() })
+export type PutNamespace = z.infer<typeof PutNamespace>

@@ -1,0 +1,202 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { digest } from '../../src/notify/digest.ts'
+import type { NoticeContent, Outlook, Told } from '../../src/notify/digest-outline.ts'
+import { howSure, nextStep, throughWhom } from '../../src/notify/digest-words.ts'
+
+const sha = (digit: string) => `sha256:${digit.repeat(64)}`
+const base = 'localhost:5000/lib/base:1'
+const run = 'localhost:5000/app/run:1'
+
+const content = (more: Partial<NoticeContent> = {}): NoticeContent => ({
+  base,
+  role: 'runtime',
+  from: sha('a'),
+  to: sha('b'),
+  evidence: ['layers'],
+  confidence: 'inferred',
+  stillAt: [],
+  via: null,
+  platforms: ['linux/amd64'],
+  pinned: false,
+  since: '1795229881000000000',
+  ...more,
+})
+const outdated = (state: string, more: object = {}): Outlook =>
+  ({ fate: 'outdated', rebuild: { state, build: null, waitsFor: [], ...more } }) as Outlook
+const told = (more: Partial<Told> = {}): Told => ({
+  namespace: 'app',
+  ref: run,
+  content: content(),
+  outlook: outdated('none'),
+  ...more,
+})
+const ada = { name: 'Ada', publicUrl: 'https://drydock.example.org' }
+
+describe('one notice', () => {
+  const mail = digest([told()], ada)
+
+  test('the subject names the tag and the base', () => {
+    expect(mail.subject).toBe(`${run} is outdated: ${base} has moved`)
+  })
+
+  test.each([
+    ['whom it speaks to', 'Hello Ada,'],
+    ['the base', `Base ${base}`],
+    ['its old digest, whole', `was ${sha('a')}`],
+    ['its new digest, whole', `now ${sha('b')}`],
+    ['the namespace', 'Namespace app'],
+    ['the tag', run],
+    ['since when', 'outdated since 2026-11-21 02:58:01 UTC (linux/amd64)'],
+    ['old and new, short', 'sha256:aaaaaaaaaaaa → sha256:bbbbbbbbbbbb'],
+    ['how sure', 'inferred from its layers'],
+    ['what happens next', 'no recipe, so it stays outdated until somebody rebuilds and pushes it'],
+    ['how to add a recipe', 'curl -X PUT https://drydock.example.org/api/v1/recipes/localhost%3A5000%2Fapp%2Frun%3A1'],
+    ['where to look', 'https://drydock.example.org/api/v1/tags/localhost%3A5000%2Fapp%2Frun%3A1'],
+    ['why it came', 'owner or contributor of: Namespace app'],
+  ])('text and HTML say %s', (_what, words) => {
+    const { text, html } = mail
+    expect(squeezed(text)).toContain(words)
+    expect(readable(html)).toContain(words)
+  })
+})
+
+describe('what happens next', () => {
+  const build = '0b1c2d3e-0000-4000-8000-000000000001'
+  test.each<[string, Outlook, string]>([
+    ['no recipe', outdated('none'), 'no recipe'],
+    ['by hand', outdated('manual'), 'only when somebody asks'],
+    ['pinned', outdated('pinned'), 'let it name sha256:bbbbbbbbbbbb'],
+    ['settling', outdated('settling'), 'as soon as the base has stayed put'],
+    ['waiting', outdated('waiting', { waitsFor: ['r/a:1', 'r/b:1'] }), 'after r/a:1 and r/b:1'],
+    ['approval', outdated('approval'), 'waits for approval'],
+    ['paused', outdated('paused'), 'switched off'],
+    ['queued', outdated('queued', { build }), 'a rebuild is queued'],
+    ['running', outdated('running', { build }), 'a rebuild is running'],
+    ['failed', outdated('failed', { build }), 'its rebuild failed'],
+    ['rebuilt within the window', { fate: 'current' }, 'already rebuilt'],
+    ['deleted within the window', { fate: 'deleted' }, 'has been deleted'],
+    ['no longer to be judged', { fate: 'unknown' }, 'cannot be judged'],
+  ])('%s', (_what, outlook, words) => {
+    expect(nextStep({ ref: run, content: content(), moves: 1, outlook })).toContain(words)
+    expect(digest([told({ outlook })], ada).text).toContain(words)
+  })
+
+  test('a failed build is linked with its log', () => {
+    const { text, html } = digest([told({ outlook: outdated('failed', { build }) })], ada)
+    expect(text).toContain(`https://drydock.example.org/api/v1/builds/${build}/logs`)
+    expect(html).toContain(`href="https://drydock.example.org/api/v1/builds/${build}/logs"`)
+  })
+
+  test('what is settled is told as past', () => {
+    const mail = digest([told({ outlook: { fate: 'current' } })], ada)
+    expect(mail.subject).toBe(`${run} was outdated: ${base} has moved`)
+    expect(mail.text).toContain('None of it is any more.')
+  })
+})
+
+test.each<[Partial<NoticeContent>, string]>([
+  [{ confidence: 'declared', evidence: ['provenance', 'annotation'] }, 'declared by its provenance and its annotation'],
+  [{ confidence: 'inferred' }, 'inferred from its layers'],
+  [{ confidence: 'ambiguous', stillAt: ['r/base:stable'] }, 'r/base:stable is still at the content it was built on'],
+  [{ confidence: 'ambiguous', stillAt: ['r/x:1', 'r/y:1'] }, 'r/x:1 and r/y:1 are still at the content'],
+])('how sure: %j', (more, words) => {
+  expect(howSure(content(more))).toContain(words)
+})
+
+test.each<[Partial<NoticeContent>, string]>([
+  [{}, `directly on ${base}`],
+  [{ via: 'r/mid:1' }, 'through r/mid:1, which is itself outdated'],
+  [{ role: 'build' }, `${base} is used in a build stage of it`],
+])('through whom: %j', (more, words) => {
+  expect(throughWhom(content(more))).toContain(words)
+})
+
+describe('several notices', () => {
+  test('are grouped by base, then namespace, then tag, each by name', () => {
+    const other = 'localhost:5000/lib/zlib:1'
+    const { subject, text } = digest(
+      [
+        told({ ref: 'r/web/z:1', namespace: 'web', content: content({ base: other }) }),
+        told({ ref: 'r/app/b:1' }),
+        told({ ref: 'r/web/c:1', namespace: 'web' }),
+        told({ ref: 'r/app/a:1' }),
+      ],
+      ada,
+    )
+    expect(subject).toBe('4 tags are outdated: 2 bases have moved')
+    const wanted = [`Base ${base}`, 'Namespace app', '* r/app/a:1', '* r/app/b:1', 'Namespace web', '* r/web/c:1']
+    const places = [...wanted, `Base ${other}`, '* r/web/z:1'].map((words) => text.indexOf(words))
+    expect(places).toEqual(places.toSorted((a, b) => a - b))
+    expect(places).not.toContain(-1)
+  })
+
+  test('of one tag and base are one entry: from the first digest to the last', () => {
+    const again = content({ from: sha('b'), to: sha('c'), since: '1795229900000000000' })
+    const { text } = digest([told(), told({ content: again })], ada)
+    expect(text.match(/^\* /gm)).toHaveLength(1)
+    expect(text).toContain('sha256:aaaaaaaaaaaa → sha256:cccccccccccc (in 2 moves)')
+    expect(text).toContain('outdated since 2026-11-21 02:58:01 UTC')
+    expect(text).toContain(`now ${sha('c')}`)
+  })
+
+  test('the subject counts only what is outdated still', () => {
+    const { subject } = digest([told(), told({ ref: 'r/app/b:1', outlook: { fate: 'current' } })], ada)
+    expect(subject).toBe(`${run} is outdated: ${base} has moved`)
+  })
+})
+
+describe('whatever is in a notice', () => {
+  const word = fc.string({ unit: 'binary', minLength: 1, maxLength: 30 })
+
+  test('the subject is one line', () => {
+    fc.assert(
+      fc.property(word, word, (ref, name) => {
+        expect(digest([told({ ref, content: content({ base: name }) })], ada).subject).not.toMatch(
+          /[\p{Cc}\u2028\u2029]/u,
+        )
+      }),
+    )
+  })
+
+  test('nothing becomes markup', () => {
+    const evil = '<script>alert(1)</script>"\'&'
+    const more = content({ base: evil, via: evil, stillAt: [evil], confidence: 'ambiguous', platforms: [evil] })
+    const { html } = digest([told({ ref: evil, namespace: evil, content: more })], { ...ada, name: evil })
+    expect(html).not.toContain('<script')
+    expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;')
+  })
+
+  test('every tag of every notice is in the text and the HTML', () => {
+    const name = fc.stringMatching(/^[a-z]{1,3}\/[a-z]{1,3}:[0-9]$/)
+    const notice = fc
+      .record({
+        ref: name,
+        base: name,
+        namespace: fc.constantFrom('a', 'b', '_'),
+        fate: fc.constantFrom('current', 'unknown'),
+      })
+      .map(({ ref, base, namespace, fate }) =>
+        told({ ref, namespace, content: content({ base }), outlook: { fate } as Outlook }),
+      )
+    fc.assert(
+      fc.property(fc.array(notice, { minLength: 1, maxLength: 30 }), (notices) => {
+        const { text, html } = digest(notices, ada)
+        for (const { ref, content } of notices) {
+          expect(text).toContain(`* ${ref}\n`)
+          expect(text).toContain(`Base ${content.base}\n`)
+          expect(html).toContain(`>${ref}</a>`)
+        }
+      }),
+    )
+  })
+})
+
+const squeezed = (text: string) => text.replace(/[ \t]+/g, ' ')
+
+/** What a reader of HTML alone sees, and where its links lead. */
+function readable(html: string): string {
+  const marks: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
+  const shown = html.replace(/<a href="([^"]*)">/g, '$1 ').replace(/<[^>]*>/g, '')
+  return squeezed(shown.replace(/&(#?\w+);/g, (_all, mark: string) => marks[mark]!))
+}
