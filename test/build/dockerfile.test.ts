@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of a Dockerfile
 import { describe, expect, it } from '@jest/globals'
 import { readBases, rewriteBases } from '../../src/build/dockerfile.ts'
 import { formatReference } from '../../src/oci/reference.ts'

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { openLogSink } from '../../src/build/log-sink.ts'
+import { followLog, readLog } from '../../src/build/logs.ts'
+import { testDeps } from '../support/deps.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+
+let pg: TestDatabase
+let id: string
+beforeAll(async () => {
+  pg = await testDatabase()
+})
+afterAll(() => pg.close())
+beforeEach(async () => {
+  const [row] = await pg.sql<{ id: string }[]>`
+    insert into build (ref, state, key, reason, recipe) values (${`h/a:${Math.random()}`}, 'running', 'k', '{}', '{}') returning id`
+  id = row!.id
+})
+
+describe("a build's log", () => {
+  it('is stored masked, and goes on after what an earlier attempt wrote', async () => {
+    const d = testDeps(pg)
+    for (const attempt of ['one', 'two']) {
+      const sink = openLogSink(d, id)
+      sink.hide('s3cret')
+      sink.write(`${attempt} s3c`)
+      sink.write('ret\nend')
+      await sink.close()
+    }
+    expect(await readLog(d, id)).toBe('one ***\nendtwo ***\nend')
+  })
+
+  it('keeps beginning and end of a very long one, and says what is left out', async () => {
+    const d = testDeps(pg)
+    const sink = openLogSink(d, id, { headChars: 10, tailChars: 6, flushMs: 1 })
+    for (let i = 0; i < 100; i++) sink.write(`line${String(i).padStart(3, '0')}\n`)
+    await sink.close()
+    expect(await readLog(d, id)).toBe('line000\nli\n[784 characters left out]\nne099\n')
+  })
+
+  it('is followed to its end while it is written', async () => {
+    const d = testDeps(pg)
+    const sink = openLogSink(d, id, { headChars: 1000, tailChars: 100, flushMs: 1 })
+    sink.write('a\n')
+    let seen = ''
+    for await (const piece of followLog(d, id, { signal: AbortSignal.timeout(20_000) })) {
+      seen += piece.text
+      if (seen !== 'a\n') continue
+      sink.write('b\n')
+      await sink.close()
+      await pg.sql`update build set state = 'succeeded', finished_at = now() where id = ${id}`
+    }
+    expect(seen).toBe('a\nb\n')
+  })
+
+  it('can be followed from where one was, and left at any time', async () => {
+    const d = testDeps(pg)
+    const sink = openLogSink(d, id, { headChars: 1000, tailChars: 100, flushMs: 1 })
+    sink.write('a\n')
+    await sink.close()
+    const leave = new AbortController()
+    const [first] = await Array.fromAsync(leaving(followLog(d, id, { signal: leave.signal }), leave))
+    expect(first).toEqual({ text: 'a\n', next: 1 })
+    await pg.sql`update build set state = 'failed', finished_at = now() where id = ${id}`
+    expect(await Array.fromAsync(followLog(d, id, { signal: AbortSignal.timeout(20_000), from: 1 }))).toEqual([])
+  })
+})
+
+async function* leaving<T>(source: AsyncGenerator<T>, leave: AbortController): AsyncGenerator<T> {
+  for await (const item of source) {
+    leave.abort()
+    yield item
+  }
+}
