@@ -57,8 +57,12 @@ export class ConfigError extends Error {
 }
 
 const seconds = (fallback: number) => z.coerce.number().int().min(0).max(31_536_000).default(fallback)
-const flag = z.enum(['true', 'false', '1', '0']).default('false').transform((text) => text === 'true' || text === '1')
-const url = (protocols: RegExp, example: string) => z.url({ protocol: protocols, error: `must be an address like ${example}` })
+const flag = z
+  .enum(['true', 'false', '1', '0'])
+  .default('false')
+  .transform((text) => text === 'true' || text === '1')
+const url = (protocols: RegExp, example: string) =>
+  z.url({ protocol: protocols, error: `must be an address like ${example}` })
 const secret = z.string().min(16, 'must have at least 16 characters')
 
 const environment = z.object({
@@ -78,35 +82,49 @@ const environment = z.object({
   DRYDOCK_REGISTRY_INSECURE: flag,
   DRYDOCK_WEBHOOK_TOKEN: z.string().optional(),
   SMTP_URL: url(/^smtps?$/, 'smtp://user:pass@host:587').optional(),
-  MAIL_FROM: z.string().regex(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'must be a mail address').optional(),
+  MAIL_FROM: z
+    .string()
+    .regex(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'must be a mail address')
+    .optional(),
   DRYDOCK_NOTIFY_WINDOW: seconds(300),
   DRYDOCK_SETTLE: seconds(30),
   DRYDOCK_RECONCILE_INTERVAL: seconds(3600),
   DRYDOCK_OBSERVE: flag,
-  DRYDOCK_BUILDER: z.enum(['docker', 'rebase'], 'must be docker or rebase; docker-machine and build services are not supported yet').optional(),
+  DRYDOCK_BUILDER: z
+    .enum(['docker', 'rebase'], 'must be docker or rebase; docker-machine and build services are not supported yet')
+    .optional(),
   DRYDOCK_BUILD_WORKERS: z.coerce.number().int().min(1).max(64).default(2),
-  DRYDOCK_GIT_PROTOCOLS: z.string().default('https,ssh').transform((text) => text.split(',').map((part) => part.trim()))
+  DRYDOCK_GIT_PROTOCOLS: z
+    .string()
+    .default('https,ssh')
+    .transform((text) => text.split(',').map((part) => part.trim()))
     .pipe(z.array(z.enum(['https', 'ssh', 'http', 'file']))),
   DRYDOCK_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 })
 
 const file = z.strictObject({
-  registries: z.array(z.strictObject({
-    name: z.string().optional(),
-    url: url(/^https?$/, 'https://registry.example.com'),
-    username: z.string().optional(),
-    password: z.string().optional(),
-    caFile: z.string().optional(),
-    insecure: z.boolean().default(false),
-    webhookToken: z.string().min(1).optional(),
-  })).default([]),
+  registries: z
+    .array(
+      z.strictObject({
+        name: z.string().optional(),
+        url: url(/^https?$/, 'https://registry.example.com'),
+        username: z.string().optional(),
+        password: z.string().optional(),
+        caFile: z.string().optional(),
+        insecure: z.boolean().default(false),
+        webhookToken: z.string().min(1).optional(),
+      }),
+    )
+    .default([]),
 })
 
 type Env = Record<string, string | undefined>
 
 /** Reads settings. `readFile` gives a file's text; `uid` is the process's. Throws a ConfigError. */
 export function loadSettings(env: Env, readFile: (path: string) => string, uid: number | undefined): Settings {
-  const faults: string[] = unsupported.filter((name) => env[name] || env[`${name}_FILE`]).map((name) => `${name} is not supported yet`)
+  const faults: string[] = unsupported
+    .filter((name) => env[name] || env[`${name}_FILE`])
+    .map((name) => `${name} is not supported yet`)
   const values = withFiles(env, readFile, faults)
   const parsed = environment.safeParse(values)
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
@@ -116,14 +134,21 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
   if (e.SMTP_URL && !e.MAIL_FROM) faults.push('MAIL_FROM: required with SMTP_URL')
   if (e.DATABASE_URL && !e.DRYDOCK_SECRET_KEY) faults.push('DRYDOCK_SECRET_KEY: required with DATABASE_URL')
   const own = e.DRYDOCK_REGISTRY_URL
-    ? [registryOf({
-        name: e.DRYDOCK_REGISTRY_NAME, url: e.DRYDOCK_REGISTRY_URL, username: e.DRYDOCK_REGISTRY_USERNAME,
-        password: e.DRYDOCK_REGISTRY_PASSWORD, caFile: e.DRYDOCK_REGISTRY_CA_FILE, insecure: e.DRYDOCK_REGISTRY_INSECURE,
-      })]
+    ? [
+        registryOf({
+          name: e.DRYDOCK_REGISTRY_NAME,
+          url: e.DRYDOCK_REGISTRY_URL,
+          username: e.DRYDOCK_REGISTRY_USERNAME,
+          password: e.DRYDOCK_REGISTRY_PASSWORD,
+          caFile: e.DRYDOCK_REGISTRY_CA_FILE,
+          insecure: e.DRYDOCK_REGISTRY_INSECURE,
+        }),
+      ]
     : []
   const registries = [...own, ...listed.map(registryOf)]
   const names = registries.map((registry) => registry.name)
-  for (const name of new Set(names.filter((n, i) => names.indexOf(n) !== i))) faults.push(`two registries are called ${name}`)
+  for (const name of new Set(names.filter((n, i) => names.indexOf(n) !== i)))
+    faults.push(`two registries are called ${name}`)
   if (faults.length > 0) throw new ConfigError(faults)
   const host = e.DRYDOCK_HOST.includes(':') ? `[${e.DRYDOCK_HOST}]` : e.DRYDOCK_HOST
   return Object.freeze({
@@ -166,7 +191,11 @@ function withFiles(env: Env, readFile: (path: string) => string, faults: string[
   return values
 }
 
-function fromFile(path: string, readFile: (path: string) => string, faults: string[]): z.infer<typeof file>['registries'] {
+function fromFile(
+  path: string,
+  readFile: (path: string) => string,
+  faults: string[],
+): z.infer<typeof file>['registries'] {
   try {
     const parsed = file.safeParse(parse(readFile(path)) ?? {})
     if (parsed.success) return parsed.data.registries
@@ -179,7 +208,11 @@ function fromFile(path: string, readFile: (path: string) => string, faults: stri
 
 function registryOf(r: z.infer<typeof file>['registries'][number]): RegistryConfig {
   const { name, url: address, ...rest } = r
-  return Object.freeze({ ...rest, name: normaliseHost(name ?? new URL(address).host), url: address.replace(/\/+$/, '') })
+  return Object.freeze({
+    ...rest,
+    name: normaliseHost(name ?? new URL(address).host),
+    url: address.replace(/\/+$/, ''),
+  })
 }
 
 const defaultDataDir = (env: Env, uid: number | undefined): string =>

@@ -1,0 +1,63 @@
+/**
+ * The command line. in: argv. out: exit code 0 done, 1 failed, 2 used wrongly.
+ * Each command is a file that exports `NAMECommand(program, ctx)` and adds itself; `ctx` is what a command may touch of the
+ * process: environment, output, exit code.
+ */
+import { Command, CommanderError } from 'commander'
+import { buildCommand } from './build.ts'
+import { buildsCommand } from './builds.ts'
+import { cancelCommand } from './cancel.ts'
+import type { Context } from './context.ts'
+import { credentialCommand } from './credential.ts'
+import { demoCommand } from './demo.ts'
+import { logsCommand } from './logs.ts'
+import { memberCommand } from './member.ts'
+import { migrateCommand } from './migrate.ts'
+import { outdatedCommand } from './outdated.ts'
+import { recipeCommand } from './recipe.ts'
+import { reconcileCommand } from './reconcile.ts'
+import { serveCommand } from './serve.ts'
+import { treeCommand } from './tree.ts'
+import { whyCommand } from './why.ts'
+
+const commands = [
+  serveCommand,
+  migrateCommand,
+  reconcileCommand,
+  outdatedCommand,
+  treeCommand,
+  whyCommand,
+  buildCommand,
+  logsCommand,
+  buildsCommand,
+  cancelCommand,
+  recipeCommand,
+  credentialCommand,
+  memberCommand,
+  demoCommand,
+]
+
+/** Parses and runs; sets `process.exitCode`. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const ctx: Context = {
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    fail: (message, code = 1) => {
+      console.error(message)
+      process.exitCode = code
+    },
+  }
+  const program = new Command('drydock')
+    .description('Keeps container images from going stale.')
+    .showHelpAfterError()
+    .exitOverride()
+  for (const command of commands) command(program, ctx)
+  for (const command of program.commands) command.exitOverride()
+  try {
+    await program.parseAsync([...argv])
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
+    else ctx.fail(`drydock: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

@@ -1,0 +1,23 @@
+import type { Command } from 'commander'
+import { migrate } from '../db/migrate.ts'
+import { configure, openDatabase } from '../main.ts'
+import type { Context } from './context.ts'
+
+/** `drydock migrate`: brings the database up to date, then ends. */
+export const migrateCommand = (program: Command, ctx: Context): void => {
+  program
+    .command('migrate')
+    .description('bring the database up to date')
+    .option('--json', 'print JSON')
+    .action(async (options: { json?: boolean }) => {
+      const { config, log } = await configure(ctx.env)
+      const database = await openDatabase(config, log)
+      try {
+        const applied = await migrate(database.url)
+        const text = applied.length === 0 ? 'the database is up to date' : `applied ${applied.join(', ')}`
+        ctx.stdout.write(`${options.json ? JSON.stringify({ applied }) : text}\n`)
+      } finally {
+        await database.close()
+      }
+    })
+}

@@ -1,0 +1,36 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { type Role, serve } from '../main.ts'
+import type { Context } from './context.ts'
+
+const all: Role[] = ['web', 'worker', 'builder']
+
+function roles(text: string): Role[] {
+  const names = text.split(',').map((name) => name.trim())
+  const wrong = names.filter((name) => !all.includes(name as Role))
+  if (wrong.length > 0) throw new InvalidArgumentError(`no such role: ${wrong.join(', ')} (web, worker, builder)`)
+  return names as Role[]
+}
+
+/** `drydock serve`: the service, until SIGTERM or SIGINT. */
+export const serveCommand = (program: Command, ctx: Context): void => {
+  program
+    .command('serve')
+    .description('run the service')
+    .option('--roles <list>', 'what this process does: web, worker, builder', roles, all)
+    .action(async (options: { roles: Role[] }) => {
+      const service = await serve(ctx.env, options.roles)
+      let stopping = false
+      const stop = () => {
+        if (stopping) return
+        stopping = true
+        service.close().then(
+          () => process.exit(0),
+          (error: unknown) => {
+            ctx.fail(`drydock: ${error instanceof Error ? error.message : String(error)}`)
+            process.exit(1)
+          },
+        )
+      }
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
+    })
+}

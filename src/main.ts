@@ -1,0 +1,159 @@
+/**
+ * The composition root: config → log → database → adapters → jobs and HTTP; released in reverse.
+ * in: the environment and the roles of this process. out: the running service.
+ * guarantees: nothing else reads the environment, makes a client or starts a timer.
+ */
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { Logger } from 'pino'
+import { apiApp } from './api/app.ts'
+import { defaultBuilder } from './build/builders/builders.ts'
+import { makeVault } from './build/vault.ts'
+import { type Config, loadSettings } from './config.ts'
+import { startEmbedded } from './db/embedded.ts'
+import { migrate } from './db/migrate.ts'
+import { connect } from './db/postgres.ts'
+import { makePrisma } from './db/prisma.ts'
+import { waitForDatabase } from './db/wait.ts'
+import type { Deps } from './deps.ts'
+import { makeJobs } from './jobs/jobs.ts'
+import { type Roles, runWorkers } from './jobs/run-workers.ts'
+import { makeLog } from './log.ts'
+import { makeMailer } from './notify/mailer.ts'
+import { pipeline } from './pipeline.ts'
+import { makeRegistries } from './registry/registries.ts'
+import { loadSecrets } from './secrets.ts'
+import { webhookRoute } from './webhook/route.ts'
+
+export type Role = 'web' | 'worker' | 'builder'
+export type Service = { url: string; close(): Promise<void> }
+
+const sweepMs = 2000
+
+/** Settings, secrets and a log, or a ConfigError. Newly made tokens are printed, this once. */
+export async function configure(env: NodeJS.ProcessEnv): Promise<{ config: Config; log: Logger }> {
+  const settings = loadSettings(env, (path) => readFileSync(path, 'utf8'), process.getuid?.())
+  const { fresh, ...secrets } = loadSecrets(settings)
+  for (const { name, value } of fresh)
+    console.error(`${name}=${value}   (made now, kept in ${settings.dataDir}, shown this once)`)
+  const config = Object.freeze({ ...settings, ...secrets, builder: settings.builder ?? (await defaultBuilder()) })
+  return { config, log: makeLog(config.logLevel) }
+}
+
+/** The database, waited for, and how to let go of it. */
+export async function openDatabase(config: Config, log: Logger): Promise<{ url: string; close(): Promise<void> }> {
+  if (config.databaseUrl === null) {
+    const embedded = await startEmbedded(config.dataDir)
+    return { url: embedded.url, close: embedded.stop }
+  }
+  await waitForDatabase(config.databaseUrl, log)
+  return { url: config.databaseUrl, close: async () => {} }
+}
+
+export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Promise<Service> {
+  const { config, log } = await configure(env)
+  const closers: (() => Promise<void> | void)[] = []
+  const close = async () => {
+    for (const release of closers.splice(0).reverse()) await release()
+    log.info('stopped')
+  }
+  try {
+    const database = await openDatabase(config, log)
+    closers.push(database.close)
+    const applied = await migrate(database.url)
+    if (applied.length > 0) log.info({ applied }, 'migrated')
+    const d = assemble(config, log, database.url, closers)
+    await introduceRegistries(d, roles.includes('worker'))
+    const workerRoles: Roles = { worker: roles.includes('worker'), builder: roles.includes('builder') }
+    const workers = await runWorkers({
+      url: database.url,
+      sql: d.sql,
+      log,
+      tasks: pipeline(d),
+      roles: workerRoles,
+      buildWorkers: config.buildWorkers,
+    })
+    closers.push(workers.stop)
+    closers.push(every(sweepMs, workers.sweep, log))
+    if (workerRoles.worker && config.reconcileInterval > 0)
+      closers.push(every(config.reconcileInterval * 1000, () => enqueueReconcile(d), log))
+    const { server, url } = await listen(d, roles.includes('web'))
+    closers.push(() => endServer(server))
+    log.info({ url, roles, registries: config.registries.map((r) => r.name), builder: config.builder }, 'ready')
+    return { url, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function assemble(config: Config, log: Logger, url: string, closers: (() => Promise<void> | void)[]): Deps {
+  const sql = connect(url, { max: 20 })
+  const db = makePrisma(url)
+  const registries = makeRegistries(config.registries, log)
+  closers.push(
+    () => sql.end({ timeout: 5 }),
+    () => db.$disconnect(),
+    () => registries.close(),
+  )
+  return {
+    config,
+    log,
+    sql,
+    db,
+    registries,
+    jobs: makeJobs(),
+    vault: makeVault(config.secretKey),
+    mailer: makeMailer(config),
+    clock: () => new Date(),
+  }
+}
+
+/** A row for each configured registry, and a first comparison with it. */
+async function introduceRegistries(d: Deps, worker: boolean): Promise<void> {
+  for (const { name } of d.config.registries)
+    await d.sql`insert into registry (name) values (${name}) on conflict do nothing`
+  if (worker) await enqueueReconcile(d)
+}
+
+const enqueueReconcile = async (d: Pick<Deps, 'sql' | 'jobs' | 'config'>): Promise<void> => {
+  for (const { name } of d.config.registries)
+    await d.jobs.enqueue(
+      d.sql,
+      'reconcile',
+      { registry: name },
+      { key: `reconcile:${name}`, queue: `reconcile:${name}` },
+    )
+}
+
+/** Calls `work` every `ms`, never twice at once; a failure is told and the next turn tries again. Returns how to end it. */
+function every(ms: number, work: () => Promise<void>, log: Logger): () => void {
+  let busy = false
+  const timer = setInterval(async () => {
+    if (busy) return
+    busy = true
+    await work().catch((error: unknown) => log.warn({ err: error }, 'a periodic task failed'))
+    busy = false
+  }, ms)
+  return () => clearInterval(timer)
+}
+
+/** The webhook ahead of Express; a process without the role web answers for its health and metrics alone. */
+async function listen(d: Deps, web: boolean): Promise<{ server: Server; url: string }> {
+  const webhook = web ? webhookRoute(d) : () => false
+  const app = apiApp(d, { web })
+  const server = createServer((request, response) => {
+    if (!webhook(request, response)) app(request, response)
+  })
+  await new Promise<void>((resolve, reject) =>
+    server.once('error', reject).listen(d.config.port, d.config.host, resolve),
+  )
+  return { server, url: d.config.publicUrl }
+}
+
+const endServer = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), 1000).unref()
+  })

@@ -1,0 +1,114 @@
+/** One environment variable: how it is called, what holds without it, what it means. Secrets are also read from `NAME_FILE`. */
+export type Setting = { name: string; default: string; meaning: string; secret?: true }
+
+/** Every setting that does something, in the order of the README's table, which is printed from here. */
+export const settings: readonly Setting[] = [
+  { name: 'DRYDOCK_HOST', default: '127.0.0.1', meaning: 'address to listen on' },
+  { name: 'DRYDOCK_PORT', default: '8080', meaning: 'port to listen on' },
+  { name: 'DRYDOCK_PUBLIC_URL', default: 'from host and port', meaning: 'its address in mails' },
+  {
+    name: 'DATABASE_URL',
+    default: 'embedded PostgreSQL in the data directory',
+    meaning: 'PostgreSQL 14 or newer; waited for up to 90 s, asked every 5 s',
+    secret: true,
+  },
+  {
+    name: 'DRYDOCK_DATA_DIR',
+    default: 'root: `/var/lib/drydock`; else `$XDG_DATA_HOME/drydock` or `~/.local/share/drydock`',
+    meaning: 'embedded database, generated secrets',
+  },
+  {
+    name: 'DRYDOCK_SECRET_KEY',
+    default: 'generated with the embedded database; else required',
+    meaning: 'encrypts stored credentials; at least 16 characters',
+    secret: true,
+  },
+  {
+    name: 'DRYDOCK_ADMIN_TOKEN',
+    default: 'generated, printed once',
+    meaning: 'bootstrap API token with the admin role',
+    secret: true,
+  },
+  {
+    name: 'DRYDOCK_CONFIG',
+    default: 'none',
+    meaning:
+      'YAML file for what has structure: `registries: [{name, url, username, password, caFile, insecure, webhookToken}]`',
+  },
+  { name: 'DRYDOCK_REGISTRY_URL', default: 'none', meaning: 'one registry, without a file' },
+  { name: 'DRYDOCK_REGISTRY_NAME', default: "the URL's host", meaning: 'the host in image references' },
+  { name: 'DRYDOCK_REGISTRY_USERNAME', default: 'none', meaning: 'for that registry' },
+  { name: 'DRYDOCK_REGISTRY_PASSWORD', default: 'none', meaning: 'for that registry', secret: true },
+  { name: 'DRYDOCK_REGISTRY_CA_FILE', default: 'none', meaning: 'PEM file of the authority to trust for it' },
+  {
+    name: 'DRYDOCK_REGISTRY_INSECURE',
+    default: 'false',
+    meaning: 'allow plain HTTP or an unverified certificate (loopback may always be plain)',
+  },
+  {
+    name: 'DRYDOCK_WEBHOOK_TOKEN',
+    default: 'generated, printed once',
+    meaning: 'the registry sends it as `Authorization: Bearer …`',
+    secret: true,
+  },
+  { name: 'SMTP_URL', default: 'none: mails are kept', meaning: '`smtp[s]://user:pass@host:port`', secret: true },
+  { name: 'MAIL_FROM', default: 'required with SMTP_URL', meaning: 'sender of the mails' },
+  {
+    name: 'DRYDOCK_NOTIFY_WINDOW',
+    default: '300',
+    meaning: 'seconds in which notices to one person are gathered into one mail',
+  },
+  {
+    name: 'DRYDOCK_SETTLE',
+    default: '30',
+    meaning: 'seconds a base must stay put before anything is rebuilt; what our own builds push does not wait',
+  },
+  {
+    name: 'DRYDOCK_RECONCILE_INTERVAL',
+    default: '3600',
+    meaning: 'seconds between comparisons of registry and database; 0 = only at start and on demand',
+  },
+  {
+    name: 'DRYDOCK_OBSERVE',
+    default: 'false',
+    meaning: 'look, flag and show, but send no mail and start no automatic build',
+  },
+  {
+    name: 'DRYDOCK_BUILDER',
+    default: '`docker` where a daemon answers, else `rebase`',
+    meaning:
+      'what runs recipes of strategy `dockerfile`: `docker` or `rebase` (then only recipes of strategy `rebase` run)',
+  },
+  { name: 'DRYDOCK_BUILD_WORKERS', default: '2', meaning: 'builds at once' },
+  {
+    name: 'DRYDOCK_GIT_PROTOCOLS',
+    default: '`https,ssh`',
+    meaning: "what a recipe's git URL may use; `http` and `file` only when listed",
+  },
+  { name: 'DRYDOCK_LOG_LEVEL', default: 'info', meaning: '`trace`, `debug`, `info`, `warn` or `error`' },
+]
+
+/** Named in the interface, and not there yet: refused rather than silently without effect. */
+export const unsupported: readonly string[] = [
+  'DRYDOCK_BUILDER_TOKEN',
+  'DRYDOCK_MACHINE_DRIVER',
+  'DRYDOCK_MACHINE_OPTIONS',
+  'DRYDOCK_MACHINE_POOL',
+  'DRYDOCK_MACHINE_COMMAND',
+  'PORTUS_URL',
+  'PORTUS_USERNAME',
+  'PORTUS_TOKEN',
+  'PORTUS_DATABASE_URL',
+]
+
+/** The README's table, as Markdown. */
+export function settingsTable(): string {
+  const rows = settings.map((s) => `| \`${s.name}\`${s.secret ? ' *' : ''} | ${s.default} | ${s.meaning} |`)
+  return [
+    '| variable | default | meaning |',
+    '|---|---|---|',
+    ...rows,
+    '',
+    '\\* a secret: also as `NAME_FILE`, the path of a file that holds it.',
+  ].join('\n')
+}
