@@ -1,8 +1,9 @@
 import type { Deps } from '../deps.ts'
+import { RegistryError } from '../registry/registry-error.ts'
 import type { PendingEvent } from './ingest.ts'
 
-/** Seconds between tries: soon again after an outage of the registry; slower where somebody has to mend something. */
-const longestWait = { passing: 60, lasting: 3600 }
+/** Seconds between tries at most: soon again after an outage of the registry, slower where the fault may be ours. */
+const longestWait = { registry: 60, other: 600 }
 
 /** Keeps the error with the event, and queues the next try. There is no last try: an event is never lost. */
 export async function recordFailure(
@@ -10,8 +11,8 @@ export async function recordFailure(
   event: PendingEvent,
   error: unknown,
 ): Promise<void> {
-  const { code, message, retryable } = described(error)
-  const longest = retryable ? longestWait.passing : longestWait.lasting
+  const { code, message } = described(error)
+  const longest = error instanceof RegistryError ? longestWait.registry : longestWait.other
   const next = new Date(d.clock().getTime() + 1000 * Math.min(2 ** Math.min(event.attempts, 20), longest))
   d.log.warn({ err: error, event: event.id, code, next }, 'ingest: the event could not be handled yet')
   await d.sql.begin(async (tx) => {
@@ -24,12 +25,7 @@ export async function recordFailure(
   })
 }
 
-function described(error: unknown): { code: string; message: string; retryable: boolean } {
-  if (!(error instanceof Error)) return { code: 'internal', message: String(error), retryable: false }
-  const code = 'code' in error ? String(error.code) : 'internal'
-  return {
-    code,
-    message: error.message.replaceAll('\0', ''),
-    retryable: 'retryable' in error && error.retryable === true,
-  }
+function described(error: unknown): { code: string; message: string } {
+  if (!(error instanceof Error)) return { code: 'internal', message: String(error) }
+  return { code: 'code' in error ? String(error.code) : 'internal', message: error.message.replaceAll('\0', '') }
 }

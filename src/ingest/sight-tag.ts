@@ -33,7 +33,7 @@ export async function sightTag(
   const ref = tagRef(name.host, name.repository, name.tag)
   const head = await client.headManifest(name.repository, name.tag)
   const at = (date: Date | null | undefined) => laterThan(known, instantOf(date ?? d.clock()))
-  if (head && head.digest === known?.digest) {
+  if (head && known && head.digest === known.digest) {
     if (!known.readable && !asking.dryRun) await mend(d, client, name, head.digest, head.mediaType)
     return null
   }

@@ -56,18 +56,16 @@ export async function putManifest(
   repository: string,
   reference: string,
   mediaType: string,
-  body: Uint8Array<ArrayBuffer>,
+  body: Buffer,
 ): Promise<void> {
   const url = `${registryUrl}/v2/${repository}/manifests/${reference}`
-  await expectStatus(await fetch(url, { method: 'PUT', body, headers: { 'content-type': mediaType } }), 201)
+  await expectStatus(
+    await fetch(url, { method: 'PUT', body: new Uint8Array(body), headers: { 'content-type': mediaType } }),
+    201,
+  )
 }
 
-export async function pushBlob(
-  registryUrl: string,
-  repository: string,
-  digest: string,
-  bytes: Uint8Array<ArrayBuffer>,
-): Promise<void> {
+export async function pushBlob(registryUrl: string, repository: string, digest: string, bytes: Buffer): Promise<void> {
   const known = await fetch(`${registryUrl}/v2/${repository}/blobs/${digest}`, { method: 'HEAD' })
   if (known.ok) return
   const started = await fetch(`${registryUrl}/v2/${repository}/blobs/uploads/`, { method: 'POST' })
@@ -75,7 +73,7 @@ export async function pushBlob(
   const url = new URL(started.headers.get('location') ?? '', registryUrl)
   url.searchParams.set('digest', digest)
   const headers = { 'content-type': 'application/octet-stream' }
-  await expectStatus(await fetch(url, { method: 'PUT', body: bytes, headers }), 201)
+  await expectStatus(await fetch(url, { method: 'PUT', body: new Uint8Array(bytes), headers }), 201)
 }
 
 async function expectStatus(response: Response, status: number): Promise<void> {
