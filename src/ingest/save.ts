@@ -80,8 +80,8 @@ async function lockRepository(tx: Tx, o: Observation): Promise<number> {
 }
 
 /**
- * Marks what must be judged again. A mark that is there already gets a new id: refresh deletes marks by the ids it
- * read, and so never one that was set after it read the facts.
+ * Marks what must be judged again. Marks are only appended: refresh deletes them by the ids it read, and so never one that was
+ * set after it read the facts, and no writer waits for a refresh.
  */
 export async function markDirty(d: Pick<Deps, 'jobs'>, tx: Tx, changes: Changes): Promise<void> {
   const marks = [
@@ -93,7 +93,6 @@ export async function markDirty(d: Pick<Deps, 'jobs'>, tx: Tx, changes: Changes)
     insert into dirty (kind, key)
     select distinct kind::dirty_kind, key
     from unnest(${marks.map((m) => m.kind)}::text[], ${marks.map((m) => m.key)}::text[]) as m (kind, key)
-    order by 1, 2
-    on conflict (kind, key) do update set id = excluded.id`
+    order by 1, 2`
   await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })
 }
