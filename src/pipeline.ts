@@ -1,5 +1,5 @@
-import type { Deps } from './deps.ts'
 import { build } from './build/build.ts'
+import type { Deps } from './deps.ts'
 import { reconcile } from './inbox/reconcile.ts'
 import { ingest } from './ingest/ingest.ts'
 import { look } from './ingest/look.ts'
@@ -13,10 +13,10 @@ import { refresh } from './staleness/refresh.ts'
 export const pipeline = (d: Deps): Tasks => ({
   ingest: ({ eventId }) => ingest(d, eventId), //          an event → facts, dirty tags            → refresh, look
   look: ({ ref }) => look(d, ref), //                      ask the registry for one tag → facts    → refresh
-  reconcile: ({ registry }) => reconcile(d, { registry }), // catalog and tags against what is known → refresh
+  reconcile: async ({ registry }) => void (await reconcile(d, { registry })), // catalog and tags against what is known → refresh
   refresh: () => refresh(d), //                            dirty tags → verdicts, causes           → notify, plan
   notify: () => notify(d), //                              new causes, gathered a window long      → mail
   mail: ({ mailId }) => send(d, mailId), //                one mail through SMTP
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
-  build: ({ buildId }) => build(d, buildId), //            host, checkout, build, push, cleanup    → look, plan
+  build: ({ buildId }, { signal }) => build(d, buildId, signal), // host, checkout, build, push, cleanup → refresh, plan
 })
