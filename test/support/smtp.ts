@@ -16,6 +16,8 @@ export type SmtpServer = {
   cutAfterData: { times: number }
   /** the next connections are cut in the middle of a mail */
   cutInData: { times: number }
+  /** the next mails are read to the end and never answered; `received` has them by then */
+  silentAfterData: { times: number }
   close: () => Promise<void>
 }
 
@@ -25,6 +27,7 @@ export async function smtpServer(auth?: { user: string; pass: string }): Promise
   const refuse = new Map<string, number>()
   const cutAfterData = { times: 0 }
   const cutInData = { times: 0 }
+  const silentAfterData = { times: 0 }
   const server = new SMTPServer({
     disabledCommands: auth ? ['STARTTLS'] : ['AUTH', 'STARTTLS'],
     allowInsecureAuth: true,
@@ -50,7 +53,8 @@ export async function smtpServer(auth?: { user: string; pass: string }): Promise
       }
       read(stream, session).then((mail) => {
         received.push(mail)
-        if (!cut(cutAfterData)) done()
+        if (silentAfterData.times > 0) silentAfterData.times -= 1
+        else if (!cut(cutAfterData)) done()
       }, done)
     },
   })
@@ -63,7 +67,7 @@ export async function smtpServer(auth?: { user: string; pass: string }): Promise
   const { port } = server.server.address() as AddressInfo
   const login = auth ? `${encodeURIComponent(auth.user)}:${encodeURIComponent(auth.pass)}@` : ''
   const close = () => new Promise<void>((resolve) => server.close(() => resolve()))
-  return { url: `smtp://${login}127.0.0.1:${port}`, received, refuse, cutAfterData, cutInData, close }
+  return { url: `smtp://${login}127.0.0.1:${port}`, received, refuse, cutAfterData, cutInData, silentAfterData, close }
 }
 
 async function read(stream: AsyncIterable<Buffer>, session: SMTPServerSession): Promise<ReceivedMail> {
