@@ -55,7 +55,7 @@ async function fold(tx: Tx, repositoryId: number, name: string, ref: string): Pr
     insert into tag_span (tag_id, seq, digest, from_at, to_at, exact)
     select ${tag!.id}, (seq - 1)::int, digest, from_at, to_at, exact
     from unnest(${spans.map((s) => s.digest)}::text[], ${spans.map((s) => s.from.toString())}::bigint[],
-      ${spans.map((s) => s.to?.toString() ?? null)}::bigint[], ${spans.map((s) => s.exact)}::boolean[])
+      ${spans.map((s) => s.to?.toString() ?? null)}::bigint[], ${spans.map((s) => String(s.exact))}::text[]::boolean[])
       with ordinality as s (digest, from_at, to_at, exact, seq)`
   return true
 }
