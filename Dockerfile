@@ -10,6 +10,7 @@ WORKDIR /opt/drydock
 COPY package.json package-lock.json prisma.config.ts ./
 COPY prisma prisma
 COPY bin bin
+COPY scripts scripts
 COPY src src
 RUN npm ci --omit=dev
 

@@ -6,6 +6,7 @@ export const checks: readonly Check[] = [
   { name: 'format and lint', command: ['npm', 'run', '--silent', 'check:lint'] },
   { name: 'types', command: ['npm', 'run', '--silent', 'check:types'] },
   { name: 'import boundaries', command: ['npm', 'run', '--silent', 'check:imports'] },
+  { name: 'migrations', command: ['npm', 'run', '--silent', 'check:migrations'] },
   { name: 'generated files', command: ['npm', 'run', '--silent', 'check:docs'] },
   { name: 'links in the docs', command: ['npm', 'run', '--silent', 'check:links'] },
 ]

@@ -22,12 +22,20 @@ async function load(): Promise<Glue> {
   const folder = dirname(createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm'))
   const glue = (await import(join(folder, 'schema_engine_bg.js'))) as Glue
   const bytes = readFileSync(join(folder, 'schema_engine_bg.wasm'))
-  const { instance } = await webAssembly.instantiate(bytes, { './schema_engine_bg.js': glue })
+  const { instance } = await webAssembly.instantiate(bytes, { './schema_engine_bg.js': withUnheldTimers(glue) })
   glue.__wbg_set_wasm(instance.exports)
   const start = instance.exports.__wbindgen_start
   if (typeof start === 'function') start()
   return glue
 }
+
+/** The engine never clears the 10 s timer it waits for its lock with; unless let go, that timer keeps the process alive. */
+function withUnheldTimers(glue: Glue): object {
+  const timers = Object.entries(glue).filter(([name]) => name.startsWith('__wbg_setTimeout_'))
+  const unheld = timers.map(([name, start]) => [name, (...args: unknown[]) => (start as Start)(...args).unref()])
+  return { ...glue, ...Object.fromEntries(unheld) }
+}
+type Start = (...args: unknown[]) => NodeJS.Timeout
 
 /** Prisma's schema engine as WebAssembly: migrates without the CLI and its downloaded binary. Its connections end with `work`. */
 export async function withSchemaEngine<T>(
