@@ -1,5 +1,3 @@
-import type { RebuildState } from '../plan/rebuild-states.ts'
-
 /** A cause as it was when it was noticed (Notice.content). Digests are head digests of `base`; `since`: registry ns as text. */
 export type NoticeContent = {
   base: string
@@ -15,9 +13,16 @@ export type NoticeContent = {
   since: string
 }
 
+/** What becomes of an outdated tag (the API's `rebuild`). `build`: the id of the one queued, running or failed last. */
+export type Rebuild = {
+  state: 'none' | 'manual' | 'pinned' | 'settling' | 'waiting' | 'approval' | 'paused' | 'queued' | 'running' | 'failed'
+  build: string | null
+  waitsFor: string[]
+}
+
 /** What has become of a tag by the time the mail is written; `rebuild` only where it is outdated still. */
 export type Outlook =
-  | { fate: 'outdated'; rebuild: RebuildState }
+  | { fate: 'outdated'; rebuild: Rebuild }
   | { fate: 'current' }
   | { fate: 'unknown' }
   | { fate: 'deleted' }

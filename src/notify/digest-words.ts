@@ -1,5 +1,5 @@
 import { formatInstant } from '../oci/instant.ts'
-import type { Entry, NoticeContent, Outline, Outlook } from './digest-outline.ts'
+import type { Entry, NoticeContent, Outline, Outlook, Rebuild } from './digest-outline.ts'
 
 /** The sentences of a mail, the same in text and HTML. Plain text: whoever writes HTML escapes it. */
 
@@ -96,10 +96,7 @@ const otherFates: Record<Exclude<Outlook['fate'], 'outdated'>, string> = {
   unknown: 'its bases cannot be judged at the moment; the link says why',
 }
 
-function rebuildStep(
-  { state, waitsFor }: Extract<Outlook, { fate: 'outdated' }>['rebuild'],
-  content: NoticeContent,
-): string {
+function rebuildStep({ state, waitsFor }: Rebuild, content: NoticeContent): string {
   switch (state) {
     case 'none':
       return 'no recipe, so it stays outdated until somebody rebuilds and pushes it; below is how to add a recipe'

@@ -5,7 +5,7 @@ export type Recipient = { userName: string; email: string; displayName: string |
 
 /**
  * Owners and contributors of a namespace who are enabled, no bot, and have an address; by name. Of several users with one address
- * (upper and lower case are one) the first by name: nobody gets the same mail twice. The same rule in SQL: src/notify/told.ts.
+ * (upper and lower case are one) the first by name: nobody gets the same mail twice. The same rule where notices are raised: src/notify/raise-notices.ts.
  */
 export function recipientsOf(d: Pick<Deps, 'sql'>, namespaceKey: string): Promise<Recipient[]> {
   return d.sql<Recipient[]>`
