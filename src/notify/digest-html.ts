@@ -43,7 +43,7 @@ function entryHtml(entry: Entry, publicUrl: string): string {
     `<li style="margin:8px 0"><strong style="${anywhere}">${link(tagUrl(publicUrl, entry.ref), entry.ref)}</strong><br>` +
     `outdated since ${escapeHtml(sinceWhen(entry))}<br>` +
     `base moved ${escapeHtml(fromTo(entry))}<br>` +
-    `based on it ${escapeHtml(throughWhom(entry.content))}<br>` +
+    `built on it ${escapeHtml(throughWhom(entry.content))}<br>` +
     `how sure: ${escapeHtml(howSure(entry.content))}<br>` +
     `<strong>what next:</strong> ${next}</li>`
   )

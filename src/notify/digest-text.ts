@@ -32,7 +32,7 @@ function entryText(entry: Entry, publicUrl: string): string {
     `* ${entry.ref}`,
     `  outdated since ${sinceWhen(entry)}`,
     `  base moved     ${fromTo(entry)}`,
-    `  based on it    ${throughWhom(entry.content)}`,
+    `  built on it    ${throughWhom(entry.content)}`,
     `  how sure       ${howSure(entry.content)}`,
     `  what next      ${nextStep(entry)}`,
     ...(build === null ? [] : [`                 ${build}`]),

@@ -60,10 +60,9 @@ export function fromTo({ content, moves }: Entry): string {
   return `${old} → ${shortDigest(content.to)}${moves > 1 ? ` (in ${moves} moves)` : ''}`
 }
 
-export function throughWhom({ base, role, via }: NoticeContent): string {
+export function throughWhom({ role, via }: NoticeContent): string {
   if (via !== null) return `through ${via}, which is itself outdated`
-  if (role === 'build') return `${base} is used in a build stage of it`
-  return `directly on ${base}`
+  return role === 'build' ? 'in a build stage' : 'directly'
 }
 
 const evidenceWords: Record<string, string> = {
@@ -79,8 +78,9 @@ export function howSure({ confidence, evidence, stillAt }: NoticeContent): strin
   const by = list(evidence.map((kind) => evidenceWords[kind] ?? kind))
   if (confidence === 'declared') return `declared by ${by}`
   if (confidence === 'inferred') return `inferred from ${by}`
+  if (stillAt.length === 0) return `ambiguous, found from ${by}: other names fit as well`
   const still = `${list(stillAt)} ${stillAt.length === 1 ? 'is' : 'are'} still at the content it was built on`
-  return `ambiguous, found from ${by}: ${stillAt.length > 0 ? still : 'other names fit as well'}; it may follow that one instead`
+  return `ambiguous, found from ${by}: ${still}, and it may be meant to follow ${stillAt.length === 1 ? 'that' : 'one of these'}`
 }
 
 /** What happens next, and whether somebody has to do something. */

@@ -6,7 +6,7 @@ const refsAtOnce = 1000
 
 /** Adds to `known` how each tag stands now, of those not in it. What is not a tag any more is `deleted`. */
 export async function loadOutlooks(
-  d: Pick<Deps, 'sql' | 'config'>,
+  d: Pick<Deps, 'sql' | 'config' | 'clock'>,
   refs: string[],
   known: Map<string, Outlook>,
 ): Promise<void> {
