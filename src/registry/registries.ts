@@ -1,0 +1,86 @@
+/*
+ * In: the configured registries. Out: a client for each, by the host that stands in references.
+ * Guarantees: a password is never sent where anybody can read it, unless the configuration says `insecure`.
+ */
+import { readFileSync } from 'node:fs'
+import { getCACertificates } from 'node:tls'
+import type { Logger } from 'pino'
+import { normaliseHost } from '../oci/reference.ts'
+import { makeClient, type RegistryClient } from './client.ts'
+import { isLoopback } from './loopback.ts'
+
+export type { RegistryClient } from './client.ts'
+
+/** A registry as configured. `name`: the host in references (`localhost:5000`); `url`: where it is reached. */
+export type RegistryConfig = {
+  name: string
+  url: string
+  username?: string | null | undefined
+  password?: string | null | undefined
+  /** a PEM file of certificates to trust besides the usual ones */
+  caFile?: string | null | undefined
+  /** takes plain http and any certificate */
+  insecure: boolean
+  webhookToken?: string | null | undefined
+}
+
+export type Registries = {
+  /** The client of a host (`docker.io` under any of its names), or null where nobody configured it. */
+  byName: (host: string) => RegistryClient | null
+  all: () => readonly { name: string; client: RegistryClient }[]
+  close: () => void
+}
+
+/** The clients of all configured registries. Throws RegistryConfigError; asks no registry anything. */
+export function makeRegistries(configs: readonly RegistryConfig[], log: Logger): Registries {
+  const clients = configs.map((config) => ({ name: config.name, client: clientOf(config, log) }))
+  const byHost = new Map(clients.map(({ name, client }) => [normaliseHost(name), client]))
+  return {
+    byName: (host) => byHost.get(normaliseHost(host)) ?? null,
+    all: () => clients,
+    close() {
+      for (const { client } of clients) client.close()
+    },
+  }
+}
+
+function clientOf(config: RegistryConfig, log: Logger): RegistryClient {
+  const { name, username, password, caFile, insecure } = config
+  const fault = faultOfUrl(config)
+  if (fault !== null) throw new RegistryConfigError(`registry ${name}: ${fault}`)
+  const child = log.child({ registry: name })
+  return makeClient({
+    url: new URL(config.url),
+    credentials: username && password ? { username, password } : null,
+    ca: caFile ? { own: readCertificates(name, caFile), usual: getCACertificates('default') } : null,
+    insecure,
+    onRetry: (error, attempt, wait) => child.warn({ err: error, attempt, wait }, 'registry: asking again'),
+  })
+}
+
+/** What is wrong with a registry's address, or null. For the configuration, which lists every fault at once. */
+export function faultOfUrl({ url, insecure }: Pick<RegistryConfig, 'url' | 'insecure'>): string | null {
+  const parsed = URL.parse(url)
+  if (!parsed || !/^https?:$/.test(parsed.protocol)) return 'its address is none of http or https'
+  if (parsed.username || parsed.password) return 'username and password do not go into the address'
+  if (parsed.protocol === 'http:' && !insecure && !isLoopback(parsed))
+    return 'plain http is allowed on loopback only, or with insecure'
+  return null
+}
+
+function readCertificates(name: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new RegistryConfigError(`registry ${name}: ${file} cannot be read`, cause)
+  }
+}
+
+/** A registry that cannot be used as it is configured. */
+export class RegistryConfigError extends Error {
+  readonly code = 'registry-config'
+  readonly retryable = false
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause })
+  }
+}
