@@ -44,7 +44,11 @@ export default {
       from: { path: pure },
       to: {
         path: '.',
-        pathNot: [...pure, '^node_modules/(graphology|graphology-dag|packageurl-js|dockerfile-ast|zod)/', '^(crypto|path)$'],
+        pathNot: [
+          ...pure,
+          '^node_modules/(graphology|graphology-dag|packageurl-js|dockerfile-ast|zod)/',
+          '^(crypto|path)$',
+        ],
         dependencyTypesNot: ['type-only'],
       },
     },
