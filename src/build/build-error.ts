@@ -12,8 +12,9 @@ export class BuildError extends Error {
   }
 }
 
-/** What is stored of any failure: `{code, message}`. What is not ours is `internal`. */
+/** What is stored of any failure: `{code, message}`. Our modules' errors have a stable code; what has none is `internal`. */
 export function describeError(error: unknown): { code: string; message: string } {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'internal'
-  return { code, message: error instanceof Error ? error.message : String(error) }
+  if (!(error instanceof Error)) return { code: 'internal', message: String(error) }
+  const ours = 'code' in error && typeof error.code === 'string' && 'retryable' in error
+  return { code: ours ? String(error.code) : 'internal', message: error.message }
 }

@@ -14,10 +14,14 @@ export async function copyLayers(
 ): Promise<void> {
   for (const layer of layers) {
     signal.throwIfAborted()
-    if (isForeignLayer(layer.mediaType) || (await to.client.hasBlob(to.repository, layer.digest))) continue
-    if (from.client === to.client && (await to.client.mountBlob(to.repository, layer.digest, from.repository))) continue
-    const bytes = await from.client.getBlob(from.repository, layer.digest, { maxBytes: layer.size })
+    if (isForeignLayer(layer.mediaType) || (await to.client.hasBlob(to.repository, layer.digest, { signal }))) continue
+    if (
+      from.client === to.client &&
+      (await to.client.mountBlob(to.repository, layer.digest, from.repository, { signal }))
+    )
+      continue
+    const bytes = await from.client.getBlob(from.repository, layer.digest, { maxBytes: layer.size, signal })
     if (!bytes) throw new BuildError('base-absent', `${from.repository} has no layer ${layer.digest}`)
-    await to.client.uploadBlob(to.repository, layer.digest, bytes)
+    await to.client.uploadBlob(to.repository, layer.digest, bytes, { signal })
   }
 }

@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts'
-import { type Digest, parseDigest } from '../oci/digest.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { Reference } from '../oci/reference.ts'
 
 /**
@@ -13,7 +13,7 @@ export async function findPushed(
 ): Promise<Digest | null> {
   const found = await d.registries.byName(target.host)?.getManifest(target.repository, target.tag)
   if (!found) return null
-  return holdsContent(found, content) ? parseDigest(found.digest) : null
+  return holdsContent(found, content) ? found.digest : null
 }
 
 /** True where a manifest is, or has as its config, this content. */

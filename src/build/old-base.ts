@@ -1,4 +1,6 @@
 import type { Deps } from '../deps.ts'
+import { chainIds } from '../oci/chain-id.ts'
+import type { Platform } from '../oci/platform.ts'
 import { BuildError } from './build-error.ts'
 import type { RebaseBase } from './rebase-base.ts'
 
@@ -6,7 +8,11 @@ import type { RebaseBase } from './rebase-base.ts'
  * The manifest (or index) of the base that a child's content begins with: what the verdict says, where that is a prefix of the child;
  * else the longest such content among all that the base's name ever pointed at, the latest first. Error: `not-a-prefix`.
  */
-export async function oldBaseDigest(d: Pick<Deps, 'sql'>, child: string, base: RebaseBase): Promise<string> {
+export async function oldBaseDigest(
+  d: Pick<Deps, 'sql'>,
+  child: { platform: Platform; diffIds: readonly string[] },
+  base: RebaseBase,
+): Promise<string> {
   const [found] = await d.sql<{ digest: string }[]>`
     with at as (
       select span.digest as head, span.digest as manifest, span.from_at
@@ -23,7 +29,7 @@ export async function oldBaseDigest(d: Pick<Deps, 'sql'>, child: string, base: R
     )
     select at.head as digest
     from at join manifest m on m.digest = at.manifest and m.kind = 'image' and m.layer_count > 0
-    join manifest child on child.digest = ${child} and child.platform = m.platform and m.last_chain = any(child.chain_ids)
+    where m.platform = ${child.platform} and m.last_chain = any(${chainIds(child.diffIds)}::uuid[])
     order by at.head = ${base.oldDigest} desc nulls last, m.layer_count desc, at.from_at desc nulls last
     limit 1`
   if (!found)

@@ -48,13 +48,12 @@ export async function readLayered(
   client: RegistryClient,
   repository: string,
   reference: string,
-  wanted: Platform | null,
-  absent: string,
+  { wanted, absent, signal }: { wanted: Platform | null; absent: string; signal: AbortSignal },
 ): Promise<Opened> {
-  const found = await client.getManifest(repository, reference)
+  const found = await client.getManifest(repository, reference, { signal })
   if (!found) throw new BuildError(absent, `${repository} has no ${reference}`)
   const body: unknown = JSON.parse(Buffer.from(found.bytes).toString('utf8'))
-  const head = found.digest as Digest
+  const head = found.digest
   const index = Index.safeParse(body)
   if (index.success) {
     if (!wanted) {
@@ -65,11 +64,11 @@ export async function readLayered(
     }
     const entry = entryFor(index.data.manifests, wanted)
     if (!entry) throw new BuildError('platform-absent', `${repository}:${reference} has no manifest for ${wanted}`)
-    return { ...(await readLayered(client, repository, entry.digest, null, absent)), head }
+    return { ...(await readLayered(client, repository, entry.digest, { wanted: null, absent, signal })), head }
   }
   const manifest = ImageManifest.safeParse(body)
   if (!manifest.success) throw new BuildError('config-unreadable', `${reference} is no image manifest`)
-  const config = await readConfig(client, repository, manifest.data.config.digest)
+  const config = await readConfig(client, repository, manifest.data.config.digest, signal)
   if (config.rootfs.diff_ids.length !== manifest.data.layers.length) {
     throw new BuildError('config-unreadable', `${reference} has not as many layers as its config says`)
   }
@@ -82,8 +81,13 @@ export async function readLayered(
   }
 }
 
-async function readConfig(client: RegistryClient, repository: string, digest: Digest): Promise<ImageConfig> {
-  const bytes = await client.getBlob(repository, digest, { maxBytes: maxConfigBytes })
+async function readConfig(
+  client: RegistryClient,
+  repository: string,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<ImageConfig> {
+  const bytes = await client.getBlob(repository, digest, { maxBytes: maxConfigBytes, signal })
   if (!bytes) throw new BuildError('config-unreadable', `${repository} has no config ${digest}`)
   try {
     return Config.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))) as ImageConfig

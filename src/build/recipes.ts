@@ -11,7 +11,7 @@ export async function putRecipe(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, ref: st
       values (${ref}, ${JSON.stringify(recipe)}::text::jsonb, ${recipe.auto}, ${recipe.on}, ${d.clock()})
       on conflict (ref) do update
       set spec = excluded.spec, auto = excluded.auto, count_on = excluded.count_on, updated_at = excluded.updated_at`
-    await tx`insert into dirty (kind, key) values ('tag', ${ref}) on conflict do nothing`
+    await tx`insert into dirty (kind, key) values ('tag', ${ref})`
     await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })
     await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
   })
@@ -22,7 +22,7 @@ export async function removeRecipe(d: Pick<Deps, 'sql' | 'jobs'>, ref: string): 
   return d.sql.begin(async (tx) => {
     const removed = await tx`delete from recipe where ref = ${ref}`
     if (removed.count === 0) return false
-    await tx`insert into dirty (kind, key) values ('tag', ${ref}) on conflict do nothing`
+    await tx`insert into dirty (kind, key) values ('tag', ${ref})`
     await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })
     await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
     return true

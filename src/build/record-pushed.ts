@@ -21,7 +21,7 @@ export async function recordPushed(d: Pick<Deps, 'sql' | 'jobs'>, claim: Claim, 
         values (${built.digest}, 'build', ${claim.id}, ${position}, ${base.name}, ${base.digest}, ${base.role}, ${base.pinned})
         on conflict (subject, evidence, source, position) do nothing`
     }
-    await tx`insert into dirty (kind, key) values ('manifest', ${built.digest}), ('tag', ${claim.ref}) on conflict do nothing`
+    await tx`insert into dirty (kind, key) values ('manifest', ${built.digest}), ('tag', ${claim.ref})`
     await d.jobs.enqueue(tx, 'look', { ref: claim.ref }, { key: `look:${claim.ref}` })
     await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })
   })

@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts'
-import { type Digest, parseDigest } from '../oci/digest.ts'
+import type { Digest } from '../oci/digest.ts'
 import { formatReference, type Reference, tagRef } from '../oci/reference.ts'
 import { BuildError } from './build-error.ts'
 import type { ResolvedBase } from './builders/builder.ts'
@@ -37,9 +37,8 @@ async function resolveName(
   const client = d.registries.byName(reference.host)
   if (!client) return pullByName(reference, platform)
   const head = await client.headManifest(reference.repository, reference.tag ?? 'latest')
-  const digest = parseDigest(head?.digest)
-  if (!digest) throw new BuildError('base-absent', `the base ${formatReference(reference)} does not exist`)
-  return digest
+  if (!head) throw new BuildError('base-absent', `the base ${formatReference(reference)} does not exist`)
+  return head.digest
 }
 
 /** What is recorded of a build: each base once; one that is used in both roles is a runtime base. */

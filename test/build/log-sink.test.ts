@@ -58,12 +58,18 @@ describe("a build's log", () => {
     sink.write('a\n')
     await sink.close()
     const leave = new AbortController()
-    const [first] = await Array.fromAsync(leaving(followLog(d, id, { signal: leave.signal }), leave))
+    const [first] = await collect(leaving(followLog(d, id, { signal: leave.signal }), leave))
     expect(first).toEqual({ text: 'a\n', next: 1 })
     await pg.sql`update build set state = 'failed', finished_at = now() where id = ${id}`
-    expect(await Array.fromAsync(followLog(d, id, { signal: AbortSignal.timeout(20_000), from: 1 }))).toEqual([])
+    expect(await collect(followLog(d, id, { signal: AbortSignal.timeout(20_000), from: 1 }))).toEqual([])
   })
 })
+
+async function collect<T>(source: AsyncGenerator<T>): Promise<T[]> {
+  const items: T[] = []
+  for await (const item of source) items.push(item)
+  return items
+}
 
 async function* leaving<T>(source: AsyncGenerator<T>, leave: AbortController): AsyncGenerator<T> {
   for await (const item of source) {

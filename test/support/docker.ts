@@ -1,14 +1,17 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
 
 export type Dockerd = {
   /** the value for DOCKER_HOST */
   host: string
   /** runs the docker command against this daemon, and gives what it printed */
-  docker: (...args: string[]) => string
+  docker: (...args: string[]) => Promise<string>
   close: () => Promise<void>
 }
 
@@ -28,12 +31,9 @@ export async function startDockerd(): Promise<Dockerd> {
   })
   closeSync(log)
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const docker = (...args: string[]) =>
-    execFileSync('docker', args, {
-      env: { PATH: process.env.PATH, DOCKER_HOST: host, DOCKER_CONFIG: dir, DOCKER_BUILDKIT: '0' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    }).toString()
-  for (let tries = 0; !answers(docker); tries++) {
+  const env = { PATH: process.env.PATH, DOCKER_HOST: host, DOCKER_CONFIG: dir, DOCKER_BUILDKIT: '0' }
+  const docker = async (...args: string[]) => (await run('docker', args, { env })).stdout
+  for (let tries = 0; !(await answers(docker)); tries++) {
     if (child.exitCode !== null || tries > startSeconds * 5) {
       child.kill('SIGKILL')
       throw new Error(`dockerd did not start: ${readFileSync(join(dir, 'log'), 'utf8').slice(-2000)}`)
@@ -51,9 +51,9 @@ export async function startDockerd(): Promise<Dockerd> {
   }
 }
 
-function answers(docker: Dockerd['docker']): boolean {
+async function answers(docker: Dockerd['docker']): Promise<boolean> {
   try {
-    return docker('version', '--format', '{{.Server.Version}}').trim() !== ''
+    return (await docker('version', '--format', '{{.Server.Version}}')).trim() !== ''
   } catch {
     return false
   }

@@ -22,7 +22,7 @@ type Prepared = { manifest: Blob; config: Blob; layers: Opened['layers']; base: 
 export const rebaseBuilder = (d: RebaseDeps): Builder => ({
   name: 'rebase',
   async run(job, context) {
-    const prepared = await context.step('build', () => prepare(d, job, context))
+    const prepared = await context.step('build', (signal) => prepare(d, job, context, signal))
     await context.intend({ content: prepared.config.digest, bases: prepared.bases, commit: null })
     await context.step('push', (signal) => push(d, job, prepared, signal))
     return { digest: prepared.manifest.digest, bases: prepared.bases, commit: null }
@@ -30,10 +30,10 @@ export const rebaseBuilder = (d: RebaseDeps): Builder => ({
   async clean() {},
 })
 
-async function prepare(d: RebaseDeps, job: BuildJob, context: BuilderContext): Promise<Prepared> {
+async function prepare(d: RebaseDeps, job: BuildJob, context: BuilderContext, signal: AbortSignal): Promise<Prepared> {
   const { target, recipe } = job
   const own = clientFor(d, target.host)
-  const child = await readLayered(own, target.repository, target.tag, null, 'tag-absent')
+  const child = await readLayered(own, target.repository, target.tag, { wanted: null, absent: 'tag-absent', signal })
   const asked = recipe.platforms[0]
   if (asked && asked !== child.platform) {
     throw new BuildError('platform-absent', `the recipe is for ${asked}, the tag is for ${child.platform}`)
@@ -44,9 +44,10 @@ async function prepare(d: RebaseDeps, job: BuildJob, context: BuilderContext): P
   const base = parseReference(chosen.name)
   if (!base?.tag || !child.platform) throw new BuildError('base-invalid', `${chosen.name} is no tag to rebase on`)
   const bases = clientFor(d, base.host)
-  const oldDigest = await oldBaseDigest(d, child.head, chosen)
-  const oldBase = await readLayered(bases, base.repository, oldDigest, child.platform, 'old-base-absent')
-  const newBase = await readLayered(bases, base.repository, base.tag, child.platform, 'base-absent')
+  const wanted = child.platform
+  const newBase = await readLayered(bases, base.repository, base.tag, { wanted, absent: 'base-absent', signal })
+  const oldDigest = await oldBaseDigest(d, { platform: wanted, diffIds: child.config.rootfs.diff_ids }, chosen)
+  const oldBase = await readLayered(bases, base.repository, oldDigest, { wanted, absent: 'old-base-absent', signal })
   context.log.write(`rebasing ${ref} (${child.head})\n  from ${chosen.name} at ${oldBase.head}\n  to ${newBase.head}\n`)
   const merged = rebaseMerge(child, oldBase, newBase, d.clock().toISOString())
   const made = rebasedManifest(merged, child.annotations, { name: chosen.name, digest: newBase.head })
@@ -60,10 +61,10 @@ async function push(d: RebaseDeps, job: BuildJob, prepared: Prepared, signal: Ab
   const from = { client: clientFor(d, prepared.base.host), repository: prepared.base.repository }
   await copyLayers(prepared.layers, from, { client: own, repository: target.repository }, signal)
   signal.throwIfAborted()
-  await own.uploadBlob(target.repository, prepared.config.digest, prepared.config.bytes)
+  await own.uploadBlob(target.repository, prepared.config.digest, prepared.config.bytes, { signal })
   signal.throwIfAborted()
   const { bytes, mediaType } = prepared.manifest
-  const digest = await own.putManifest(target.repository, target.tag, { bytes, mediaType })
+  const digest = await own.putManifest(target.repository, target.tag, { bytes, mediaType }, { signal })
   if (!isDigest(digest) || digest !== prepared.manifest.digest) {
     throw new BuildError('push-mismatch', `the registry stored ${digest} for ${prepared.manifest.digest}`)
   }
