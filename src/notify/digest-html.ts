@@ -52,4 +52,4 @@ function entryHtml(entry: Entry, publicUrl: string): string {
 const link = (url: string, text: string): string => `<a href="${escapeHtml(url)}">${escapeHtml(text)}</a>`
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character]!)
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character]!)

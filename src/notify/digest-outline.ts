@@ -1,3 +1,5 @@
+import type { RebuildState } from '../plan/assemble-plan.ts'
+
 /** A cause as it was when it was noticed (Notice.content). Digests are head digests of `base`; `since`: registry ns as text. */
 export type NoticeContent = {
   base: string
@@ -13,16 +15,9 @@ export type NoticeContent = {
   since: string
 }
 
-/** What becomes of an outdated tag (the API's `rebuild`). `build`: the id of the one queued, running or failed last. */
-export type Rebuild = {
-  state: 'none' | 'manual' | 'pinned' | 'settling' | 'waiting' | 'approval' | 'paused' | 'queued' | 'running' | 'failed'
-  build: string | null
-  waitsFor: string[]
-}
-
 /** What has become of a tag by the time the mail is written; `rebuild` only where it is outdated still. */
 export type Outlook =
-  | { fate: 'outdated'; rebuild: Rebuild }
+  | { fate: 'outdated'; rebuild: RebuildState }
   | { fate: 'current' }
   | { fate: 'unknown' }
   | { fate: 'deleted' }

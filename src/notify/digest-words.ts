@@ -1,14 +1,14 @@
 import { formatInstant } from '../oci/instant.ts'
-import type { Entry, NoticeContent, Outline, Outlook, Rebuild } from './digest-outline.ts'
+import type { RebuildState } from '../plan/assemble-plan.ts'
+import type { Entry, NoticeContent, Outline, Outlook } from './digest-outline.ts'
 
 /** The sentences of a mail, the same in text and HTML. Plain text: whoever writes HTML escapes it. */
 
 /** "sha256:" and twelve hex digits: enough to tell two digests apart by eye. */
-export const shortDigest = (digest: string): string => digest.slice(0, digest.indexOf(':') + 13)
+const shortDigest = (digest: string): string => digest.slice(0, digest.indexOf(':') + 13)
 
 /** Registry time to the second: "2026-11-21 02:58:01 UTC". */
-export const readableTime = (since: string): string =>
-  `${formatInstant(BigInt(since)).slice(0, 19).replace('T', ' ')} UTC`
+const readableTime = (since: string): string => `${formatInstant(BigInt(since)).slice(0, 19).replace('T', ' ')} UTC`
 
 export const namespaceTitle = (key: string): string =>
   key === '_' || key.endsWith('/_')
@@ -96,7 +96,7 @@ const otherFates: Record<Exclude<Outlook['fate'], 'outdated'>, string> = {
   unknown: 'its bases cannot be judged at the moment; the link says why',
 }
 
-function rebuildStep({ state, waitsFor }: Rebuild, content: NoticeContent): string {
+function rebuildStep({ state, waitsFor }: RebuildState, content: NoticeContent): string {
   switch (state) {
     case 'none':
       return 'no recipe, so it stays outdated until somebody rebuilds and pushes it; below is how to add a recipe'

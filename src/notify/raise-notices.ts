@@ -6,9 +6,10 @@ const raiseLock = 7_233_002
 /**
  * A notice for each owner and contributor of a namespace and each counted cause of a tag in it that they have not heard of.
  *
- * Root, which a chain reaction shares: "base@to"; where `to` was pushed by a build of ours that goes back to an outside change,
- * that build's root. A rebuilt base is thus no news to whom was told of the change it was rebuilt for. While a build of ours that
- * may have pushed `to` runs, the cause is held: the build's row does not know yet what it pushed.
+ * Root, which a chain reaction shares: "base@to"; where `to` was pushed by a build of ours, that build's root, or its id where
+ * somebody asked for it (the roots src/plan gives to what follows). A rebuilt base is thus no news to whom was told of the change
+ * it was rebuilt for. While a build of ours that may have pushed `to` runs, the cause is held: its row does not know yet what it
+ * pushed.
  * A base that comes back to a digest told earlier, after another one, is news: the root then gets "#2", "#3", …
  *
  * One statement; nothing is read into memory. Key: (user_name, ref, root). `held`: causes to look at again soon.
@@ -23,7 +24,7 @@ export async function raiseNotices(
       with running as materialized (
         select regexp_replace(ref, ':[^:]*$', '') as repository,
           extract(epoch from started_at - interval '1 minute') * 1000000000 as after
-        from build where state = 'running' and root is not null
+        from build where state = 'running'
       ), counted as materialized (
         select distinct on (t.ref, c.base) t.ref, c.base, c.to_digest, own.root as own_root,
           coalesce(own.root, c.base || '@' || c.to_digest) as root,
@@ -38,7 +39,8 @@ export async function raiseNotices(
         from cause c join tag t on t.id = c.tag_id
         join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
         left join lateral (
-          select b.root from build b where b.digest = c.to_digest and b.root is not null order by b.created_at desc limit 1
+          select coalesce(b.root, b.id::text) as root from build b where b.digest = c.to_digest
+          order by (b.root is null), b.created_at limit 1
         ) as own on true
         where c.counted and t.head_digest is not null
         order by t.ref, c.base, c.role

@@ -214,8 +214,28 @@ describe('a chain reaction', () => {
 
   test('ends where somebody pushes by hand: that is a new cause', async () => {
     await rebuilt()
-    await addBuild(pg.sql, child, null, sha('c2'))
     await raise()
     expect(await noticed()).toEqual([...told, `ada ${run} ${child}@${sha('c2')}`])
+  })
+
+  test('goes back to a build somebody asked for, and is told once too', async () => {
+    const leaf = 'r.test/app/leaf:1'
+    await rebuilt()
+    const asked = await addBuild(pg.sql, child, null, sha('c2'))
+    await addOutdated(pg.sql, leaf, { base: child, to: sha('c2'), via: run })
+    await raise()
+    await addTag(pg.sql, run, { digest: sha('r2'), at: nanoseconds(now) })
+    await judge(pg.sql, run, [])
+    await judge(pg.sql, leaf, [{ base: run, to: sha('r2') }])
+    await addBuild(pg.sql, run, asked, sha('r2'))
+    expect(await raise()).toEqual({ raised: 0, held: 0 })
+    expect(await noticed()).toEqual([...told, `ada ${leaf} ${asked}`, `ada ${run} ${asked}`])
+  })
+
+  test('is no other one where a build asked for by hand comes to the same digest', async () => {
+    await rebuilt()
+    await addBuild(pg.sql, child, root, sha('c2'), new Date(now.getTime() - 1000))
+    await addBuild(pg.sql, child, null, sha('c2'))
+    expect(await raise()).toEqual({ raised: 0, held: 0 })
   })
 })
