@@ -1,5 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
-import { isSchema1, type Manifest, parseManifest } from '../oci/manifest.ts'
+import { type Manifest, parseManifest } from '../oci/manifest.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import type { Fault } from './observe.ts'
 
@@ -18,14 +18,11 @@ export const fetchStatement = (
   digest: Digest,
 ): Promise<Fetched<Uint8Array>> => fetchBlob(client, repository, digest, statementLimit)
 
-/** Schema 1 is not even asked for: its digest is not of the bytes a registry sends. */
 export async function fetchManifest(
   client: RegistryClient,
   repository: string,
   digest: Digest,
-  mediaType: string,
 ): Promise<Fetched<Manifest>> {
-  if (isSchema1(mediaType)) return { value: null, fault: 'schema1' }
   const answer = await orFault(() => client.getManifest(repository, digest), 'not-found')
   if (answer.fault !== null) return answer
   const manifest = parseManifest(answer.value.bytes, answer.value.mediaType)

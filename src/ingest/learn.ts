@@ -43,7 +43,7 @@ export async function learn(
   const known = await completeness(d.sql, digest)
   if (known.complete) return { ...nothingLearned, sighted: [digest, ...known.entries] }
   const source = { sql: d.sql, client, repository }
-  const fetched = await fetchManifest(client, repository, digest, mediaType)
+  const fetched = await fetchManifest(client, repository, digest)
   if (fetched.value?.kind === 'index') return learnIndex(source, digest, fetched.value, [])
   return learnOne(source, digest, mediaType, fetched)
 }
@@ -113,7 +113,7 @@ const knownEntry = (descriptor: Descriptor, platform: Platform | null): Part => 
 
 async function learnEntry(s: Source, descriptor: Descriptor, outer: Digest[]): Promise<Part> {
   const { digest, mediaType } = descriptor
-  const fetched = await fetchManifest(s.client, s.repository, digest, mediaType)
+  const fetched = await fetchManifest(s.client, s.repository, digest)
   if (fetched.value?.kind !== 'index') {
     const learned = await learnOne(s, digest, mediaType, fetched)
     return { leaves: [platformLeaf(descriptor, learned.manifests[0]!.platform)], learned }
@@ -126,7 +126,7 @@ async function learnEntry(s: Source, descriptor: Descriptor, outer: Digest[]): P
 /** An attestation manifest and its statements. A statement that cannot be read says nothing; one that is missing may come yet. */
 async function learnAttestation(s: Source, index: IndexManifest, descriptor: Descriptor): Promise<Part> {
   const { digest, mediaType } = descriptor
-  const fetched = await fetchManifest(s.client, s.repository, digest, mediaType)
+  const fetched = await fetchManifest(s.client, s.repository, digest)
   const layers = fetched.value && fetched.value.kind !== 'index' ? fetched.value.layers : []
   const statements: { source: Digest; said: Fetched<Uint8Array> }[] = []
   for (const layer of layers.filter(holdsProvenance))

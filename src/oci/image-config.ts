@@ -22,7 +22,7 @@ const Body = z.object({
   architecture: text,
   variant: text,
   'os.version': text,
-  created: z.unknown(),
+  created: z.unknown().optional(),
   rootfs: z.object({ diff_ids: z.array(z.custom<Digest>(isDigest)).nullish() }),
   history: z
     .array(z.object({ created_by: z.string().nullish(), empty_layer: z.boolean().nullish() }))

@@ -71,16 +71,6 @@ const Body = z.object({
 
 const imageConfig = /^application\/vnd\.(oci\.image\.config\.v1|docker\.container\.image\.v1)\+json$/
 const fileSystem = /^application\/vnd\.(oci\.image\.layer\.|docker\.image\.rootfs\.)/
-const manifestType =
-  /^application\/vnd\.(oci\.(image|artifact)\.(manifest|index)|docker\.distribution\.manifest(\.list)?)\.v[12]\+(json|prettyjws)$/
-const schema1 = /^application\/(vnd\.docker\.distribution\.manifest\.v1\+(json|prettyjws)|json)$/
-
-export const isSchema1 = (mediaType: string): boolean => schema1.test(mediaType)
-
-/** A media type under which registries announce manifests and indexes, parameters (`; charset=…`) aside. */
-export const isManifestType = (mediaType: string): boolean =>
-  manifestType.test(mediaType.split(';')[0]!.trim().toLowerCase())
-
 /** Reads a manifest's bytes. `mediaType` is the Content-Type it came with; what the body says of itself comes first. */
 export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest | ManifestFault {
   const parsed = Body.safeParse(parseJson(bytes))

@@ -8,7 +8,8 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { isDigest } from '../oci/digest.ts'
 import { type Instant, parseInstant } from '../oci/instant.ts'
-import { isManifestType, parseJson } from '../oci/manifest.ts'
+import { parseJson } from '../oci/manifest.ts'
+import { bareMediaType, mediaTypes } from '../oci/media-type.ts'
 import { isRepository, isTagName } from '../oci/reference.ts'
 
 /** The columns of an `event` row that come from outside. Texts are cut and free of NUL, so that any of them can be stored. */
@@ -88,13 +89,23 @@ const hashOf = (value: unknown): string =>
 const cut = (value: string | null | undefined, length: number): string | null =>
   value ? value.replaceAll('\0', '').slice(0, length) || null : null
 
+const manifestTypes = new Set<string>([
+  mediaTypes.ociIndex,
+  mediaTypes.ociManifest,
+  mediaTypes.ociArtifact,
+  mediaTypes.dockerIndex,
+  mediaTypes.dockerManifest,
+  mediaTypes.signedSchema1,
+  mediaTypes.schema1,
+])
+
 /**
  * Blobs, pulls and mounts: most of what a registry sends. A tag can only be on a manifest, whatever its media type.
  * A blob's delete looks like a manifest's (a digest, no media type) and is taken for one: it hits no tag.
  */
 function isIrrelevant({ action, tag, mediaType }: ReceivedEvent): boolean {
   if (action === 'pull' || action === 'mount') return true
-  return tag === null && mediaType !== null && !isManifestType(mediaType)
+  return tag === null && mediaType !== null && !manifestTypes.has(bareMediaType(mediaType))
 }
 
 function fault(event: ReceivedEvent, timed: boolean): IgnoreReason | null {

@@ -91,6 +91,7 @@ describe('observeImage', () => {
     ],
     ['a history that cannot be read', ['a'], configOf([sha('a')], { history: [7] }), { historyAccounts: false }],
     ["Go's zero time", ['a'], configOf([sha('a')], { created: '0001-01-01T00:00:00Z' }), { createdAt: null }],
+    ['no time', ['a'], configOf([sha('a')], { created: undefined }), { createdAt: null }],
     ['no platform', ['a'], configOf([sha('a')], { os: '', architecture: null }), { platform: null }],
     [
       'a Windows version',

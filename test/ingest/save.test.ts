@@ -220,14 +220,12 @@ describe('any order, any repetition, all at once', () => {
   const clear = () => pg.sql`truncate repository, manifest, dirty cascade`
 
   test('ends in the same rows', async () => {
-    const histories = fc
-      .array(told, { minLength: 1, maxLength: 12 })
-      .chain((facts) =>
-        fc.record({
-          facts: fc.constant(facts),
-          again: fc.shuffledSubarray([...facts, ...facts], { minLength: facts.length * 2 }),
-        }),
-      )
+    const histories = fc.array(told, { minLength: 1, maxLength: 12 }).chain((facts) =>
+      fc.record({
+        facts: fc.constant(facts),
+        again: fc.shuffledSubarray([...facts, ...facts], { minLength: facts.length * 2 }),
+      }),
+    )
     await fc.assert(
       fc.asyncProperty(histories, async ({ facts, again }) => {
         const tell = ({ tag, kind, digest, at, exact, repository }: (typeof facts)[number]) => {

@@ -1,9 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
-import { isManifestType, parseManifest } from '../../src/oci/manifest.ts'
+import { parseManifest } from '../../src/oci/manifest.ts'
 
 const digest = (c: string) => `sha256:${c.repeat(64)}`
 const oci = 'application/vnd.oci.image.manifest.v1+json'
-const docker = 'application/vnd.docker.distribution.manifest.v2+json'
 const ociConfig = { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digest('c'), size: 2 }
 const ociLayer = { mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd', digest: digest('1'), size: 3 }
 const dockerLayer = { mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip', digest: digest('2') }
@@ -90,17 +89,4 @@ describe('parseManifest', () => {
       artifactType: 'c/d',
     })
   })
-})
-
-test.each([
-  [oci, true],
-  [docker, true],
-  ['application/vnd.docker.distribution.manifest.list.v2+json', true],
-  ['application/vnd.oci.image.index.v1+json; charset=utf-8', true],
-  ['application/vnd.docker.distribution.manifest.v1+prettyjws', true],
-  ['application/octet-stream', false],
-  ['application/vnd.oci.image.config.v1+json', false],
-  ['application/vnd.oci.image.layer.v1.tar+gzip', false],
-])('isManifestType(%s) = %s', (mediaType, expected) => {
-  expect(isManifestType(mediaType)).toBe(expected)
 })

@@ -20,6 +20,13 @@ describe('judgeEvent', () => {
     ['a push of a tag', event('push', {}), 'handled'],
     ['a push by digest', event('push', { tag: undefined }), 'handled'],
     ['a push of an index', event('push', { mediaType: 'application/vnd.oci.image.index.v1+json', tag: '' }), 'handled'],
+    ['a media type with parameters', event('push', { mediaType: `${manifest}; charset=utf-8`, tag: '' }), 'handled'],
+    [
+      'schema 1',
+      event('push', { mediaType: 'application/vnd.docker.distribution.manifest.v1+prettyjws', tag: '' }),
+      'handled',
+    ],
+    ['a config', event('push', { mediaType: 'application/vnd.oci.image.config.v1+json', tag: '' }), 'irrelevant'],
     ['a tag on a type we never saw', event('push', { mediaType: 'x/y' }), 'handled'],
     ['a tag and no media type', event('push', { mediaType: '' }), 'handled'],
     ['2.8: a delete by digest', event('delete', { mediaType: undefined, tag: undefined }), 'handled'],
