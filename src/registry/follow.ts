@@ -33,7 +33,7 @@ const anonymous = (headers: Ask['headers']): Ask['headers'] =>
  * read as https. Anything else that leaves https is refused unless `plain`.
  */
 export function resolveLocation(location: string, from: URL, plain: boolean): URL {
-  const url = URL.parse(location, from)
+  const url = URL.parse(location, from.href)
   if (!url || !/^https?:$/.test(url.protocol))
     throw new RegistryError('bad-response', `${place(from)}: points at no address`)
   if (from.protocol === 'https:' && url.protocol === 'http:') {
