@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import pLimit from 'p-limit'
 import type { Deps } from '../deps.ts'
 import { knownHeads } from '../ingest/known-heads.ts'
-import { type Difference, sightTag } from '../ingest/sight-tag.ts'
+import { type Asking, type Difference, sightTag } from '../ingest/sight-tag.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import { aliveTags, knownRepositories } from './known-tags.ts'
 import { registryId } from './registry-id.ts'
@@ -71,17 +71,17 @@ async function compareRepository(pass: Pass, repository: string): Promise<void> 
   for await (const tag of pass.client.listTags(repository)) {
     listed.add(tag)
     if (batch.push(tag) < batchSize) continue
-    await compareTags(pass, repository, batch, false)
+    await compareTags(pass, repository, batch, 'has-it')
     batch = []
   }
-  await compareTags(pass, repository, batch, false)
+  await compareTags(pass, repository, batch, 'has-it')
   for await (const names of aliveTags(pass.d.sql, pass.registryId, repository)) {
     const gone = names.filter((name) => !listed.has(name))
-    await compareTags(pass, repository, gone, true)
+    await compareTags(pass, repository, gone, 'lacks-it')
   }
 }
 
-async function compareTags(pass: Pass, repository: string, tags: string[], gone: boolean): Promise<void> {
+async function compareTags(pass: Pass, repository: string, tags: string[], listing: Asking['listing']): Promise<void> {
   if (tags.length === 0) return
   const { d, client, registryId, host, dryRun, sourceId } = pass
   const known = await knownHeads(d.sql, registryId, repository, tags)
@@ -91,7 +91,7 @@ async function compareTags(pass: Pass, repository: string, tags: string[], gone:
       limit(() =>
         guarded(pass, async () => {
           const name = { registryId, host, repository, tag }
-          const difference = await sightTag(d, client, name, known.get(tag) ?? null, { sourceId, dryRun, gone })
+          const difference = await sightTag(d, client, name, known.get(tag) ?? null, { sourceId, dryRun, listing })
           if (difference) pass.found.push(difference)
         }),
       ),

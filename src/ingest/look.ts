@@ -26,7 +26,7 @@ export async function look(d: Pick<Deps, 'sql' | 'jobs' | 'registries' | 'log' |
     const { host, repository, tag } = reference
     const name = { registryId: await registryId(d.sql, host), host, repository, tag }
     const known = (await knownHeads(d.sql, name.registryId, repository, [tag])).get(tag) ?? null
-    const asking = { sourceId: `look:${randomUUID()}`, dryRun: false, gone: false }
+    const asking = { sourceId: `look:${randomUUID()}`, dryRun: false, listing: 'not-asked' as const }
     const difference = await sightTag(d, client, name, known, asking)
     if (known === null && difference === null) await rememberAbsent(d, name, ref)
     await learnDeclared(d, client, name, ref)

@@ -14,8 +14,8 @@ export type KnownHead = { digest: string | null; since: Instant; readable: boole
 
 export type TagName = { registryId: number; host: string; repository: string; tag: string }
 
-/** `sourceId`: one for each asking. `gone`: the listing, a first answer, already said that the tag is no more. */
-export type Asking = { sourceId: string; dryRun: boolean; gone: boolean }
+/** `sourceId`: one for each asking. `listing`: what the repository's list of tags said of it, where there was one. */
+export type Asking = { sourceId: string; dryRun: boolean; listing: 'has-it' | 'lacks-it' | 'not-asked' }
 
 type Sighting = Pick<Deps, 'sql' | 'jobs' | 'clock'>
 
@@ -46,8 +46,8 @@ export async function sightTag(
     await inTransaction(d.sql, async (tx) => void (await save(d, tx, seen, learned)))
     return difference
   }
-  if (from === null) return null
-  if (!asking.gone && (await client.headManifest(name.repository, name.tag)) !== null) return null
+  if (from === null || asking.listing === 'has-it') return null
+  if (asking.listing === 'not-asked' && (await client.headManifest(name.repository, name.tag)) !== null) return null
   if (!asking.dryRun) {
     const seen = observation(name, 'delete', null, at(null), asking.sourceId)
     await inTransaction(d.sql, async (tx) => void (await save(d, tx, seen, nothingLearned)))

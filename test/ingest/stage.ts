@@ -38,6 +38,8 @@ export type EventFields = {
 export async function openStage(registryUrl: string | null = null) {
   const pg = await testDatabase()
   const pool = new Pool({ connectionString: pg.url })
+  const warn = (error: Error) => process.emitWarning(error)
+  pool.on('error', warn).on('connect', (connection) => void connection.on('error', warn))
   const small = registryUrl === null ? await startSmallRegistry() : null
   const target = registryUrl ?? small!.url
   const proxy = await faultyProxy(target)
@@ -183,6 +185,7 @@ export async function openStage(registryUrl: string | null = null) {
       proxy.misbehave(() => undefined)
       proxy.asked.clear()
       await pg.sql`truncate event, repository, manifest, declaration, dirty cascade`
+      await pg.sql`update registry set reconciled_at = null, reconcile_error = null`
       await pg.sql`delete from graphile_worker._private_jobs`
     },
     async close() {

@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { reconcile } from '../../src/inbox/reconcile.ts'
+import { look } from '../../src/ingest/look.ts'
+import { openStage, type Stage } from '../ingest/stage.ts'
+import { familyHost } from '../support/family.ts'
+
+let s: Stage
+beforeAll(async () => {
+  s = await openStage()
+})
+beforeEach(() => s.clear())
+afterAll(() => s.close())
+
+const ref = (name: string) => `${familyHost}/${name}`
+const pass = (dryRun = false) => reconcile(s.d, { registry: familyHost, dryRun })
+const ours = async (repository: string, dryRun = false) =>
+  (await pass(dryRun)).filter((difference) => difference.ref.startsWith(ref(`${repository}:`)))
+const removeTag = (repository: string, tag: string) =>
+  fetch(`${s.target}/v2/${repository}/manifests/${tag}`, { method: 'DELETE' })
+const registryRow = () => s.pg.db.registry.findUniqueOrThrow({ where: { name: familyHost } })
+
+describe('reconcile', () => {
+  test('finds what was never told', async () => {
+    const digest = await s.image('new/a', '1', ['one'])
+    expect(await ours('new/a')).toEqual([{ ref: ref('new/a:1'), kind: 'new', from: null, to: digest }])
+    expect((await s.rows.heads())['new/a:1']).toBe(digest)
+    const fact = await s.pg.db.tagFact.findFirstOrThrow({ where: { tag: '1', repository: { name: 'new/a' } } })
+    expect(fact).toMatchObject({ kind: 'push', digest, exact: false, sourceId: expect.stringMatching(/^reconcile:/) })
+    expect(Math.abs(Number(fact.at / 1_000_000n) - Date.now())).toBeLessThan(20_000)
+    expect(await registryRow()).toMatchObject({ reconciledAt: expect.any(Date), reconcileError: null })
+    expect(await s.rows.jobs()).toContain('refresh refresh')
+  })
+
+  test('finds nothing the second time, and asks for no content', async () => {
+    await s.image('new/b', '1', ['one'])
+    await pass()
+    s.proxy.asked.clear()
+    expect(await pass()).toEqual([])
+    expect([...s.proxy.asked.keys()].filter((what) => what.startsWith('GET') && /manifests|blobs/.test(what))).toEqual(
+      [],
+    )
+  })
+
+  test('finds a push whose event was lost, later than the head it knew', async () => {
+    const first = await s.image('moved/a', '1', ['one'])
+    const at = Math.floor(Date.now() / 1000) + 3600
+    await s.notify({ repository: 'moved/a', tag: '1', digest: first, at })
+    const second = await s.image('moved/a', '1', ['two'])
+    expect(await ours('moved/a')).toEqual([{ ref: ref('moved/a:1'), kind: 'moved', from: first, to: second }])
+    const spans = await s.pg.db.tagSpan.findMany({ where: { tag: { ref: ref('moved/a:1') } }, orderBy: { seq: 'asc' } })
+    expect(spans).toMatchObject([
+      { digest: first, exact: true },
+      { digest: second, exact: false, fromAt: BigInt(at) * 1_000_000_000n + 1_000_000n, toAt: null },
+    ])
+  })
+
+  test('an event that comes after all gives its own time', async () => {
+    const first = await s.image('late/a', '1', ['one'])
+    await pass()
+    await s.notify({ repository: 'late/a', tag: '1', digest: first, at: 10 })
+    expect((await s.rows.spans()).filter((span) => span.startsWith('late/a'))).toEqual([`late/a:1 ${first} 10-`])
+  })
+
+  test('only tells, when it runs dry', async () => {
+    await s.image('dry/a', '1', ['one'])
+    expect(await ours('dry/a', true)).toHaveLength(1)
+    expect(await s.pg.db.tagFact.count()).toBe(0)
+    expect(await registryRow()).toMatchObject({ reconciledAt: null })
+  })
+
+  test('a tag that is gone from the listing and answers 404 is deleted', async () => {
+    const digest = await s.image('gone/a', '1', ['one'])
+    const kept = await s.image('gone/a', '2', ['two'])
+    await pass()
+    expect((await removeTag('gone/a', '1')).ok).toBe(true)
+    expect(await ours('gone/a')).toEqual([{ ref: ref('gone/a:1'), kind: 'deleted', from: digest, to: null }])
+    expect(await s.rows.heads()).toMatchObject({ 'gone/a:1': null, 'gone/a:2': kept })
+  })
+
+  test.each([
+    ['the listing fails', (path: string) => (path.includes('/tags/list') ? { status: 500 } : undefined)],
+    [
+      'the listing says nothing of it, but HEAD does',
+      (path: string) => (path.includes('/tags/list') ? { status: 200, body: '{"tags":[]}' } : undefined),
+    ],
+    [
+      'HEAD says 404, but the listing has it',
+      (path: string) => (path.endsWith('/manifests/1') ? { status: 404 } : undefined),
+    ],
+    ['HEAD fails', (path: string) => (path.endsWith('/manifests/1') ? { status: 503 } : undefined)],
+    ['nothing answers', () => ({ status: 0 })],
+  ])('deletes nothing where %s', async (_, fault) => {
+    const digest = await s.image('keep/a', '1', ['one'])
+    await pass()
+    s.proxy.misbehave((__, path) => fault(path))
+    await Promise.allSettled([pass()])
+    expect((await s.rows.heads())['keep/a:1']).toBe(digest)
+  })
+
+  test('what fails does not hide the rest, is kept with the registry, and is thrown', async () => {
+    await s.image('broken/a', '1', ['one'])
+    await s.image('whole/a', '1', ['two'])
+    s.proxy.misbehave((_, path) => (path.includes('broken/a') ? { status: 500 } : undefined))
+    await expect(pass()).rejects.toMatchObject({ code: 'reconcile-failed', retryable: true })
+    expect(Object.keys(await s.rows.heads())).toContain('whole/a:1')
+    expect(await registryRow()).toMatchObject({ reconciledAt: null, reconcileError: expect.stringContaining('500') })
+    s.proxy.misbehave(() => undefined)
+    expect((await ours('broken/a')).map((difference) => difference.kind)).toEqual(['new'])
+    expect(await registryRow()).toMatchObject({ reconciledAt: expect.any(Date), reconcileError: null })
+  })
+
+  test('a catalog that cannot be had: what is known is compared all the same', async () => {
+    const first = await s.image('known/a', '1', ['one'])
+    await s.notify({ repository: 'known/a', tag: '1', digest: first, at: 10 })
+    const second = await s.image('known/a', '1', ['two'])
+    s.proxy.misbehave((_, path) => (path.includes('_catalog') ? { status: 401 } : undefined))
+    await expect(pass()).rejects.toMatchObject({ code: 'reconcile-failed' })
+    expect((await s.rows.heads())['known/a:1']).toBe(second)
+  })
+
+  test('fetches content that could not be had when its event came', async () => {
+    const digest = await s.image('mend/a', '1', ['one'])
+    s.proxy.misbehave((_, path) => (path.includes('/blobs/') ? { status: 404 } : undefined))
+    await s.notify({ repository: 'mend/a', tag: '1', digest, at: 10 })
+    expect((await s.rows.manifests())[digest]).toBe('blob-not-found')
+    s.proxy.misbehave(() => undefined)
+    expect(await ours('mend/a')).toEqual([])
+    expect((await s.rows.manifests())[digest]).toBe('image')
+  })
+
+  test('a registry nobody configured is an error', async () => {
+    await expect(reconcile(s.d, { registry: 'other:5000' })).rejects.toMatchObject({
+      code: 'reconcile-failed',
+      retryable: false,
+    })
+  })
+})
+
+describe('look', () => {
+  test('deletes a known tag after two answers', async () => {
+    await s.image('look/a', '1', ['one'])
+    await pass()
+    await removeTag('look/a', '1')
+    s.proxy.asked.clear()
+    await look(s.d, ref('look/a:1'))
+    expect(s.proxy.asked.get('HEAD /v2/look/a/manifests/1')).toBe(2)
+    expect((await s.rows.heads())['look/a:1']).toBeNull()
+  })
+
+  test('asks again in a while where the registry does not answer', async () => {
+    s.proxy.misbehave(() => ({ status: 500 }))
+    await look(s.d, ref('look/b:1'))
+    expect(await s.rows.jobs()).toEqual([`look look:${ref('look/b:1')}`])
+    expect(await s.rows.heads()).toEqual({})
+  })
+
+  test('leaves other registries alone', async () => {
+    await look(s.d, 'docker.io/library/debian:12')
+    await look(s.d, 'no reference at all')
+    expect(s.proxy.asked.size).toBe(0)
+  })
+})
