@@ -1,5 +1,5 @@
 import { startDebianRegistry } from '../support/registry.ts'
-import { describeWith } from '../support/requires.ts'
+import { requires } from '../support/requires.ts'
 import { registrySuite } from './registry-suite.ts'
 
-describeWith(['docker-registry'], 'Distribution 2.8', () => registrySuite(startDebianRegistry))
+requires('docker-registry')('Distribution 2.8', () => registrySuite(startDebianRegistry))

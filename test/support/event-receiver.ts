@@ -8,7 +8,7 @@ export type ReceivedEvent = {
   action: string
   target: {
     repository: string
-    digest: string
+    digest?: string
     mediaType?: string
     size?: number
     tag?: string

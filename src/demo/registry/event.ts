@@ -6,7 +6,7 @@ export type Target = {
   mediaType?: string
   size?: number
   length?: number
-  digest: Digest | ''
+  digest?: Digest | ''
   repository: string
   url?: string
   tag?: string

@@ -70,17 +70,20 @@ function demand({ store, repository }: Exchange, { digest, kind, foreign }: Refe
   if (!there) throw new SpecError('MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry', { digest })
 }
 
-/** By digest: the manifest and every tag on it. By tag: that tag alone. Events as Distribution 2.8 and 3.1 send them. */
+/** By digest: the manifest and every tag on it, told as Distribution 2.8 does. By tag: that tag alone, as 3.1 tells it. */
 function remove(exchange: Exchange): void {
   const { store, repository, reference, announce } = exchange
   const { digest } = find(exchange)
   const held = store.repositories.get(repository)!
-  const tags = isDigest(reference) ? [...held.tags].filter(([, at]) => at === digest).map(([tag]) => tag) : [reference]
-  for (const tag of tags) held.tags.delete(tag)
   if (isDigest(reference)) {
+    const tags = [...held.tags].filter(([, at]) => at === digest).map(([tag]) => tag)
+    for (const tag of tags) held.tags.delete(tag)
     held.manifests.delete(digest)
     announce('delete', { digest, repository })
+    for (const tag of tags) announce('delete', { repository, tag })
+  } else {
+    held.tags.delete(reference)
+    announce('delete', { mediaType: '', digest: '', size: 0, repository, tag: reference })
   }
-  for (const tag of tags) announce('delete', { digest: '', repository, tag })
   answer(exchange, 202, {})
 }
