@@ -169,5 +169,5 @@ async function finish(d: Deps, claim: Claim, progress: Progress, failure: unknow
 /** Errors of the connection, not of a statement: nothing can be recorded, so the job has to come again (and takes the build over). */
 function isLostDatabase(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return /^(CONNECTION_|CONNECT_TIMEOUT|57P0|08|P1001|P1017)/.test(code)
+  return /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|57P0|08|P1001|P1017)/.test(code)
 }

@@ -90,7 +90,7 @@ async function sshEnvironment(dir: string, credential: ClearCredential | null): 
     StrictHostKeyChecking: 'yes',
     ConnectTimeout: '30',
   }
-  const flags = Object.entries(options).map(([name, value]) => `-o ${quote(`${name}=${value}`)}`)
+  const flags = Object.entries(options).map(([name, value]) => `-o ${quote(`${name}="${value}"`)}`)
   return { GIT_SSH_COMMAND: `ssh -F /dev/null ${flags.join(' ')}`, GIT_SSH_VARIANT: 'ssh' }
 }
 

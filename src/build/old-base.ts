@@ -6,12 +6,14 @@ import type { RebaseBase } from './rebase-base.ts'
 
 /**
  * The manifest (or index) of the base that a child's content begins with: what the verdict says, where that is a prefix of the child;
- * else the longest such content among all that the base's name ever pointed at, the latest first. Error: `not-a-prefix`.
+ * else the longest such content among all that the base's name ever pointed at, the latest first.
+ * `baseLayers`: how many the base has now, for the message. Error: `not-a-prefix`.
  */
 export async function oldBaseDigest(
   d: Pick<Deps, 'sql'>,
   child: { platform: Platform; diffIds: readonly string[] },
   base: RebaseBase,
+  baseLayers: number,
 ): Promise<string> {
   const [found] = await d.sql<{ digest: string }[]>`
     with at as (
@@ -32,7 +34,10 @@ export async function oldBaseDigest(
     where m.platform = ${child.platform} and m.last_chain = any(${chainIds(child.diffIds)}::uuid[])
     order by at.head = ${base.oldDigest} desc nulls last, m.layer_count desc, at.from_at desc nulls last
     limit 1`
-  if (!found)
-    throw new BuildError('not-a-prefix', `it is not known to be built on any content that ${base.name} ever had`)
+  if (!found) {
+    const more = baseLayers > child.diffIds.length ? ': a base with more layers than its child' : ''
+    const counts = `${base.name} has ${baseLayers} layers, the child ${child.diffIds.length}${more}`
+    throw new BuildError('not-a-prefix', `it is built on nothing that its base ever was (${counts})`)
+  }
   return found.digest
 }

@@ -10,10 +10,14 @@ export const builders = { docker: dockerBuilder, rebase: rebaseBuilder } satisfi
 
 export type BuilderName = keyof typeof builders
 
+/** Whether an installation with this DRYDOCK_BUILDER runs such recipes: a rebase always, a Dockerfile where it can. */
+export const canBuild = (builder: Deps['config']['builder'], strategy: Recipe['strategy']): boolean =>
+  strategy === 'rebase' || builder === 'docker'
+
 /** What runs a recipe here: a rebase always the worker itself, a Dockerfile the configured builder; null where that cannot. */
 export function builderFor(d: Deps, strategy: Recipe['strategy']): Builder | null {
-  if (strategy === 'rebase') return builders.rebase(d)
-  return d.config.builder === 'docker' ? builders.docker(d) : null
+  if (!canBuild(d.config.builder, strategy)) return null
+  return strategy === 'rebase' ? builders.rebase(d) : builders.docker(d)
 }
 
 /** The default of DRYDOCK_BUILDER: docker where a daemon answers. */

@@ -12,7 +12,14 @@ import { rebaseMerge } from '../rebase-merge.ts'
 import type { Builder, BuilderContext, BuildJob, ResolvedBase } from './builder.ts'
 
 type RebaseDeps = Pick<Deps, 'sql' | 'db' | 'registries' | 'clock'>
-type Prepared = { manifest: Blob; config: Blob; layers: Opened['layers']; base: Reference; bases: ResolvedBase[] }
+type Prepared = {
+  manifest: Blob
+  config: Blob
+  layers: Opened['layers']
+  child: Digest
+  base: Reference
+  bases: ResolvedBase[]
+}
 
 /**
  * Puts a tag on its base's new content through the registry alone. In comes a tag that is one manifest; out goes a manifest whose
@@ -46,13 +53,14 @@ async function prepare(d: RebaseDeps, job: BuildJob, context: BuilderContext, si
   const bases = clientFor(d, base.host)
   const wanted = child.platform
   const newBase = await readLayered(bases, base.repository, base.tag, { wanted, absent: 'base-absent', signal })
-  const oldDigest = await oldBaseDigest(d, { platform: wanted, diffIds: child.config.rootfs.diff_ids }, chosen)
+  const content = { platform: wanted, diffIds: child.config.rootfs.diff_ids }
+  const oldDigest = await oldBaseDigest(d, content, chosen, newBase.layers.length)
   const oldBase = await readLayered(bases, base.repository, oldDigest, { wanted, absent: 'old-base-absent', signal })
   context.log.write(`rebasing ${ref} (${child.head})\n  from ${chosen.name} at ${oldBase.head}\n  to ${newBase.head}\n`)
   const merged = rebaseMerge(child, oldBase, newBase, d.clock().toISOString())
   const made = rebasedManifest(merged, child.annotations, { name: chosen.name, digest: newBase.head })
   const resolved: ResolvedBase = { name: chosen.name, digest: newBase.head, role: 'runtime', pinned: false }
-  return { ...made, layers: newBase.layers, base, bases: [resolved] }
+  return { ...made, layers: newBase.layers, child: child.head, base, bases: [resolved] }
 }
 
 async function push(d: RebaseDeps, job: BuildJob, prepared: Prepared, signal: AbortSignal): Promise<Digest> {
@@ -63,6 +71,11 @@ async function push(d: RebaseDeps, job: BuildJob, prepared: Prepared, signal: Ab
   signal.throwIfAborted()
   await own.uploadBlob(target.repository, prepared.config.digest, prepared.config.bytes, { signal })
   signal.throwIfAborted()
+  if ((await own.headManifest(target.repository, target.tag, { signal }))?.digest !== prepared.child) {
+    throw new BuildError('tag-moved', 'somebody pushed the tag while it was rebased: that push stays', {
+      retryable: true,
+    })
+  }
   const { bytes, mediaType } = prepared.manifest
   const digest = await own.putManifest(target.repository, target.tag, { bytes, mediaType }, { signal })
   if (!isDigest(digest) || digest !== prepared.manifest.digest) {
