@@ -1,0 +1,63 @@
+/**
+ * in: HTTP requests that are no webhook. out: the JSON API under /api/v1, health, readiness and metrics.
+ * guarantees: every call is one Route (validated, documented, authenticated); whatever fails is an RFC 9457 problem without a stack.
+ */
+import { randomUUID } from 'node:crypto'
+import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import type { Deps } from '../deps.ts'
+import { authenticate } from './auth.ts'
+import { healthRouter } from './health.ts'
+import { openapiDocument } from './openapi.ts'
+import { ApiError, problemOf } from './problem.ts'
+import { run } from './route.ts'
+import { routes } from './routes.ts'
+
+/** `web` false: a process of other roles, which answers for its health and metrics alone. */
+export function apiApp(d: Deps, { web }: { web: boolean }): Express {
+  const app = express()
+  app.disable('x-powered-by').set('etag', false).set('query parser', 'simple')
+  app.use((request, response, next) => {
+    response.setHeader('x-request-id', randomUUID())
+    response.setHeader('x-content-type-options', 'nosniff')
+    response.setHeader('referrer-policy', 'no-referrer')
+    response.on('finish', () =>
+      d.log.debug({ method: request.method, path: request.path, status: response.statusCode }, 'request'),
+    )
+    next()
+  })
+  app.use(healthRouter(d))
+  if (web) app.use('/api/v1', apiRouter(d))
+  app.use((request) => {
+    throw new ApiError('no-such-route', `there is no ${request.method} ${request.path}`)
+  })
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    const problem = problemOf(error)
+    if (problem.status >= 500)
+      d.log.warn({ err: error, path: request.path, requestId: response.getHeader('x-request-id') }, 'request failed')
+    if (response.headersSent) return void response.destroy()
+    if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer realm="drydock"')
+    response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem))
+  })
+  return app
+}
+
+function apiRouter(d: Deps): express.Router {
+  const router = express.Router()
+  const document = JSON.stringify(openapiDocument())
+  router.get('/openapi.json', (_request, response) => void response.type('application/json').send(document))
+  router.use((request, _response, next) => {
+    authenticate(d, request.headers.authorization)
+    next()
+  })
+  router.use(express.json({ limit: '1mb', strict: false }))
+  const byPath = Map.groupBy(routes, (r) => r.path)
+  for (const [path, group] of byPath) {
+    const at = router.route(path.replace(/\{(\w+)\}/g, ':$1'))
+    for (const r of group) at[r.method]((request, response) => run(d, r, request, response))
+    at.all((_request, response) => {
+      response.setHeader('allow', group.map((r) => r.method.toUpperCase()).join(', '))
+      throw new ApiError('method-not-allowed', `only ${group.map((r) => r.method.toUpperCase()).join(', ')} here`)
+    })
+  }
+  return router
+}

@@ -1,0 +1,66 @@
+import express from 'express'
+import { Gauge, register } from 'prom-client'
+import type { Deps } from '../deps.ts'
+import { waitingJobs } from '../jobs/jobs.ts'
+
+/** `/healthz` (the process lives), `/readyz` (database, migrations, queue), `/metrics` (Prometheus). No token: they hold no names. */
+export function healthRouter(d: Pick<Deps, 'sql' | 'log'>): express.Router {
+  const router = express.Router()
+  const gauges = makeGauges()
+  router.get('/healthz', (_request, response) => void response.json({ status: 'ok' }))
+  router.get('/readyz', async (_request, response) => {
+    const checks = await readiness(d)
+    const ready = Object.values(checks).every((check) => check === 'ok')
+    response.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'not ready', checks })
+  })
+  router.get('/metrics', async (_request, response) => {
+    await measure(d, gauges)
+    response.type(register.contentType).send(await register.metrics())
+  })
+  return router
+}
+
+async function readiness(d: Pick<Deps, 'sql'>): Promise<Record<string, string>> {
+  const ask = (work: Promise<unknown>) =>
+    Promise.race([
+      work.then(
+        () => 'ok',
+        (error: Error) => error.message || 'failed',
+      ),
+      new Promise<string>((resolve) => setTimeout(resolve, 3000, 'no answer in 3 s').unref()),
+    ])
+  const [database, migrations, queue] = await Promise.all([
+    ask(d.sql`select 1`),
+    ask(d.sql`select 1 from _prisma_migrations where finished_at is not null limit 1`),
+    ask(d.sql`select 1 from graphile_worker._private_jobs limit 1`),
+  ])
+  return { database, migrations, queue }
+}
+
+const gauge = (name: string, help: string, label: string): Gauge =>
+  (register.getSingleMetric(name) as Gauge | undefined) ?? new Gauge({ name, help, labelNames: [label] })
+
+const makeGauges = () => ({
+  jobs: gauge('drydock_jobs_waiting', 'Jobs in the queue, by task.', 'task'),
+  builds: gauge('drydock_builds', 'Builds, by state.', 'state'),
+  tags: gauge('drydock_tags', 'Tags, by status.', 'status'),
+  events: gauge('drydock_events', 'Events of the last day, by outcome.', 'outcome'),
+})
+
+async function measure(d: Pick<Deps, 'sql' | 'log'>, gauges: ReturnType<typeof makeGauges>): Promise<void> {
+  const [jobs, builds, tags, events] = await Promise.all([
+    waitingJobs(d.sql),
+    d.sql<{ state: string; count: bigint }[]>`select state, count(*) from build group by state`,
+    d.sql<
+      { status: string; count: bigint }[]
+    >`select coalesce(status::text, 'unjudged') as status, count(*) from tag where head_digest is not null group by 1`,
+    d.sql<
+      { outcome: string; count: bigint }[]
+    >`select outcome, count(*) from event where received_at > now() - interval '1 day' group by outcome`,
+  ])
+  for (const one of Object.values(gauges)) one.reset()
+  for (const row of jobs) gauges.jobs.set({ task: row.task }, Number(row.count))
+  for (const row of builds) gauges.builds.set({ state: row.state }, Number(row.count))
+  for (const row of tags) gauges.tags.set({ status: row.status }, Number(row.count))
+  for (const row of events) gauges.events.set({ outcome: row.outcome }, Number(row.count))
+}

@@ -1,0 +1,62 @@
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponsesObject,
+} from 'zod-openapi'
+import { Problem, type ProblemCode, statusOf } from './problem.ts'
+import type { Route } from './route.ts'
+import { routes } from './routes.ts'
+
+/** Problems that any call may answer. */
+const always: ProblemCode[] = ['bad-request', 'unauthorized', 'database-down', 'internal']
+
+/** The OpenAPI document of exactly the routes there are. */
+export function openapiDocument(): object {
+  const paths: ZodOpenApiPathsObject = {}
+  for (const r of routes) paths[`/api/v1${r.path}`] = { ...paths[`/api/v1${r.path}`], [r.method]: operation(r) }
+  return createDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Drydock',
+      version: '1',
+      description: 'Times are ISO 8601 UTC. Lists are {items, next}. Problems are RFC 9457.',
+    },
+    security: [{ token: [] }],
+    paths,
+    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+  })
+}
+
+function operation(r: Route): ZodOpenApiOperationObject {
+  const query = r.query
+  return {
+    operationId: `${r.method}${r.path.replace(/[/{}]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
+    summary: r.summary,
+    ...(r.params || query
+      ? { requestParams: { ...(r.params ? { path: r.params } : {}), ...(query ? { query } : {}) } }
+      : {}),
+    ...(r.body ? { requestBody: { content: { 'application/json': { schema: r.body } } } } : {}),
+    responses: responsesOf(r),
+  }
+}
+
+function responsesOf(r: Route): ZodOpenApiResponsesObject {
+  const responses: ZodOpenApiResponsesObject = {}
+  for (const [status, schema] of Object.entries(r.responses)) {
+    const content =
+      schema === null
+        ? {}
+        : typeof schema === 'string'
+          ? { content: { [schema]: {} } }
+          : { content: { 'application/json': { schema } } }
+    responses[status as `${1 | 2 | 3 | 4 | 5}${string}`] = { description: 'done', ...content }
+  }
+  const codes = [...always, ...(r.body ? (['body-too-large', 'not-json'] as const) : []), ...(r.problems ?? [])]
+  for (const [status, group] of Map.groupBy(codes, (code) => statusOf[code]))
+    responses[`${status}` as `${1 | 2 | 3 | 4 | 5}${string}`] = {
+      description: group.join(', '),
+      content: { 'application/problem+json': { schema: Problem } },
+    }
+  return responses
+}

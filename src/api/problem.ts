@@ -1,0 +1,91 @@
+import { z } from 'zod'
+
+/** Every code a client may see, with its HTTP status. Codes are stable; wording is not. */
+export const statusOf = {
+  'bad-request': 400,
+  unauthorized: 401,
+  'no-such-route': 404,
+  'no-such-tag': 404,
+  'no-such-recipe': 404,
+  'no-such-build': 404,
+  'no-such-event': 404,
+  'no-such-mail': 404,
+  'no-such-namespace': 404,
+  'no-such-user': 404,
+  'no-such-member': 404,
+  'no-such-credential': 404,
+  'no-such-registry': 404,
+  'method-not-allowed': 405,
+  'no-recipe': 409,
+  'not-replayable': 409,
+  'build-over': 409,
+  'body-too-large': 413,
+  'not-json': 415,
+  'registry-failed': 502,
+  'database-down': 503,
+  internal: 500,
+} as const
+
+export type ProblemCode = keyof typeof statusOf
+
+/** RFC 9457. `errors`: every fault of the input, where there are several. */
+export const Problem = z
+  .object({
+    type: z.string().describe('urn:drydock:problem:CODE'),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(Object.keys(statusOf) as [ProblemCode, ...ProblemCode[]]),
+    detail: z.string().optional(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem', description: 'What went wrong (RFC 9457)' })
+export type Problem = z.infer<typeof Problem>
+
+export class ApiError extends Error {
+  override name = 'ApiError'
+  readonly code: ProblemCode
+  readonly errors: Problem['errors']
+  constructor(code: ProblemCode, detail: string, errors?: Problem['errors']) {
+    super(detail)
+    this.code = code
+    this.errors = errors
+  }
+}
+
+/** A problem for any error; what is not meant for clients says nothing of itself. */
+export function problemOf(error: unknown): Problem {
+  const known = asApiError(error)
+  const code = known?.code ?? 'internal'
+  return {
+    type: `urn:drydock:problem:${code}`,
+    title: code.replaceAll('-', ' '),
+    status: statusOf[code],
+    code,
+    ...(known ? { detail: known.message } : {}),
+    ...(known?.errors ? { errors: known.errors } : {}),
+  }
+}
+
+function asApiError(error: unknown): ApiError | null {
+  if (error instanceof ApiError) return error
+  if (!(error instanceof Error)) return null
+  const type = 'type' in error ? error.type : null
+  if (type === 'entity.parse.failed') return new ApiError('bad-request', 'the body is no JSON')
+  if (type === 'entity.too.large') return new ApiError('body-too-large', 'the body is larger than 1 MiB')
+  if (type === 'encoding.unsupported' || type === 'charset.unsupported')
+    return new ApiError('bad-request', error.message)
+  if (error instanceof URIError) return new ApiError('bad-request', 'the path is not well encoded')
+  const code = 'code' in error ? String(error.code) : ''
+  if (code === 'no-such-user') return new ApiError('no-such-user', error.message)
+  if (/^(CONNECT|CONNECTION_|57P0|53300|08|ECONNREFUSED|ECONNRESET|P1001|P1017)/.test(code))
+    return new ApiError('database-down', 'the database does not answer')
+  return null
+}
+
+/** Every fault of a parsed input as one error. */
+export const invalid = (where: string, error: z.ZodError): ApiError =>
+  new ApiError(
+    'bad-request',
+    `the ${where} is not as it should be`,
+    error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message })),
+  )

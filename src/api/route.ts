@@ -1,0 +1,57 @@
+import type { Request, Response } from 'express'
+import type { z } from 'zod'
+import type { Deps } from '../deps.ts'
+import { ApiError, invalid, type ProblemCode } from './problem.ts'
+
+type Shape = z.ZodObject<z.ZodRawShape>
+type Answer = { status: number; body?: unknown }
+
+/** What a handler gets: parsed parameters, query and body, and the raw request for those that stream. */
+type Input<P extends Shape, Q extends Shape, B extends z.ZodType> = {
+  params: z.infer<P>
+  query: z.infer<Q>
+  body: z.infer<B>
+  request: Request
+}
+
+/**
+ * One call of the API: the single source of its validation, its place in the OpenAPI document and its handler. `path` is
+ * OpenAPI's (`/tags/{ref}`), below /api/v1. `responses`: what it answers besides problems, by status; null = no body, a string = that
+ * media type. `stream` handlers write the response themselves and return null.
+ */
+export type Route<P extends Shape = Shape, Q extends Shape = Shape, B extends z.ZodType = z.ZodType> = {
+  method: 'get' | 'put' | 'post' | 'delete'
+  path: `/${string}`
+  summary: string
+  params?: P
+  query?: Q
+  body?: B
+  responses: Record<number, z.ZodType | string | null>
+  problems?: ProblemCode[]
+  handle(d: Deps, input: Input<P, Q, B>, response: Response): Promise<Answer | null>
+}
+
+/** Keeps the handler's types tied to the route's own schemas, and forgets them for the list of all routes. */
+export const route = <P extends Shape, Q extends Shape, B extends z.ZodType>(r: Route<P, Q, B>): Route =>
+  r as unknown as Route
+
+/** Runs a route on a request: parse, handle, answer. */
+export async function run(d: Deps, r: Route, request: Request, response: Response): Promise<void> {
+  const part = (where: string, schema: z.ZodType | undefined, value: unknown) => {
+    const parsed = schema?.safeParse(value)
+    if (parsed && !parsed.success) throw invalid(where, parsed.error)
+    return parsed?.data
+  }
+  if (r.body && request.body === undefined && !request.is('json') && hasBody(request))
+    throw new ApiError('not-json', 'the body must be application/json')
+  const params = part('path', r.params, request.params) as never
+  const query = part('query', r.query, request.query) as never
+  const body = part('body', r.body, request.body ?? {}) as never
+  const answer = await r.handle(d, { params, query, body, request }, response)
+  if (!answer) return
+  if (answer.body === undefined) response.status(answer.status).end()
+  else response.status(answer.status).type('application/json').send(JSON.stringify(answer.body))
+}
+
+const hasBody = (request: Request): boolean =>
+  request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0

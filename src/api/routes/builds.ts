@@ -1,0 +1,135 @@
+import type { Response } from 'express'
+import { z } from 'zod'
+import { cancelBuild } from '../../build/cancel.ts'
+import { followLog, readLog } from '../../build/logs.ts'
+import { requestBuild } from '../../build/request.ts'
+import type { Deps } from '../../deps.ts'
+import { IdParams, refOf } from '../names.ts'
+import { decodeCursor, page, pageOf, pageQuery } from '../page.ts'
+import { ApiError } from '../problem.ts'
+import { route } from '../route.ts'
+import { Build, type BuildRow, showBuild } from '../schemas/build.ts'
+
+const uuid = z.uuid()
+
+async function buildOf(d: Pick<Deps, 'sql'>, id: string): Promise<BuildRow> {
+  const [row] = uuid.safeParse(id).success
+    ? await d.sql<BuildRow[]>`
+        select id, ref, state, builder, reason::text as reason, root, note, created_at, started_at, finished_at, steps::text as steps,
+          commit, digest, bases::text as bases, error::text as error
+        from build where id = ${id}`
+    : []
+  if (!row) throw new ApiError('no-such-build', `no build ${id}`)
+  return row
+}
+
+/** The log as text or, asked for with Accept: text/event-stream, as events; with `follow` until the build ends. */
+async function sendLog(
+  d: Deps,
+  id: string,
+  follow: boolean,
+  events: boolean,
+  response: Response,
+  from: number,
+): Promise<void> {
+  const stop = new AbortController()
+  response.on('close', () => stop.abort())
+  response
+    .status(200)
+    .type(events ? 'text/event-stream' : 'text/plain')
+    .setHeader('cache-control', 'no-store')
+  if (!follow && !events) return void response.send(await readLog(d, id))
+  response.flushHeaders()
+  for await (const { text, next } of followLog(d, id, { signal: stop.signal, from })) {
+    const chunk = events ? `id: ${next}\n${text.replace(/^/gm, 'data: ')}\n\n` : text
+    if (!response.write(chunk)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+  }
+  if (events && !stop.signal.aborted) response.write(`event: end\ndata: ${(await buildOf(d, id)).state}\n\n`)
+  response.end()
+}
+
+export const buildRoutes = [
+  route({
+    method: 'post',
+    path: '/builds',
+    summary: 'Build a tag by its recipe: 201, or 200 with the build that is queued already',
+    body: z.strictObject({ ref: z.string().min(1).max(700), note: z.string().max(1000).optional() }),
+    responses: { 200: Build, 201: Build },
+    problems: ['no-recipe'],
+    async handle(d, { body }) {
+      const ref = refOf(d, body.ref)
+      const request = { ref, reason: { kind: 'manual' as const }, root: null, note: body.note ?? null }
+      const requested = await requestBuild(d, request)
+      if (requested === 'no-recipe') throw new ApiError('no-recipe', `${ref} has no recipe: PUT /recipes/REF first`)
+      return { status: requested.created ? 201 : 200, body: showBuild(await buildOf(d, requested.build.id)) }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/builds',
+    summary: 'Builds, newest first',
+    query: z.object({ ...pageQuery, ref: z.string().max(700).optional(), state: Build.shape.state.optional() }),
+    responses: { 200: pageOf(Build) },
+    async handle(d, { query }) {
+      const ref = query.ref === undefined ? null : refOf(d, query.ref)
+      const state = query.state ?? null
+      const after = decodeCursor(query.cursor, z.tuple([z.iso.datetime(), uuid]))
+      const rows = await d.sql<BuildRow[]>`
+        select id, ref, state, builder, reason::text as reason, root, note, created_at, started_at, finished_at, steps::text as steps,
+          commit, digest, bases::text as bases, error::text as error
+        from build
+        where (${ref}::text is null or ref = ${ref}) and (${state}::build_state is null or state = ${state}::build_state)
+          and (${after === null} or (created_at, id) < (${after?.[0] ?? '1970-01-01T00:00:00Z'}::timestamptz, ${after?.[1] ?? null}::uuid))
+        order by created_at desc, id desc limit ${query.limit + 1}`
+      return { status: 200, body: page(rows, query.limit, (row) => [row.createdAt.toISOString(), row.id], showBuild) }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/builds/{id}',
+    summary: 'One build',
+    params: IdParams,
+    responses: { 200: Build },
+    problems: ['no-such-build'],
+    async handle(d, { params }) {
+      return { status: 200, body: showBuild(await buildOf(d, params.id)) }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/builds/{id}/logs',
+    summary:
+      'The log as text; with Accept: text/event-stream as events, each with the id to go on from (Last-Event-ID)',
+    params: IdParams,
+    query: z.object({ follow: z.enum(['0', '1', 'true', 'false']).default('0').describe('until the build ends') }),
+    responses: { 200: 'text/plain' },
+    problems: ['no-such-build'],
+    async handle(d, { params, query, request }, response) {
+      await buildOf(d, params.id)
+      const events = request.accepts(['text/plain', 'text/event-stream']) === 'text/event-stream'
+      const from = Number(request.headers['last-event-id'] ?? 0)
+      await sendLog(
+        d,
+        params.id,
+        query.follow === '1' || query.follow === 'true',
+        events,
+        response,
+        Number.isInteger(from) && from > 0 ? from : 0,
+      )
+      return null
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/builds/{id}/cancel',
+    summary: 'Cancel a build: at once where it waits, within seconds where it runs',
+    params: IdParams,
+    responses: { 202: Build },
+    problems: ['no-such-build', 'build-over'],
+    async handle(d, { params }) {
+      await buildOf(d, params.id)
+      if ((await cancelBuild(d, params.id)) === 'over') throw new ApiError('build-over', 'the build has ended')
+      return { status: 202, body: showBuild(await buildOf(d, params.id)) }
+    },
+  }),
+]

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { getMail, listMails, type MailView } from '../../notify/mails.ts'
+import { IdParams } from '../names.ts'
+import { decodeCursor, encodeCursor, oneText, pageOf, pageQuery } from '../page.ts'
+import { ApiError } from '../problem.ts'
+import { route } from '../route.ts'
+import { Time } from '../schemas/tag.ts'
+import { showDate, showDateOrNull } from '../show-tag.ts'
+
+const State = z.enum(['pending', 'sent', 'failed', 'kept'])
+const Mail = z
+  .object({
+    id: z.string(),
+    messageId: z.string(),
+    user: z.string(),
+    to: z.string(),
+    subject: z.string(),
+    text: z.string(),
+    state: State,
+    error: z.string().nullable(),
+    attempts: z.int(),
+    createdAt: Time,
+    nextTryAt: Time.nullable(),
+    sentAt: Time.nullable(),
+  })
+  .meta({ id: 'Mail' })
+const WholeMail = Mail.extend({ html: z.string(), refs: z.array(z.string()) }).meta({ id: 'WholeMail' })
+
+const show = <T extends MailView>(mail: T) => ({
+  ...mail,
+  createdAt: showDate(mail.createdAt),
+  nextTryAt: showDateOrNull(mail.nextTryAt),
+  sentAt: showDateOrNull(mail.sentAt),
+})
+
+export const mailRoutes = [
+  route({
+    method: 'get',
+    path: '/mails',
+    summary: 'What was or would be sent, newest first',
+    query: z.object({ ...pageQuery, to: z.string().max(254).optional(), state: State.optional() }),
+    responses: { 200: pageOf(Mail) },
+    async handle(d, { query }) {
+      const cursor = decodeCursor(query.cursor, oneText)?.[0] ?? null
+      const { items, next } = await listMails(d, {
+        cursor,
+        limit: query.limit,
+        ...(query.to === undefined ? {} : { to: query.to }),
+        ...(query.state === undefined ? {} : { state: query.state }),
+      })
+      return { status: 200, body: { items: items.map(show), next: next === null ? null : encodeCursor([next]) } }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/mails/{id}',
+    summary: 'One mail, with its HTML',
+    params: IdParams,
+    responses: { 200: WholeMail },
+    problems: ['no-such-mail'],
+    async handle(d, { params }) {
+      const mail = await getMail(d, params.id)
+      if (!mail) throw new ApiError('no-such-mail', `no mail ${params.id}`)
+      return { status: 200, body: show(mail) }
+    },
+  }),
+]

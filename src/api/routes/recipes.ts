@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import { parseRecipe, Recipe } from '../../build/recipe.ts'
+import { getRecipe, listRecipes, putRecipe, removeRecipe, type StoredRecipe } from '../../build/recipes.ts'
+import { RefParams, refOf } from '../names.ts'
+import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
+import { ApiError } from '../problem.ts'
+import { route } from '../route.ts'
+import { Time } from '../schemas/tag.ts'
+
+const RecipeView = z.object({ ref: z.string(), recipe: Recipe, updatedAt: Time }).meta({ id: 'Recipe' })
+
+const show = ({ ref, recipe, updatedAt }: StoredRecipe) => ({ ref, recipe, updatedAt: updatedAt.toISOString() })
+
+export const recipeRoutes = [
+  route({
+    method: 'get',
+    path: '/recipes',
+    summary: 'Recipes, by tag',
+    query: z.object(pageQuery),
+    responses: { 200: pageOf(RecipeView) },
+    async handle(d, { query }) {
+      const after = decodeCursor(query.cursor, oneText)
+      const rows = await listRecipes(d, { limit: query.limit + 1, ...(after ? { after: after[0] } : {}) })
+      return { status: 200, body: page(rows, query.limit, (row) => [row.ref], show) }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/recipes/{ref}',
+    summary: 'How a tag is built',
+    params: RefParams,
+    responses: { 200: RecipeView },
+    problems: ['no-such-recipe'],
+    async handle(d, { params }) {
+      const found = await getRecipe(d, refOf(d, params.ref))
+      if (!found) throw new ApiError('no-such-recipe', `${params.ref} has no recipe`)
+      return { status: 200, body: show(found) }
+    },
+  }),
+  route({
+    method: 'put',
+    path: '/recipes/{ref}',
+    summary: 'Store how a tag is built; the tag need not exist yet',
+    params: RefParams,
+    body: Recipe,
+    responses: { 200: RecipeView },
+    async handle(d, { params, request }) {
+      const ref = refOf(d, params.ref)
+      const parsed = parseRecipe(request.body ?? {}, { gitProtocols: d.config.gitProtocols })
+      if (!parsed.ok)
+        throw new ApiError(
+          'bad-request',
+          'the recipe is not as it should be',
+          parsed.faults.map(({ path, code, message }) => ({ path, message: `${message} (${code})` })),
+        )
+      await putRecipe(d, ref, parsed.recipe)
+      return { status: 200, body: show((await getRecipe(d, ref))!) }
+    },
+  }),
+  route({
+    method: 'delete',
+    path: '/recipes/{ref}',
+    summary: 'Forget how a tag is built',
+    params: RefParams,
+    responses: { 204: null },
+    problems: ['no-such-recipe'],
+    async handle(d, { params }) {
+      if (!(await removeRecipe(d, refOf(d, params.ref))))
+        throw new ApiError('no-such-recipe', `${params.ref} has no recipe`)
+      return { status: 204 }
+    },
+  }),
+]

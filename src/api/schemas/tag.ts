@@ -1,0 +1,133 @@
+import { z } from 'zod'
+
+export const Digest = z.string().describe('sha256:…')
+export const Time = z.string().describe('ISO 8601, UTC')
+export const Role = z.enum(['runtime', 'build', 'unknown'])
+export const Evidence = z.enum(['build', 'provenance', 'annotation', 'label', 'recipe', 'layers'])
+export const Confidence = z.enum(['declared', 'inferred', 'ambiguous'])
+export const Status = z.enum(['current', 'outdated', 'unknown', 'artifact'])
+
+export const Cause = z
+  .object({
+    base: z.string().describe('the root cause: the name that moved'),
+    from: Digest.nullable().describe('its head as this tag has it'),
+    to: Digest.describe('its head now'),
+    role: Role,
+    evidence: z.array(Evidence),
+    confidence: Confidence,
+    stillAt: z.array(z.string()).describe('names still at the content this tag is based on'),
+    via: z.string().nullable().describe('the nearest outdated base an inherited cause comes through'),
+    platforms: z.array(z.string()),
+  })
+  .meta({ id: 'Cause' })
+
+export const Rebuild = z
+  .object({
+    state: z.enum([
+      'none',
+      'manual',
+      'pinned',
+      'settling',
+      'waiting',
+      'approval',
+      'paused',
+      'queued',
+      'running',
+      'failed',
+    ]),
+    build: z.string().nullable(),
+    waitsFor: z.array(z.string()),
+  })
+  .meta({ id: 'Rebuild' })
+
+export const OutdatedTag = z
+  .object({
+    ref: z.string(),
+    digest: Digest,
+    platforms: z.array(z.string()).describe('the outdated ones'),
+    outdatedSince: Time,
+    causes: z.array(Cause),
+    rebuild: Rebuild,
+  })
+  .meta({ id: 'OutdatedTag' })
+
+export const Base = z
+  .object({
+    ref: z.string().nullable(),
+    digest: Digest.nullable(),
+    role: Role,
+    evidence: z.array(Evidence),
+    confidence: Confidence,
+    pinned: z.boolean(),
+  })
+  .meta({ id: 'Base' })
+
+export const Because = z
+  .object({
+    reason: z.enum([
+      'base-absent',
+      'platform-absent',
+      'base-unreachable',
+      'base-unnamed',
+      'digest-unknown',
+      'unresolved-arg',
+      'unreadable',
+    ]),
+    base: z.string().nullable(),
+    platform: z.string(),
+  })
+  .meta({ id: 'Because' })
+
+export const TagStatus = z
+  .object({
+    ref: z.string(),
+    status: Status.nullable().describe('null: not judged yet'),
+    because: z.array(Because).nullable().describe('what could not be judged, and why; null: nothing'),
+    digest: Digest,
+    pushedAt: Time,
+    platforms: z.array(z.object({ platform: z.string(), digest: Digest, status: Status, bases: z.array(Base) })),
+    causes: z.array(Cause),
+    disagreements: z.array(
+      z.object({ platform: z.string(), base: z.string().nullable(), evidence: z.array(Evidence) }),
+    ),
+    recipe: z.unknown().describe('as GET /recipes/REF, null: none'),
+    rebuild: Rebuild,
+  })
+  .meta({ id: 'Tag' })
+
+export const TagSummary = z
+  .object({
+    ref: z.string(),
+    status: Status.nullable(),
+    digest: Digest,
+    pushedAt: Time,
+    outdatedSince: Time.nullable(),
+  })
+  .meta({ id: 'TagSummary' })
+
+export const HistoryItem = z
+  .object({
+    digest: Digest,
+    from: Time,
+    to: Time.nullable(),
+    exact: z.boolean().describe('false: found so at `from`, true since earlier'),
+  })
+  .meta({ id: 'HistoryItem' })
+
+export const LineageNode = z
+  .object({
+    ref: z.string(),
+    digest: Digest.nullable(),
+    status: Status.nullable(),
+    platforms: z.array(z.string()).describe('on which it is related to the node above'),
+    role: Role.nullable(),
+    again: z.boolean().describe('it stands, with what follows, elsewhere in this tree (or closes a cycle)'),
+    get children() {
+      return z.array(LineageNode)
+    },
+  })
+  .meta({ id: 'LineageNode' })
+
+export const Lineage = z
+  .object({ direction: z.enum(['up', 'down']), truncated: z.boolean(), root: LineageNode })
+  .meta({ id: 'Lineage' })
