@@ -1,0 +1,42 @@
+/** The API's answers as far as commands read them; docs/openapi.json has the whole of them. */
+export type CauseView = {
+  base: string
+  from: string | null
+  to: string
+  role: string
+  confidence: string
+  stillAt: string[]
+  via: string | null
+  platforms: string[]
+}
+export type RebuildView = { state: string; build: string | null; waitsFor: string[] }
+export type OutdatedView = { ref: string; outdatedSince: string; causes: CauseView[]; rebuild: RebuildView }
+export type TagView = {
+  ref: string
+  status: string | null
+  digest: string
+  pushedAt: string
+  because: { reason: string; base: string | null; platform: string }[] | null
+  causes: CauseView[]
+  rebuild: RebuildView
+}
+export type BuildView = {
+  id: string
+  ref: string
+  state: string
+  reason: { kind: string; base: string | null; from: string | null; to: string | null }
+  createdAt: string
+  startedAt: string | null
+  finishedAt: string | null
+  digest: string | null
+  error: { code: string; message: string } | null
+}
+export type NodeView = {
+  ref: string
+  digest: string | null
+  status: string | null
+  platforms: string[]
+  role: string | null
+  again: boolean
+  children: NodeView[]
+}
