@@ -9,7 +9,7 @@ import type { Instant } from '../oci/instant.ts'
 import { registryId } from './registry-id.ts'
 
 /** A row of `event` as it comes in; `reason` set = ignored. */
-export type InboundRow = {
+type InboundRow = {
   eventId: string
   action: string
   repository: string
@@ -82,7 +82,7 @@ export function makeInbox(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>): (inbound: In
 }
 
 /** Too much waits for the database already; the registry tries again. */
-export class InboxFullError extends Error {
+class InboxFullError extends Error {
   readonly code = 'inbox-full'
   readonly retryable = true
   constructor() {

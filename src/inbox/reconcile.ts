@@ -8,6 +8,7 @@ import pLimit from 'p-limit'
 import type { Deps } from '../deps.ts'
 import { knownHeads } from '../ingest/known-heads.ts'
 import { type Asking, type Difference, sightTag } from '../ingest/sight-tag.ts'
+import { normaliseHost } from '../oci/reference.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import { aliveTags, knownRepositories } from './known-tags.ts'
 import { registryId } from './registry-id.ts'
@@ -37,13 +38,14 @@ export async function reconcile(
   d: Pick<Deps, 'sql' | 'jobs' | 'registries' | 'log' | 'clock'>,
   { registry, dryRun = false }: { registry: string; dryRun?: boolean },
 ): Promise<Difference[]> {
-  const client = d.registries.byName(registry)
+  const host = normaliseHost(registry)
+  const client = d.registries.byName(host)
   if (!client) throw new ReconcileError(`no registry ${registry} is configured`, false)
   const pass: Pass = {
     d,
     client,
-    registryId: await registryId(d.sql, registry),
-    host: registry,
+    registryId: await registryId(d.sql, host),
+    host,
     dryRun,
     sourceId: `reconcile:${randomUUID()}`,
     found: [],
@@ -118,7 +120,7 @@ async function conclude({ d, registryId, errors }: Pass): Promise<void> {
 }
 
 /** A pass that is not whole. `cause`: the first of what went wrong. */
-export class ReconcileError extends Error {
+class ReconcileError extends Error {
   readonly code = 'reconcile-failed'
   readonly retryable: boolean
   constructor(message: string, retryable: boolean, cause?: Error) {

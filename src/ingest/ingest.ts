@@ -86,7 +86,7 @@ function endOf(event: PendingEvent, learned: Learned): End {
 }
 
 /** The registry was configured when the event came in and is not now. */
-export class UnknownRegistryError extends Error {
+class UnknownRegistryError extends Error {
   readonly code = 'registry-unknown'
   readonly retryable = false
   constructor(host: string) {

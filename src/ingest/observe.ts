@@ -28,7 +28,7 @@ export type Fault =
   | 'layers-mismatch'
   | ManifestFault
 
-export type StoredLayer = { digest: string; diffId: string; size: number | null; mediaType: string }
+type StoredLayer = { digest: string; diffId: string; size: number | null; mediaType: string }
 
 /** A manifest as content: a `manifest` row without the times at which it was seen. `fault` is set iff kind is absent. */
 export type ObservedManifest = Omit<ManifestFacts, 'firstPushAt' | 'firstSeenAt'> & {

@@ -80,14 +80,17 @@ async function insertEntries(tx: Tx, { entries }: Learned): Promise<void> {
     attestation: e.attestation,
     attests: e.attests,
   }))
-  // An entry whose platform only its config tells gets it once the config could be read.
+  // Once more of it could be read, an entry gets its config's platform, and an inner index gives way to its leaves.
   await tx`
     insert into index_entry (index_digest, position, manifest_digest, platform, attestation, attests)
     select * from json_to_recordset(${json(rows)}::text::json) as e (index_digest text, position int,
       manifest_digest text, platform text, attestation boolean, attests text)
     order by index_digest, position
-    on conflict (index_digest, position) do update set platform = excluded.platform
-    where index_entry.platform is null and excluded.platform is not null`
+    on conflict (index_digest, position) do update set manifest_digest = excluded.manifest_digest,
+      platform = excluded.platform, attestation = excluded.attestation, attests = excluded.attests
+    where index_entry.manifest_digest <> excluded.manifest_digest
+      or (index_entry.platform is null and excluded.platform is not null)
+      or (index_entry.attests is null and excluded.attests is not null)`
 }
 
 /** The earliest time wins: of pushes (exact) and of sightings, each in its own column. */

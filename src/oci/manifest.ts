@@ -17,7 +17,7 @@ export type IndexManifest = Common & { kind: 'index'; manifests: Descriptor[] }
 /** A manifest whose config is an image config and whose layers are file systems. */
 export type ImageManifest = Common & { kind: 'image'; config: Descriptor; layers: Descriptor[] }
 /** Everything else with a manifest: charts, signatures, SBOMs, attestations. */
-export type ArtifactManifest = Common & { kind: 'artifact'; config: Descriptor | null; layers: Descriptor[] }
+type ArtifactManifest = Common & { kind: 'artifact'; config: Descriptor | null; layers: Descriptor[] }
 
 /** Why bytes are no manifest we can use. schema1: Docker's first format, which has neither config nor diffIDs. */
 export type ManifestFault = 'bad-manifest' | 'schema1'

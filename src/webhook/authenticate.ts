@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Config } from '../config.ts'
+import { normaliseHost } from '../oci/reference.ts'
 
 /**
  * The registry a request speaks for, or null where its token is not right. With one registry every authenticated
@@ -16,7 +17,7 @@ export function authenticate(
   const right = config.registries.filter((registry) => {
     const own = matches(registry.webhookToken, presented)
     const common = matches(config.webhookToken, presented)
-    return only || named === registry.name ? own || common : named === null && own
+    return only || (named !== null && normaliseHost(named) === registry.name) ? own || common : named === null && own
   })
   return right.length === 1 ? right[0]!.name : null
 }

@@ -24,7 +24,7 @@ export type ReceivedEvent = {
   actor: string | null
 }
 
-export type IgnoreReason =
+type IgnoreReason =
   | 'not-an-event'
   | 'unknown-action'
   | 'no-repository'

@@ -11,7 +11,7 @@ import { webhookCounters } from './counters.ts'
 import { judgeBody } from './judge-body.ts'
 import { readBody } from './read-body.ts'
 
-export const webhookPath = '/v2/webhooks/events'
+const webhookPath = '/v2/webhooks/events'
 
 /** Bytes of a body that are read; the rest is thrown away. */
 const bodyLimit = 16 * 1024 * 1024
