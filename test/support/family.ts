@@ -43,7 +43,7 @@ export async function pushFamily(registryUrl: string, count = Number.POSITIVE_IN
   for (const push of loadFamily().pushes.slice(0, count)) await pushManifest(registryUrl, push)
 }
 
-export async function pushManifest(registryUrl: string, push: FamilyPush): Promise<void> {
+async function pushManifest(registryUrl: string, push: FamilyPush): Promise<void> {
   const body = familyBlob(push.digest)
   const manifest = JSON.parse(body.toString()) as { config?: { digest: string }; layers?: { digest: string }[] }
   for (const blob of [manifest.config, ...(manifest.layers ?? [])])
