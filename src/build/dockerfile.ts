@@ -50,10 +50,17 @@ export function readBases(
 }
 
 /** The same Dockerfile with each use replaced by `replace(use)`: the whole token, so that no argument can change it again. */
-export function rewriteBases(text: string, uses: readonly BaseUse[], replace: (use: BaseUse) => string): string {
+export function rewriteBases<T extends BaseUse>(text: string, uses: readonly T[], replace: (use: T) => string): string {
   const fromTheEnd = [...uses].sort((a, b) => b.start - a.start)
   return fromTheEnd.reduce((out, use) => out.slice(0, use.start) + replace(use) + out.slice(use.end), text)
 }
+
+/** True where a Dockerfile uses what the legacy builder does not know: mounts, links, heredocs, a frontend of its own. */
+export const needsBuildKit = (text: string): boolean =>
+  /^#\s*syntax\s*=/im.test(text) ||
+  /^\s*RUN\s+(--\w+=\S+\s+)*--(mount|network|security)=/im.test(text) ||
+  /^\s*(COPY|ADD)\s+(--\w+(=\S+)?\s+)*--(link|parents|exclude|chmod|checksum)\b/im.test(text) ||
+  /^\s*(RUN|COPY|ADD)\s.*<<-?["']?[A-Za-z_]/im.test(text)
 
 /** The arguments in force in FROM lines: those declared before the first FROM, build arguments over defaults. */
 function globalArgs(

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of a Dockerfile
 import { describe, expect, it } from '@jest/globals'
-import { readBases, rewriteBases } from '../../src/build/dockerfile.ts'
+import { needsBuildKit, readBases, rewriteBases } from '../../src/build/dockerfile.ts'
 import { formatReference } from '../../src/oci/reference.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
@@ -91,5 +91,21 @@ describe('the bases of a Dockerfile', () => {
     expect(out).toBe(
       'ARG B=h.io/a:1\r\nFROM --platform=linux/amd64 <h.io/a:1> AS b\r\nFROM <h.io/a:1>\nCOPY --from=<h.io/c:1> /a /h.io/c:1\nFROM b\n',
     )
+  })
+})
+
+describe('a Dockerfile that only BuildKit understands', () => {
+  it.each([
+    ['# syntax=docker/dockerfile:1\nFROM a', true],
+    ['FROM a\nRUN --mount=type=cache,target=/x true', true],
+    ['FROM a\nrun --network=none true', true],
+    ['FROM a\nCOPY --from=b --link x y', true],
+    ['FROM a\nADD --chmod=755 x y', true],
+    ['FROM a\nRUN <<EOF\ntrue\nEOF', true],
+    ['FROM a\nCOPY <<"EOF" /x\ntrue\nEOF', true],
+    ['FROM a\nRUN echo $((1<<2)) --mount=x', false],
+    ['# a syntax = no directive\nFROM a\nCOPY --from=b --chown=0 x /link', false],
+  ])('%j: %s', (text, expected) => {
+    expect(needsBuildKit(text)).toBe(expected)
   })
 })

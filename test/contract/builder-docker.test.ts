@@ -12,69 +12,78 @@ import { type Dockerd, startDockerd } from '../support/docker.ts'
 import { type GitServer, startGitServer } from '../support/git-server.ts'
 import { writeKlibcBase } from '../support/klibc.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { requires } from '../support/requires.ts'
+import { buildKitPath, type Part, requires } from '../support/requires.ts'
 import { type BuilderTrial, builderContract } from './builder.ts'
 
-requires(
-  'docker',
-  'git',
-  'klibc',
-)('the docker builder', () => {
-  let pg: TestDatabase
-  let registry: SmallRegistry
-  let git: GitServer
-  let daemon: Dockerd
-  let context: string
-  let trial: BuilderTrial
-  let releases = 0
+const engines = [
+  { engine: 'the legacy builder', part: 'docker' as const, run: 'RUN' },
+  { engine: 'BuildKit', part: 'buildkit' as const, run: 'RUN --mount=type=cache,target=/cache' },
+]
 
-  beforeAll(async () => {
-    pg = await testDatabase()
-    registry = await startSmallRegistry()
-    git = await startGitServer({ username: 'ci', password: 's3cret' })
-    daemon = await startDockerd()
-    process.env.DOCKER_HOST = daemon.host
-    context = mkdtempSync(join(tmpdir(), 'klibc-base-'))
-    const d = buildDeps(pg, registry)
-    const baseName = `${registry.host}/lib/base:1`
-    const credential = { kind: 'git', urlPrefix: `${git.origin}/`, username: 'ci', password: 's3cret' }
-    await putCredential(d, 'app', 'ci', CredentialInput.parse(credential))
-    git.commit('child', { Dockerfile: `ARG B\nFROM $B\nCOPY Dockerfile /child\nRUN echo child > /c\n` })
-    const recipe = (base: string) =>
-      Recipe.parse({ git: { url: `${git.origin}/child.git`, ref: 'main', credential: 'ci' }, args: { B: base } })
-    trial = {
-      builder: dockerBuilder(d),
-      registries: d.registries,
-      client: d.registries.byName(registry.host)!,
-      host: registry.host,
-      baseName,
-      baseRepository: 'lib/base',
-      moveBase: async () => {
-        writeKlibcBase(context, `release-${releases++}`)
-        await daemon.docker('build', '--quiet', '--tag', baseName, context)
-        const said = await daemon.docker('push', baseName)
-        return parseDigest(/digest: (\S+)/.exec(said)?.[1])!
-      },
-      child: recipe(baseName),
-      orphan: recipe(`${registry.host}/lib/none:1`),
-      traces: async () => {
-        const images = await daemon.docker('images', '--format', '{{.Repository}}:{{.Tag}}')
-        const containers = await daemon.docker('ps', '--all', '--quiet')
-        return [...images.split('\n'), ...containers.split('\n')]
-          .filter((line) => line && !line.includes('<none>'))
-          .sort()
-      },
-    }
-  }, 120_000)
-  afterAll(async () => {
-    delete process.env.DOCKER_HOST
-    trial.registries.close()
-    await daemon.close()
-    await git.close()
-    await registry.close()
-    await pg.close()
-    rmSync(context, { recursive: true, force: true })
+for (const { engine, part, run } of engines) contract(engine, part, run)
+
+function contract(engine: string, part: Part, run: string): void {
+  const suite = requires('docker', part, 'git', 'klibc')
+  suite(`the docker builder with ${engine}`, () => {
+    const path = process.env.PATH
+    let pg: TestDatabase
+    let registry: SmallRegistry
+    let git: GitServer
+    let daemon: Dockerd
+    let context: string
+    let trial: BuilderTrial
+    let releases = 0
+
+    beforeAll(async () => {
+      pg = await testDatabase()
+      registry = await startSmallRegistry()
+      git = await startGitServer({ username: 'ci', password: 's3cret' })
+      daemon = await startDockerd({ bridge: part === 'buildkit' })
+      process.env.DOCKER_HOST = daemon.host
+      if (part === 'buildkit') process.env.PATH = buildKitPath() ?? path
+      context = mkdtempSync(join(tmpdir(), 'klibc-base-'))
+      const d = buildDeps(pg, registry)
+      const baseName = `${registry.host}/lib/base:1`
+      const credential = { kind: 'git', urlPrefix: `${git.origin}/`, username: 'ci', password: 's3cret' }
+      await putCredential(d, 'app', 'ci', CredentialInput.parse(credential))
+      git.commit('child', { Dockerfile: `ARG B\nFROM $B\nCOPY Dockerfile /child\n${run} echo child > /c\n` })
+      const recipe = (base: string) =>
+        Recipe.parse({ git: { url: `${git.origin}/child.git`, ref: 'main', credential: 'ci' }, args: { B: base } })
+      trial = {
+        builder: dockerBuilder(d),
+        registries: d.registries,
+        client: d.registries.byName(registry.host)!,
+        host: registry.host,
+        baseName,
+        baseRepository: 'lib/base',
+        moveBase: async () => {
+          writeKlibcBase(context, `release-${releases++}`)
+          await daemon.docker('build', '--quiet', '--tag', baseName, context)
+          const said = await daemon.docker('push', baseName)
+          return parseDigest(/digest: (\S+)/.exec(said)?.[1])!
+        },
+        child: recipe(baseName),
+        orphan: recipe(`${registry.host}/lib/none:1`),
+        traces: async () => {
+          const images = await daemon.docker('images', '--format', '{{.Repository}}:{{.Tag}}')
+          const containers = await daemon.docker('ps', '--all', '--quiet')
+          return [...images.split('\n'), ...containers.split('\n')]
+            .filter((line) => line && !line.includes('<none>'))
+            .sort()
+        },
+      }
+    }, 120_000)
+    afterAll(async () => {
+      delete process.env.DOCKER_HOST
+      process.env.PATH = path
+      trial.registries.close()
+      await daemon.close()
+      await git.close()
+      await registry.close()
+      await pg.close()
+      rmSync(context, { recursive: true, force: true })
+    })
+
+    builderContract(() => trial)
   })
-
-  builderContract(() => trial)
-})
+}

@@ -18,15 +18,16 @@ export type Dockerd = {
 const startSeconds = 60
 
 /**
- * A real Docker daemon of our own, with its data in a temporary directory. It has no network for containers, and so leaves the
- * machine's bridges and firewall alone; registries on loopback need no TLS.
+ * A real Docker daemon of our own, with its data in a temporary directory; registries on loopback need no TLS. It has no network for
+ * containers, and so leaves the machine's bridges and firewall alone, unless `bridge` asks for Docker's own: BuildKit runs nothing without.
  */
-export async function startDockerd(): Promise<Dockerd> {
+export async function startDockerd(options: { bridge?: boolean } = {}): Promise<Dockerd> {
   const dir = mkdtempSync(join(tmpdir(), 'dockerd-'))
   const host = `unix://${dir}/socket`
   const log = openSync(join(dir, 'log'), 'w')
   const paths = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid')]
-  const child = spawn('dockerd', ['-H', host, ...paths, '--bridge=none', '--iptables=false', '--ip6tables=false'], {
+  const network = options.bridge ? [] : ['--bridge=none', '--iptables=false', '--ip6tables=false']
+  const child = spawn('dockerd', ['-H', host, ...paths, ...network], {
     stdio: ['ignore', log, log],
   })
   closeSync(log)

@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from '@jest/globals'
 
 /** A part of the machine that some tests need, and how to see whether it is there. */
 const parts = {
   git: () => works('git', ['--version']) && existsSync('/usr/lib/git-core/git-http-backend'),
   docker: () => process.getuid?.() === 0 && works('docker', ['--version']) && works('dockerd', ['--version']),
+  buildkit: () => buildKitPath() !== null,
   'docker-registry': () => works('docker-registry', ['--version']),
+  skopeo: () => works('skopeo', ['--version']),
   klibc: () => existsSync('/usr/lib/klibc/bin/sh'),
 } satisfies Record<string, () => boolean>
 
@@ -38,4 +41,15 @@ export const requires =
 
 function works(program: string, args: string[]): boolean {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0
+}
+
+/** PATH with a docker command in front that can build with BuildKit: one with buildx, or one before 23. Null where there is none. */
+export function buildKitPath(): string | null {
+  const path = process.env.PATH ?? ''
+  const dir = path.split(':').find((entry) => {
+    const docker = join(entry, 'docker')
+    const major = /version (\d+)/.exec(spawnSync(docker, ['--version'], { encoding: 'utf8' }).stdout ?? '')?.[1]
+    return major !== undefined && (Number(major) < 23 || works(docker, ['buildx', 'version']))
+  })
+  return dir === undefined ? null : `${dir}:${path}`
 }

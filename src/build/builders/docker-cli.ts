@@ -3,21 +3,27 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BuildError } from '../build-error.ts'
 import { childEnv } from '../child-env.ts'
+import { needsBuildKit } from '../dockerfile.ts'
 import { type Ran, runProcess } from '../run-process.ts'
 
-/** A daemon that answered. `engine` is what `docker build` uses there; `platform` is the daemon's own, os/architecture. */
+/**
+ * A daemon that answered. `platform` is its own, os/architecture. `buildkit`: whether `docker build` uses BuildKit by itself (buildx is
+ * there), can be told to (a CLI before 23 has it built in), or cannot.
+ */
 export type DockerHost = {
   serverVersion: string
   clientVersion: string
   platform: string
-  engine: 'buildkit' | 'legacy'
+  buildkit: 'default' | 'on-demand' | 'absent'
 }
+
+export type Engine = 'buildkit' | 'legacy'
 
 export type DockerRun = {
   signal: AbortSignal
   /** holds DOCKER_CONFIG: the only credentials and contexts the command knows */
   configDir: string
-  engine?: DockerHost['engine']
+  engine?: Engine
   onOutput?: (text: string) => void
   notesDir?: string
 }
@@ -58,8 +64,7 @@ export async function writeDockerConfig(
 const probeMs = 10_000
 
 /**
- * Finds the daemon that `DOCKER_HOST` or the default socket names, and how it builds: BuildKit where the CLI has buildx, or is older
- * than 23 and has it built in; else the legacy builder. Errors: `docker-absent`.
+ * Finds the daemon that `DOCKER_HOST` or the default socket names, and how the CLI can build there. Error: `docker-absent`.
  */
 export async function findDocker(configDir = tmpdir(), signal = AbortSignal.timeout(probeMs)): Promise<DockerHost> {
   const run = { configDir, signal }
@@ -77,8 +82,16 @@ export async function findDocker(configDir = tmpdir(), signal = AbortSignal.time
     serverVersion: said.Server.Version,
     clientVersion: said.Client.Version,
     platform: `${said.Server.Os}/${said.Server.Arch}`,
-    engine: buildx || builtIn ? 'buildkit' : 'legacy',
+    buildkit: buildx ? 'default' : builtIn ? 'on-demand' : 'absent',
   }
+}
+
+/** What `docker build` would choose there by itself, but BuildKit for what only BuildKit understands. Error: `buildkit-absent`. */
+export function engineFor(host: Pick<DockerHost, 'buildkit'>, dockerfile: string): Engine {
+  if (host.buildkit === 'default') return 'buildkit'
+  if (!needsBuildKit(dockerfile)) return 'legacy'
+  if (host.buildkit === 'on-demand') return 'buildkit'
+  throw new BuildError('buildkit-absent', 'the Dockerfile needs BuildKit, and the docker command here has no buildx')
 }
 
 type DockerVersion = {

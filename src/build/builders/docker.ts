@@ -11,7 +11,7 @@ import { namespaceKeyOf } from '../namespace-key.ts'
 import { registryLogin } from '../registry-login.ts'
 import { basesOf, type ResolvedUse, resolveBases } from '../resolve-bases.ts'
 import type { Builder, BuilderContext, BuildJob } from './builder.ts'
-import { type DockerHost, type DockerRun, docker, findDocker, writeDockerConfig } from './docker-cli.ts'
+import { type DockerHost, type DockerRun, docker, engineFor, findDocker, writeDockerConfig } from './docker-cli.ts'
 
 type DockerDeps = Pick<Deps, 'config' | 'db' | 'vault' | 'registries'>
 type Session = { d: DockerDeps; job: BuildJob; context: BuilderContext; host: DockerHost }
@@ -25,7 +25,7 @@ export const dockerBuilder = (d: DockerDeps): Builder => ({
   name: 'docker',
   async run(job, context) {
     const host = await context.step('host', (signal) => findDocker(job.dir, signal))
-    context.log.write(`docker ${host.serverVersion} on ${host.platform}, ${host.engine} builder\n`)
+    context.log.write(`docker ${host.serverVersion} on ${host.platform}\n`)
     const session = { d, job, context, host }
     const source = await context.step('checkout', (signal) => checkOutRecipe(d, job, context, signal))
     const built = await context.step('build', (signal) => buildContent(session, source, signal))
@@ -53,9 +53,10 @@ async function buildContent(
   const { d, job, context, host } = session
   const text = await readFile(source.dockerfile, 'utf8')
   const platform = job.recipe.platforms[0] ?? null
+  const engine = engineFor(host, text)
   const uses = await resolveBases(
     d,
-    readBases(text, job.recipe.args, builtinArgs(host, platform)),
+    readBases(text, job.recipe.args, engine === 'legacy' ? {} : builtinArgs(host, platform)),
     (reference, asked) => pullByName(session, reference, asked ?? platform, signal),
   )
   for (const use of uses) context.log.write(`base ${formatReference(use.reference)} is ${use.digest} (${use.role})\n`)
@@ -66,19 +67,19 @@ async function buildContent(
   const file = join(dir, basename(source.dockerfile))
   await writeFile(
     file,
-    rewriteBases(text, uses, (use) => (use as ResolvedUse).pull),
+    rewriteBases(text, uses, (use) => use.pull),
   )
   if (source.ignoreFile) await cp(source.ignoreFile, `${file}.dockerignore`)
   const idFile = join(job.dir, 'id')
   const args = [
     ...['build', '--no-cache', '--force-rm', '--tag', localTag(job.id), '--file', file, '--iidfile', idFile],
-    ...(host.engine === 'buildkit' ? ['--progress', 'plain'] : []),
+    ...(engine === 'buildkit' ? ['--progress', 'plain'] : []),
     ...(platform ? ['--platform', platform] : []),
     ...Object.entries(job.recipe.args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
     source.context,
   ]
   const configDir = await writeDockerConfig(job.dir, 'config-build', null)
-  const ran = await docker(args, { ...dockerRun(session, configDir, signal), engine: host.engine })
+  const ran = await docker(args, { ...dockerRun(session, configDir, signal), engine })
   if (ran.code !== 0)
     throw new BuildError('build-failed', lastWords(ran.stderr) || `docker build exited with ${ran.code}`)
   const content = parseDigest((await readFile(idFile, 'utf8')).trim())
@@ -88,7 +89,6 @@ async function buildContent(
 
 /** BuildKit predefines these in FROM lines; the legacy builder does not. */
 function builtinArgs(host: DockerHost, platform: string | null): Record<string, string> {
-  if (host.engine === 'legacy') return {}
   const named = (prefix: string, text: string) => {
     const [os = '', arch = '', variant = ''] = text.split('/')
     return { [`${prefix}PLATFORM`]: text, [`${prefix}OS`]: os, [`${prefix}ARCH`]: arch, [`${prefix}VARIANT`]: variant }
