@@ -8,7 +8,7 @@ const pure = [
   '^src/oci/',
   '^src/lineage/(?!closure|load)',
   '^src/staleness/(?!refresh|affected|save)',
-  '^src/plan/assemble-plan',
+  '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|triggers)\\.ts',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/envelope',
   '^src/build/(rebase-merge|rebase-manifest|expand-args|dockerfile|git-url|url-prefix|mask|recipe|key|build-error)\\.ts',

@@ -1,9 +1,11 @@
 /**
- * in: outdated tags with their counted causes, recipes and builds, and the time.
- * out: for each its rebuild state, the builds to queue now, and when to look again.
- * guarantees: pure; need is computed from state alone, so that an event lost or doubled changes nothing. A tag is built at most
- * once for one outside change, only when every base it waits for is done, never twice with the same inputs.
+ * in: outdated tags with their counted causes, and up to their last bases the recipes and builds; the time.
+ * out: the rebuild state of each tag, the builds to queue, the queued ones to withdraw, and when to look again.
+ * guarantees: pure; need is computed from state alone, so that an event lost or doubled changes nothing. A tag is built when every
+ * base it waits for is done, once for an outside change, never again with the same inputs; what follows from one change ends.
  */
+import { baseOrder } from './base-order.ts'
+import { type Around, decideTag, type Outcome } from './decide-tag.ts'
 
 /** States as the API shows them. */
 export type RebuildStateName =
@@ -18,10 +20,10 @@ export type RebuildStateName =
   | 'running'
   | 'failed'
 
-/** `build`: the queued, running or failed build; `waitsFor`: refs. */
+/** `build`: the build that this state speaks of; `waitsFor`: refs, where it waits. */
 export type RebuildState = { state: RebuildStateName; build: string | null; waitsFor: string[] }
 
-/** A counted cause. `to`: the base's present head; `toRoot`: the outside change behind it where one of our builds pushed it. */
+/** A counted cause. `from`, `to`: head digests of `base`; `since`: registry ns at which the present stretch began. */
 export type PlanCause = {
   base: string
   from: string | null
@@ -29,35 +31,59 @@ export type PlanCause = {
   via: string | null
   confidence: 'declared' | 'inferred' | 'ambiguous'
   pinned: boolean
-  /** null: pushed by somebody else; settles. else: the `root` of our build that pushed it (its own id for a manual one) */
-  toRoot: string | null
-  /** when the base came to where it is, our clock or the registry's, whichever is earlier */
-  baseSince: Date
+  since: bigint
 }
 
-export type PlanRecipe = { auto: boolean; runnable: boolean; base: string | null }
+export type PlanBuild = {
+  id: string
+  state: 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+  key: string
+  /** the outside change it goes back to; its own id where somebody asked for it */
+  root: string
+  /** ours, because a base moved; not asked for by a person */
+  automatic: boolean
+  reason: { base: string | null; to: string | null }
+  /** what it pushed, null where it has not */
+  digest: string | null
+  bases: readonly { name: string | null; digest: string }[]
+  /** error code of a failure */
+  code: string | null
+  finishedAt: Date | null
+}
 
-export type PlanBuild = { id: string; key: string; automatic: boolean }
+/** `base`: the recipe's own, canonical; `runnable`: a builder here can run it. */
+export type PlanRecipe = { auto: boolean; runnable: boolean; base: string | null }
 
 export type PlanTag = {
   ref: string
-  recipe: PlanRecipe | null
+  /** when its head came, our clock or the registry's, whichever is earlier; null where it is deleted or unknown */
+  headSince: Date | null
   causes: PlanCause[]
-  /** counted bases with a build under way */
-  busyBases: string[]
-  /** key of a build made now */
+  /** names of the bases that count and are not pinned */
+  bases: string[]
+  /** names that declarations on its head give */
+  declared: string[]
+  recipe: PlanRecipe | null
+  /** key of a build made now; null where no automatic build can be */
   key: string | null
-  queued: PlanBuild | null
-  running: PlanBuild | null
-  /** the latest that succeeded */
-  built: { id: string; key: string; root: string | null } | null
-  /** failures with the present key since then, newest first */
-  failures: { id: string; code: string; finishedAt: Date }[]
+  /** newest first, back to the latest that succeeded */
+  builds: PlanBuild[]
+  /** where its head is to the newest push of ours: at it, not seen there yet, put back to something older, or pushed over with something new */
+  stand: 'at' | 'unseen' | 'back' | 'overtaken' | null
+  /** false: facts that may concern it wait to be judged */
+  judged: boolean
 }
 
+/** A push of our own: the root of its build, and the tags that were built from the outside change to it, nearest first. */
+export type OwnPush = { root: string; chain: readonly string[] }
+
+/** `tags` holds, with each tag, all its bases at every depth. `pushes` by digest. */
+export type PlanInput = { tags: readonly PlanTag[]; pushes: ReadonlyMap<string, OwnPush> }
+
+/** `settle`: seconds. */
 export type Policy = { now: Date; settle: number; observe: boolean }
 
-export type Wanted = {
+export type WantedBuild = {
   ref: string
   root: string
   reason: { kind: 'base-moved'; base: string; from: string | null; to: string; plan: null }
@@ -65,93 +91,60 @@ export type Wanted = {
 
 export type Plan = {
   states: Map<string, RebuildState>
-  queue: Wanted[]
-  /** ids of queued automatic builds that nothing wants any more */
-  cancel: string[]
+  queue: WantedBuild[]
+  /** ids of queued automatic builds that are not wanted now */
+  withdraw: string[]
   lookAgainAt: Date | null
 }
 
-/** Failures that another try with the same inputs cannot mend. */
-const final = new Set(['still-outdated', 'cancelled'])
-
-/** Hours to wait after the n-th failure. */
-const backOff = [0, 0, 1, 2, 4, 8, 16, 32]
-
-export function assemblePlan(tags: PlanTag[], policy: Policy): Plan {
-  const byRef = new Map(tags.map((tag) => [tag.ref, tag]))
-  const plan: Plan = { states: new Map(), queue: [], cancel: [], lookAgainAt: null }
-  for (const tag of tags) {
-    const decided = decide(tag, waitsFor(tag, byRef), policy)
-    plan.states.set(tag.ref, decided.state)
-    if (decided.want && (tag.queued === null || tag.queued.key !== tag.key)) plan.queue.push(decided.want)
-    if (tag.queued?.automatic && !decided.want && decided.state.state !== 'queued') plan.cancel.push(tag.queued.id)
-    if (decided.again && (plan.lookAgainAt === null || decided.again < plan.lookAgainAt))
-      plan.lookAgainAt = decided.again
+export function assemblePlan(input: PlanInput, policy: Policy): Plan {
+  const tags = new Map(input.tags.map((tag) => [tag.ref, tag]))
+  const basesOf = ({ bases, causes }: PlanTag) =>
+    [...bases, ...causes.map((cause) => cause.via)].filter((ref) => ref !== null && tags.has(ref)) as string[]
+  const decided = new Map<string, Outcome>()
+  for (const group of baseOrder(tags.keys(), (ref) => basesOf(tags.get(ref)!)))
+    decideGroup(
+      group.map((ref) => tags.get(ref)!),
+      tags,
+      decided,
+      { ...input, ...policy },
+    )
+  const times = [...decided.values()].flatMap(({ again }) => again?.getTime() ?? [])
+  return {
+    states: new Map([...decided].map(([ref, { rebuild }]) => [ref, rebuild])),
+    queue: [...decided.values()].flatMap(({ queue }) => queue ?? []),
+    withdraw: [...decided.values()].flatMap(({ withdraw }) => withdraw ?? []),
+    lookAgainAt: times.length === 0 ? null : new Date(times.reduce((least, time) => Math.min(least, time))),
   }
-  return plan
 }
 
 /**
- * What must be rebuilt first: the outdated bases that causes come through, and any counted base that is being built. Where two tags
- * would wait for each other (a cycle), neither waits for the other.
+ * Decides on a tag, or on the tags of a cycle, after all that they are based on. In a cycle those that wait are looked at again
+ * until it is known of each whether what it waits for will come.
  */
-function waitsFor(tag: PlanTag, byRef: Map<string, PlanTag>): string[] {
-  const vias = viasOf(tag).filter((via) => !reaches(via, tag.ref, byRef))
-  return [...new Set([...vias, ...tag.busyBases])].filter((ref) => ref !== tag.ref).sort()
-}
-
-const viasOf = (tag: PlanTag | undefined): string[] => (tag?.causes ?? []).flatMap((cause) => cause.via ?? [])
-
-function reaches(from: string, to: string, byRef: Map<string, PlanTag>): boolean {
-  const seen = new Set<string>()
-  const next = [from]
-  for (let ref = next.pop(); ref !== undefined; ref = next.pop()) {
-    if (ref === to) return true
-    if (seen.has(ref)) continue
-    seen.add(ref)
-    next.push(...viasOf(byRef.get(ref)))
+function decideGroup(
+  group: PlanTag[],
+  tags: ReadonlyMap<string, PlanTag>,
+  decided: Map<string, Outcome>,
+  given: Policy & Pick<PlanInput, 'pushes'>,
+): void {
+  const around: Around = {
+    ...given,
+    cycle: new Set(group.length > 1 ? group.map((tag) => tag.ref) : []),
+    isMoving: (ref) => decided.get(ref)?.moving ?? tags.get(ref)?.builds.some(isActive) ?? false,
+    headSince: (ref) => tags.get(ref)?.headSince ?? null,
   }
-  return false
-}
-
-type Decision = { state: RebuildState; want: Wanted | null; again: Date | null }
-
-function decide(tag: PlanTag, waits: string[], policy: Policy): Decision {
-  const be = (state: RebuildStateName, build: string | null = null, again: Date | null = null): Decision => ({
-    state: { state, build, waitsFor: state === 'waiting' ? waits : [] },
-    want: null,
-    again,
-  })
-  const { recipe, running, queued, causes } = tag
-  if (running) return be('running', running.id)
-  if (queued && !queued.automatic) return be('queued', queued.id)
-  if (!recipe) return be('none')
-  if (causes.length === 0) return be('none')
-  if (causes.every((cause) => cause.pinned)) return be('pinned')
-  if (!recipe.auto || !recipe.runnable) return be('manual')
-  if (waits.length > 0) return be('waiting')
-  const cause = causes.find((c) => c.via === null && (c.confidence !== 'ambiguous' || c.base === recipe.base))
-  if (!cause) return be(causes.some((c) => c.via !== null) ? 'waiting' : 'manual')
-  if (policy.observe) return be('paused')
-  const root = cause.toRoot ?? `${cause.base}@${cause.to}`
-  if (tag.built && (tag.built.key === tag.key || tag.built.root === root)) return be('failed', tag.built.id)
-  const [latest] = tag.failures
-  if (latest && final.has(latest.code)) return be('failed', latest.id)
-  const retryAt = latest
-    ? hoursAfter(latest.finishedAt, backOff[Math.min(tag.failures.length - 1, backOff.length - 1)]!)
-    : null
-  if (latest && retryAt && retryAt > policy.now) return be('failed', latest.id, retryAt)
-  const settled = causes
-    .filter((c) => c.via === null && c.toRoot === null)
-    .map((c) => c.baseSince.getTime() + policy.settle * 1000)
-  const settledAt = new Date(Math.max(0, ...settled))
-  if (settledAt > policy.now) return be('settling', null, settledAt)
-  const reason = { kind: 'base-moved' as const, base: cause.base, from: cause.from, to: cause.to, plan: null }
-  return {
-    state: { state: 'queued', build: queued?.id ?? null, waitsFor: [] },
-    want: { ref: tag.ref, root, reason },
-    again: null,
+  const outcome = (tag: PlanTag) => decideTag(tag, around)
+  for (const tag of group) decided.set(tag.ref, outcome(tag))
+  for (let changed = group.length > 1; changed; ) {
+    changed = false
+    for (const tag of group) {
+      const known = decided.get(tag.ref)!
+      if (known.rebuild.state !== 'waiting' || known.moving || !outcome(tag).moving) continue
+      decided.set(tag.ref, outcome(tag))
+      changed = true
+    }
   }
 }
 
-const hoursAfter = (date: Date, hours: number): Date => new Date(date.getTime() + hours * 3_600_000)
+const isActive = (build: PlanBuild): boolean => build.finishedAt === null

@@ -1,130 +1,143 @@
-import { currentKey } from '../build/current-key.ts'
+import { canBuild } from '../build/builders/builders.ts'
+import { currentKeys } from '../build/current-key.ts'
 import { Recipe } from '../build/recipe.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { parseReference, tagRef } from '../oci/reference.ts'
-import type { PlanCause, PlanTag } from './assemble-plan.ts'
+import type { PlanCause, PlanInput, PlanRecipe, PlanTag } from './assemble-plan.ts'
+import { buildsOf, ownPushes, standsOf } from './load-builds.ts'
+import { unjudgedTags } from './load-unjudged.ts'
 
-/** The tags asked for and, as they wait for one another, every outdated base their causes come through. */
-export async function loadPlan(d: Pick<Deps, 'config'>, tx: Tx, refs: readonly string[]): Promise<PlanTag[]> {
-  const all = await withVias(tx, refs)
-  const [recipes, causes, busy, builds] = [
-    await recipesOf(d, tx, all),
-    await causesOf(tx, all),
-    await busyBases(tx, all),
-    await buildsOf(tx, all),
-  ]
-  return Promise.all(
-    all.map(async (ref): Promise<PlanTag> => {
-      const recipe = recipes.get(ref) ?? null
-      const key = recipe ? await currentKey(tx, ref, recipe.recipe) : null
-      const own = builds.filter((build) => build.ref === ref)
-      const active = (state: string) => {
-        const found = own.find((build) => build.state === state)
-        return found ? { id: found.id, key: found.key, automatic: found.automatic } : null
-      }
-      const built = own.find((build) => build.state === 'succeeded') ?? null
-      const since = built ? own.indexOf(built) : own.length
-      return {
-        ref,
-        recipe: recipe && { auto: recipe.recipe.auto, runnable: recipe.runnable, base: recipe.base },
-        causes: causes.get(ref) ?? [],
-        busyBases: busy.get(ref) ?? [],
-        key,
-        queued: active('queued'),
-        running: active('running'),
-        built: built && { id: built.id, key: built.key, root: built.root },
-        failures: own
-          .slice(0, since)
-          .filter(
-            (b) => b.key === key && (b.state === 'failed' || b.state === 'cancelled') && b.code !== 'no-longer-wanted',
-          )
-          .map((b) => ({ id: b.id, code: b.code ?? 'cancelled', finishedAt: b.finishedAt! })),
-      }
-    }),
+/**
+ * What is decided from, of these tags and all their bases at every depth. A number of statements that does not depend on how many
+ * tags there are; give a transaction of one snapshot (`repeatable read`) where a decision is acted on.
+ */
+export async function loadPlan(d: Pick<Deps, 'config'>, tx: Tx, refs: readonly string[]): Promise<PlanInput> {
+  const all = await withBases(tx, refs)
+  const tags = await tagsOf(tx, all)
+  const causes = await causesOf(tx, all)
+  const builds = await buildsOf(tx, all)
+  const stands = await standsOf(tx, all)
+  const recipes = recipesOf(d, tags)
+  const outdated = all.filter((ref) => causes.has(ref))
+  const keys = await currentKeys(tx, autoRecipes(recipes, outdated))
+  const declared = await declaredNames(
+    tx,
+    outdated.filter((ref) => causes.get(ref)!.some(isAmbiguous)),
   )
+  const unjudged = await unjudgedTags(tx)
+  const moves = [...causes.values()].flat().filter((cause) => cause.via === null)
+  const pushes = await ownPushes(tx, [...new Set(moves.map((cause) => cause.to))])
+  return {
+    pushes,
+    tags: tags.map(
+      (tag): PlanTag => ({
+        ref: tag.ref,
+        headSince: earlier(tag.headAt, tag.judgedAt),
+        causes: causes.get(tag.ref) ?? [],
+        bases: tag.bases,
+        declared: declared.get(tag.ref) ?? [],
+        recipe: recipes.get(tag.ref)?.rule ?? null,
+        key: keys.get(tag.ref) ?? null,
+        builds: builds.get(tag.ref) ?? [],
+        stand: stands.get(tag.ref) ?? null,
+        judged: unjudged !== 'too-many' && !unjudged.has(tag.ref),
+      }),
+    ),
+  }
 }
 
-async function withVias(tx: Tx, refs: readonly string[]): Promise<string[]> {
-  const rows = await tx<{ ref: string }[]>`
-    with recursive wanted as (
+const isAmbiguous = (cause: PlanCause): boolean => cause.confidence === 'ambiguous'
+
+/** A registry whose clock is ahead of ours must not make a base settle for ever. Registry time is in ns. */
+function earlier(headAt: bigint | null, judgedAt: Date | null): Date | null {
+  if (headAt === null) return null
+  return new Date(Math.min(Number(headAt / 1_000_000n), judgedAt?.getTime() ?? Number.POSITIVE_INFINITY))
+}
+
+/** Union, not union all: a cycle of bases ends. */
+const withBases = async (tx: Tx, refs: readonly string[]): Promise<string[]> =>
+  (
+    await tx<{ ref: string }[]>`
+    with recursive up as (
       select unnest(${[...refs]}::text[]) as ref
       union
-      select cause.via from wanted join tag on tag.ref = wanted.ref join cause on cause.tag_id = tag.id
-      where cause.counted and cause.via is not null
-    ) select ref from wanted order by ref`
-  return rows.map((row) => row.ref)
+      select named.ref from up join tag on tag.ref = up.ref cross join lateral (
+        select base->>'ref' as ref
+        from jsonb_array_elements(tag.platforms) platform cross join jsonb_array_elements(platform->'bases') base
+        union all select cause.base from cause where cause.tag_id = tag.id and cause.counted
+        union all select cause.via from cause where cause.tag_id = tag.id and cause.counted
+      ) named where named.ref is not null
+    ) select ref from up order by ref`
+  ).map((row) => row.ref)
+
+type TagRow = {
+  ref: string
+  headAt: bigint | null
+  judgedAt: Date | null
+  bases: string[]
+  spec: string | null
 }
 
-type LoadedRecipe = { recipe: Recipe; runnable: boolean; base: string | null }
+/** The recipe as text: the driver renames JSON keys, and build arguments are keys. */
+const tagsOf = (tx: Tx, refs: string[]) => tx<TagRow[]>`
+  select asked.ref, tag.head_at, tag.judged_at, recipe.spec::text as spec, array(
+      select distinct base->>'ref'
+      from jsonb_array_elements(tag.platforms) platform cross join jsonb_array_elements(platform->'bases') base
+      where base->>'ref' is not null and not coalesce((base->>'pinned')::boolean, false)
+        and (base->>'role' = 'runtime' or (base->>'role' = 'build' and recipe.count_on = 'all'))) as bases
+  from unnest(${refs}::text[]) as asked (ref) left join tag on tag.ref = asked.ref left join recipe on recipe.ref = asked.ref
+  order by asked.ref`
 
-/** Without one that this version cannot read: a build of it would say so. */
-async function recipesOf(d: Pick<Deps, 'config'>, tx: Tx, refs: string[]): Promise<Map<string, LoadedRecipe>> {
-  // as text: the driver renames JSON keys, and build arguments are keys
-  const rows = await tx<
-    { ref: string; spec: string }[]
-  >`select ref, spec::text as spec from recipe where ref = any(${refs})`
-  return new Map(
-    rows.flatMap(({ ref, spec }) => {
-      const parsed = Recipe.safeParse(JSON.parse(spec))
-      if (!parsed.success) return []
-      const runnable = parsed.data.strategy === 'rebase' || d.config.builder === 'docker'
-      const base = parsed.data.base ? parseReference(parsed.data.base, parseReference(ref)?.host) : null
-      return [
-        [
-          ref,
-          { recipe: parsed.data, runnable, base: base?.tag ? tagRef(base.host, base.repository, base.tag) : null },
-        ] as const,
-      ]
-    }),
-  )
-}
-
-/** Counted causes. A head that a build of ours pushed goes back to what that build goes back to. */
 async function causesOf(tx: Tx, refs: string[]): Promise<Map<string, PlanCause[]>> {
-  const rows = await tx<(PlanCause & { ref: string; headAt: bigint | null; judgedAt: Date | null })[]>`
+  const rows = await tx<(PlanCause & { ref: string })[]>`
     select tag.ref, cause.base, cause.from_digest as "from", cause.to_digest as "to", cause.via, cause.confidence, cause.pinned,
-      (select coalesce(build.root, build.id::text) from build where build.digest = cause.to_digest
-       order by build.created_at desc limit 1) as to_root,
-      base.head_at, base.judged_at
-    from cause join tag on tag.id = cause.tag_id left join tag base on base.ref = cause.base
+      cause.since
+    from cause join tag on tag.id = cause.tag_id
     where cause.counted and tag.ref = any(${refs}) order by tag.ref, cause.base, cause.role`
   const causes = new Map<string, PlanCause[]>()
-  for (const { ref, headAt, judgedAt, ...cause } of rows) {
-    const times = [headAt === null ? null : Number(headAt / 1_000_000n), judgedAt?.getTime() ?? null].filter(
-      (t) => t !== null,
-    )
-    const baseSince = new Date(Math.min(...times, Number.MAX_SAFE_INTEGER))
-    causes.set(ref, [...(causes.get(ref) ?? []), { ...cause, baseSince }])
+  for (const { ref, ...cause } of rows) {
+    const known = causes.get(ref)
+    if (known) known.push(cause)
+    else causes.set(ref, [cause])
   }
   return causes
 }
 
-/** Bases that count, of which a build waits or runs. */
-async function busyBases(tx: Tx, refs: string[]): Promise<Map<string, string[]>> {
-  const rows = await tx<{ ref: string; base: string }[]>`
-    select distinct tag.ref, base->>'ref' as base
-    from tag cross join jsonb_array_elements(tag.platforms) platform cross join jsonb_array_elements(platform->'bases') base
-    left join recipe on recipe.ref = tag.ref
-    where tag.ref = any(${refs}) and (base->>'role' = 'runtime' or (base->>'role' = 'build' and recipe.count_on = 'all'))
-      and exists (select from build where build.ref = base->>'ref' and build.state in ('queued', 'running'))`
-  const busy = new Map<string, string[]>()
-  for (const { ref, base } of rows) busy.set(ref, [...(busy.get(ref) ?? []), base])
-  return busy
+type LoadedRecipe = { recipe: Recipe; rule: PlanRecipe }
+
+/** Without those that this version cannot read: they are built by nobody. */
+function recipesOf({ config }: Pick<Deps, 'config'>, tags: readonly TagRow[]): Map<string, LoadedRecipe> {
+  return new Map(
+    tags.flatMap(({ ref, spec }) => {
+      const recipe = spec === null ? undefined : Recipe.safeParse(JSON.parse(spec)).data
+      if (!recipe) return []
+      const base = recipe.base ? parseReference(recipe.base, parseReference(ref)?.host) : null
+      const name = base?.tag ? tagRef(base.host, base.repository, base.tag) : null
+      const runnable = canBuild(config.builder, recipe.strategy)
+      return [[ref, { recipe, rule: { auto: recipe.auto, runnable, base: name } }]]
+    }),
+  )
 }
 
-type BuildRow = {
-  ref: string
-  id: string
-  state: string
-  key: string
-  root: string | null
-  automatic: boolean
-  code: string | null
-  finishedAt: Date | null
-}
+const autoRecipes = (recipes: Map<string, LoadedRecipe>, refs: string[]): Map<string, Recipe> =>
+  new Map(
+    refs.flatMap((ref) => {
+      const found = recipes.get(ref)
+      return found?.rule.auto && found.rule.runnable ? [[ref, found.recipe]] : []
+    }),
+  )
 
-/** Newest first. */
-const buildsOf = (tx: Tx, refs: string[]) => tx<BuildRow[]>`
-  select ref, id, state, key, root, reason->>'kind' = 'base-moved' as automatic, error->>'code' as code, finished_at
-  from build where ref = any(${refs}) order by created_at desc, id desc`
+/** Names that anything but layers gives to the bases of what these tags point at. */
+async function declaredNames(tx: Tx, refs: string[]): Promise<Map<string, string[]>> {
+  if (refs.length === 0) return new Map()
+  const rows = await tx<{ ref: string; names: string[] }[]>`
+    select tag.ref, array_agg(distinct declaration.name) as names
+    from tag cross join lateral (
+      select tag.head_digest as digest
+      union select manifest_digest from index_entry where index_digest = tag.head_digest
+    ) content join declaration on declaration.subject = content.digest
+    where tag.ref = any(${refs}) and declaration.name is not null and declaration.evidence <> 'layers'
+    group by tag.ref`
+  return new Map(rows.map(({ ref, names }) => [ref, names]))
+}

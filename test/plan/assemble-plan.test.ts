@@ -1,213 +1,325 @@
 import { describe, expect, test } from '@jest/globals'
-import fc from 'fast-check'
-import { assemblePlan, type PlanCause, type PlanTag } from '../../src/plan/assemble-plan.ts'
+import {
+  assemblePlan,
+  type OwnPush,
+  type PlanBuild,
+  type PlanCause,
+  type PlanTag,
+} from '../../src/plan/assemble-plan.ts'
 
 const now = new Date('2026-01-01T12:00:00Z')
 const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000)
+const hour = 3600
 const policy = { now, settle: 30, observe: false }
 
 const cause = (base: string, more: Partial<PlanCause> = {}): PlanCause => ({
   base,
-  from: 'old',
-  to: 'new',
+  from: `${base}-1`,
+  to: `${base}-2`,
   via: null,
   confidence: 'declared',
   pinned: false,
-  toRoot: null,
-  baseSince: ago(60),
+  since: 1n,
   ...more,
 })
+const auto = { auto: true, runnable: true, base: null }
 const tag = (ref: string, causes: PlanCause[], more: Partial<PlanTag> = {}): PlanTag => ({
   ref,
-  recipe: { auto: true, runnable: true, base: null },
+  headSince: ago(60),
   causes,
-  busyBases: [],
-  key: 'k1',
-  queued: null,
-  running: null,
-  built: null,
-  failures: [],
+  bases: causes.map((c) => c.via ?? c.base),
+  declared: [],
+  recipe: auto,
+  key: 'k2',
+  builds: [],
+  stand: null,
+  judged: true,
   ...more,
 })
-const stateOf = (t: PlanTag, p = policy, others: PlanTag[] = []) => {
-  const plan = assemblePlan([t, ...others], p)
-  return { ...plan.states.get(t.ref)!, queued: plan.queue.some((w) => w.ref === t.ref), again: plan.lookAgainAt }
+const build = (id: string, state: PlanBuild['state'], more: Partial<PlanBuild> = {}): PlanBuild => ({
+  id,
+  state,
+  key: 'k2',
+  root: 'other@1',
+  automatic: true,
+  reason: { base: null, to: null },
+  digest: state === 'succeeded' ? `of-${id}` : null,
+  bases: [],
+  code: state === 'failed' ? 'build-failed' : null,
+  finishedAt: state === 'queued' || state === 'running' ? null : ago(10),
+  ...more,
+})
+const failures = (...seconds: number[]) => seconds.map((s, i) => build(`f${i}`, 'failed', { finishedAt: ago(s) }))
+const quiet = (ref: string, more: Partial<PlanTag> = {}) => tag(ref, [], { recipe: null, key: null, ...more })
+const ambiguous = cause('b', { confidence: 'ambiguous' })
+
+type Given = { pushes?: [string, OwnPush][]; observe?: boolean }
+const plan = (tags: PlanTag[], { pushes = [], observe = false }: Given = {}) =>
+  assemblePlan({ tags, pushes: new Map(pushes) }, { ...policy, observe })
+const outcome = (t: PlanTag, others: PlanTag[] = [], given: Given = {}) => {
+  const { states, queue, lookAgainAt } = plan([t, quiet('b'), ...others], given)
+  return { ...states.get(t.ref)!, queued: queue.some((wanted) => wanted.ref === t.ref), lookAgainAt }
 }
-const failed = (code: string, seconds: number) => ({ id: 'f', code, finishedAt: ago(seconds) })
 
-describe('one tag', () => {
-  test.each([
+describe('not built', () => {
+  test.each<[string, PlanTag, string]>([
+    ['current', tag('a', []), 'none'],
     ['no recipe', tag('a', [cause('b')], { recipe: null }), 'none'],
-    ['auto: false', tag('a', [cause('b')], { recipe: { auto: false, runnable: true, base: null } }), 'manual'],
-    ['no builder for it', tag('a', [cause('b')], { recipe: { auto: true, runnable: false, base: null } }), 'manual'],
-    ['pinned in every cause', tag('a', [cause('b', { pinned: true })]), 'pinned'],
-    ['an ambiguous cause alone', tag('a', [cause('b', { confidence: 'ambiguous' })]), 'manual'],
-    ['the base moved a moment ago', tag('a', [cause('b', { baseSince: ago(5) })]), 'settling'],
-    ['its base is itself outdated', tag('a', [cause('r', { via: 'b' })]), 'waiting'],
-    ['one of its bases is being built', tag('a', [cause('b')], { busyBases: ['c'] }), 'waiting'],
-    ['a build runs', tag('a', [cause('b')], { running: { id: 'x', key: 'k1', automatic: true } }), 'running'],
-    ['asked for by hand, queued', tag('a', [], { queued: { id: 'x', key: 'k1', automatic: false } }), 'queued'],
+    ['auto: false', tag('a', [cause('b')], { recipe: { ...auto, auto: false } }), 'manual'],
+    ['no builder for its strategy', tag('a', [cause('b')], { recipe: { ...auto, runnable: false } }), 'manual'],
+    ['every FROM names a digest', tag('a', [cause('b', { pinned: true })]), 'pinned'],
+    ['pinned, without a recipe', tag('a', [cause('b', { pinned: true })], { recipe: null }), 'pinned'],
+    ['an ambiguous cause that nobody names', tag('a', [ambiguous]), 'manual'],
+    ['pinned in one cause, ambiguous in the other', tag('a', [ambiguous, cause('c', { pinned: true })]), 'manual'],
     [
-      'built with these very inputs',
-      tag('a', [cause('b')], { built: { id: 'x', key: 'k1', root: 'other' } }),
+      'built with the same inputs',
+      tag('a', [cause('b')], { builds: [build('x', 'succeeded')], stand: 'at' }),
       'failed',
     ],
     [
-      'built for this outside change (a cycle)',
-      tag('a', [cause('b')], { built: { id: 'x', key: 'k0', root: 'b@new' } }),
-      'failed',
+      'built, and the push not seen yet',
+      tag('a', [cause('b')], { builds: [build('x', 'succeeded')], stand: 'unseen' }),
+      'waiting',
     ],
-    ['still outdated after the build', tag('a', [cause('b')], { failures: [failed('still-outdated', 9e9)] }), 'failed'],
     [
-      'failed three times, an hour not over',
-      tag('a', [cause('b')], { failures: [failed('x', 9), failed('x', 9), failed('x', 9)] }),
+      'put back to what it was before that build',
+      tag('a', [cause('b')], { builds: [build('x', 'succeeded')], stand: 'back' }),
       'failed',
     ],
-  ])('%s: not built', (_, given, state) => {
-    expect(stateOf(given)).toMatchObject({ state, queued: false })
+    [
+      'built on exactly that head, by a build with other inputs',
+      tag('a', [cause('b')], {
+        builds: [build('x', 'succeeded', { key: 'k1', bases: [{ name: 'b', digest: 'b-2' }] })],
+        stand: 'at',
+      }),
+      'failed',
+    ],
+    [
+      'still outdated after a build for it',
+      tag('a', [cause('b')], {
+        builds: [
+          build('x', 'failed', { key: 'k1', code: 'still-outdated', digest: 'd', reason: { base: 'b', to: 'b-2' } }),
+        ],
+        stand: 'at',
+      }),
+      'failed',
+    ],
+    [
+      'a fault of the recipe',
+      tag('a', [cause('b')], {
+        builds: [build('x', 'failed', { code: 'ambiguous-base', finishedAt: ago(99 * hour) })],
+      }),
+      'failed',
+    ],
+    [
+      'cancelled by a person',
+      tag('a', [cause('b')], { builds: [build('x', 'cancelled', { code: 'cancelled' })] }),
+      'manual',
+    ],
+  ])('%s', (_, given, state) => {
+    expect(outcome(given)).toMatchObject({ state, queued: false, lookAgainAt: null })
   })
 
-  test.each([
+  test('observing, nothing is started, and pinned stays pinned', () => {
+    expect(outcome(tag('a', [cause('b')]), [], { observe: true })).toMatchObject({ state: 'paused', queued: false })
+    expect(outcome(tag('a', [cause('b', { pinned: true })]), [], { observe: true }).state).toBe('pinned')
+  })
+
+  test('facts wait to be judged: nothing is queued, and what is queued stays', () => {
+    expect(outcome(tag('a', [cause('b')], { judged: false })).queued).toBe(false)
+    const queued = tag('a', [], { judged: false, builds: [build('q', 'queued')] })
+    expect(plan([queued])).toMatchObject({ queue: [], withdraw: [] })
+  })
+})
+
+describe('built', () => {
+  test.each<[string, PlanTag]>([
     ['a declared cause that has settled', tag('a', [cause('b')])],
+    ['every tag that carried the base has moved on', tag('a', [cause('b', { confidence: 'inferred' })])],
+    ['ambiguous, and the recipe names it', tag('a', [ambiguous], { recipe: { ...auto, base: 'b' } })],
+    ['ambiguous, and another declaration names it', tag('a', [ambiguous], { declared: ['b'] })],
     [
-      'an ambiguous cause that the recipe names',
-      tag('a', [cause('b', { confidence: 'ambiguous' })], { recipe: { auto: true, runnable: true, base: 'b' } }),
+      'ambiguous, and our last build took it',
+      tag('a', [ambiguous], {
+        builds: [build('x', 'succeeded', { key: 'k1', bases: [{ name: 'b', digest: 'b-1' }] })],
+        stand: 'at',
+      }),
     ],
-    ['what our own build pushed does not wait', tag('a', [cause('b', { baseSince: ago(0), toRoot: 'r@1' })])],
-    ['failed once: again at once', tag('a', [cause('b')], { failures: [failed('build-failed', 1)] })],
+    ['pinned in one cause, not in the other', tag('a', [cause('b'), cause('c', { pinned: true })])],
     [
-      'failed three times, an hour over',
-      tag('a', [cause('b')], { failures: [failed('x', 3601), failed('x', 9e3), failed('x', 9e3)] }),
+      'built before with other inputs',
+      tag('a', [cause('b')], { builds: [build('x', 'succeeded', { key: 'k1' })], stand: 'at' }),
     ],
-    ['built before with other inputs', tag('a', [cause('b')], { built: { id: 'x', key: 'k0', root: 'b@older' } })],
-  ])('%s: queued', (_, given) => {
-    expect(stateOf(given)).toMatchObject({ state: 'queued', queued: true })
+    [
+      'somebody pushed something new over our build',
+      tag('a', [cause('b')], { builds: [build('x', 'succeeded')], stand: 'overtaken' }),
+    ],
+    [
+      'failed with other inputs',
+      tag('a', [cause('b')], { builds: [build('x', 'failed', { key: 'k1', code: 'ambiguous-base' })] }),
+    ],
+    ['withdrawn before', tag('a', [cause('b')], { builds: [build('x', 'cancelled', { code: 'no-longer-wanted' })] })],
+  ])('%s', (_, given) => {
+    expect(outcome(given)).toMatchObject({ state: 'queued', build: null, queued: true })
   })
 
-  test('a chain goes back to the outside change', () => {
-    const plan = assemblePlan([tag('a', [cause('b', { toRoot: 'base@2' })]), tag('c', [cause('base')])], policy)
-    expect(plan.queue.map((w) => [w.ref, w.root])).toEqual([
-      ['a', 'base@2'],
-      ['c', 'base@new'],
+  test('the oldest cause is the reason, and its base at its head the root', () => {
+    const { queue } = plan([tag('a', [cause('b', { since: 9n }), cause('c', { since: 5n })]), quiet('b'), quiet('c')])
+    const reason = { kind: 'base-moved', base: 'c', from: 'c-1', to: 'c-2', plan: null }
+    expect(queue).toEqual([{ ref: 'a', root: 'c@c-2', reason }])
+  })
+
+  test('what our own build pushed goes back to the outside change', () => {
+    const pushes: Given['pushes'] = [['b-2', { root: 'base@9', chain: ['b'] }]]
+    expect(plan([tag('a', [cause('b')]), quiet('b')], { pushes }).queue).toMatchObject([{ root: 'base@9' }])
+  })
+})
+
+describe('settling', () => {
+  const fresh = quiet('c', { headSince: ago(5) })
+  test('a base that moved a moment ago, until it has stayed put', () => {
+    expect(outcome(tag('a', [cause('c')]), [fresh])).toMatchObject({
+      state: 'settling',
+      queued: false,
+      lookAgainAt: ago(-25),
+    })
+  })
+  test('all of its moved bases', () => {
+    expect(outcome(tag('a', [cause('b'), cause('c')]), [fresh]).state).toBe('settling')
+  })
+  test('what our own builds push does not wait', () => {
+    const pushes: Given['pushes'] = [['c-2', { root: 'base@9', chain: ['c'] }]]
+    expect(outcome(tag('a', [cause('c')]), [fresh], { pushes })).toMatchObject({ state: 'queued', queued: true })
+  })
+})
+
+describe('waiting', () => {
+  const viaB = cause('r', { via: 'b' })
+  test.each<[string, PlanTag | null]>([
+    ['the base will be built', tag('b', [cause('r')])],
+    ['the base has no recipe', tag('b', [cause('r')], { recipe: null })],
+    ['the base is built by hand', tag('b', [cause('r')], { recipe: { ...auto, auto: false } })],
+    ['the base failed', tag('b', [cause('r')], { builds: [build('x', 'failed', { code: 'ambiguous-base' })] })],
+    ['the base is pinned', tag('b', [cause('r', { pinned: true })])],
+  ])('for an outdated base: %s', (_, base) => {
+    const { states, queue } = plan([tag('a', [viaB]), base!])
+    expect(states.get('a')).toEqual({ state: 'waiting', build: null, waitsFor: ['b'] })
+    expect(queue.some((wanted) => wanted.ref === 'a')).toBe(false)
+  })
+
+  test('for that also with a cause of its own', () => {
+    expect(outcome(tag('a', [cause('c'), viaB]), [quiet('c')])).toMatchObject({ state: 'waiting', waitsFor: ['b'] })
+  })
+
+  test.each<PlanBuild['state']>(['queued', 'running'])('for a base whose build is %s', (state) => {
+    const right = quiet('right', { builds: [build('x', state, { automatic: false })] })
+    const top = tag('top', [cause('b')], { bases: ['b', 'right'] })
+    expect(outcome(top, [right])).toMatchObject({ state: 'waiting', waitsFor: ['right'], queued: false })
+  })
+
+  test('for a base that has moved and is to be built again', () => {
+    const { states } = plan([tag('a', [cause('b')]), tag('b', [cause('r')])])
+    expect(states.get('a')).toMatchObject({ state: 'waiting', waitsFor: ['b'] })
+  })
+
+  test('not for a base that has moved and is outdated for good', () => {
+    const { queue } = plan([tag('a', [cause('b')]), tag('b', [cause('r')], { recipe: null })])
+    expect(queue.map((wanted) => wanted.ref)).toEqual(['a'])
+  })
+
+  test('not for an unsure base, where a sure cause is there', () => {
+    const unsure = cause('r', { via: 'b', confidence: 'ambiguous' })
+    const outdatedBase = tag('b', [cause('r')], { recipe: null })
+    const { queue } = plan([tag('a', [cause('c'), unsure]), outdatedBase, quiet('c')])
+    expect(queue.map((wanted) => wanted.ref)).toEqual(['a'])
+  })
+
+  test('a chain is as far as its first link', () => {
+    const { states, queue } = plan([
+      tag('grand', [cause('base', { via: 'child' })]),
+      tag('child', [cause('base')]),
+      quiet('base'),
     ])
+    expect(queue.map((wanted) => wanted.ref)).toEqual(['child'])
+    expect(states.get('grand')).toMatchObject({ state: 'waiting', waitsFor: ['child'] })
+  })
+})
+
+describe('after failures', () => {
+  test.each<[string, number[], number | null]>([
+    ['once: at once', [1], null],
+    ['twice: at once', [1, 2], null],
+    ['three times: after an hour', [hour - 60, 9 * hour, 9 * hour], 60],
+    ['three times, the hour over', [hour + 1, 9 * hour, 9 * hour], null],
+    ['four times: after two', [hour, ...Array(3).fill(99 * hour)], hour],
+    ['eight times: after 32', [31 * hour, ...Array(7).fill(99 * hour)], hour],
+    ['thirty times: after 32', [31 * hour, ...Array(29).fill(99 * hour)], hour],
+  ])('%s', (_, seconds, left) => {
+    const given = tag('a', [cause('b')], { builds: failures(...seconds) })
+    if (left === null) expect(outcome(given)).toMatchObject({ state: 'queued', queued: true })
+    else expect(outcome(given)).toMatchObject({ state: 'failed', build: 'f0', queued: false, lookAgainAt: ago(-left) })
   })
 
-  test('observing, nothing is started', () => {
-    expect(stateOf(tag('a', [cause('b')]), { ...policy, observe: true })).toMatchObject({
-      state: 'paused',
+  test('what is built on it waits while it will be tried again', () => {
+    const base = tag('b', [cause('r')], { builds: failures(1, 2, 3) })
+    expect(plan([tag('a', [cause('b')]), base]).states.get('a')).toMatchObject({ state: 'waiting', waitsFor: ['b'] })
+  })
+})
+
+describe('builds there are', () => {
+  const running = build('r', 'running')
+  const queued = build('q', 'queued')
+  test('one runs: left to end, and judged again then', () => {
+    expect(outcome(tag('a', [cause('b')], { key: 'k3', builds: [running] }))).toMatchObject({
+      state: 'running',
+      build: 'r',
       queued: false,
     })
   })
-
-  test('settling and back-off say when to look again', () => {
-    expect(stateOf(tag('a', [cause('b', { baseSince: ago(5) })])).again).toEqual(ago(-25))
-    const failures = [failed('x', 10), failed('x', 20), failed('x', 30)]
-    expect(stateOf(tag('a', [cause('b')], { failures })).again).toEqual(ago(-3590))
+  test('one is queued with the same inputs: nothing to do', () => {
+    expect(plan([tag('a', [cause('b')], { builds: [queued] }), quiet('b')])).toMatchObject({ queue: [], withdraw: [] })
   })
-
-  test('a queued build that nothing wants any more is cancelled, one with older inputs is replaced', () => {
-    const queued = { id: 'q', key: 'k0', automatic: true }
-    expect(assemblePlan([tag('a', [], { queued })], policy)).toMatchObject({ cancel: ['q'], queue: [] })
-    expect(assemblePlan([tag('a', [cause('b')], { queued })], policy)).toMatchObject({
-      cancel: [],
+  test('one is queued with older inputs: replaced', () => {
+    expect(plan([tag('a', [cause('b')], { key: 'k3', builds: [queued] }), quiet('b')])).toMatchObject({
       queue: [{ ref: 'a' }],
+      withdraw: [],
     })
-    const same = { ...queued, key: 'k1' }
-    expect(assemblePlan([tag('a', [cause('b')], { queued: same })], policy)).toMatchObject({ cancel: [], queue: [] })
   })
-
-  test('two that would wait for each other do not', () => {
-    const x = tag('x', [cause('r1'), cause('r2', { via: 'y' })])
-    const y = tag('y', [cause('r2'), cause('r1', { via: 'x' })])
-    expect(assemblePlan([x, y], policy).queue.map((w) => w.ref)).toEqual(['x', 'y'])
+  test.each<[string, PlanTag]>([
+    ['the base is back to known content', tag('a', [], { builds: [queued] })],
+    ['something else has to be built first', tag('a', [cause('r', { via: 'b' })], { builds: [queued] })],
+    ['auto was switched off', tag('a', [cause('b')], { recipe: { ...auto, auto: false }, builds: [queued] })],
+  ])('one is queued and not wanted now: withdrawn, as %s', (_, given) => {
+    expect(plan([given, tag('b', [cause('r')], { recipe: null })])).toMatchObject({ queue: [], withdraw: ['q'] })
+  })
+  test('what a person asked for is neither replaced nor withdrawn', () => {
+    const asked = build('q', 'queued', { automatic: false, key: 'k0' })
+    for (const causes of [[], [cause('b')]])
+      expect(plan([tag('a', causes, { builds: [asked] }), quiet('b')])).toMatchObject({ queue: [], withdraw: [] })
   })
 })
 
-/** A tiny world apart from the judge: an image remembers at which version of each base it was built. */
-type World = {
-  bases: number[][]
-  version: number[]
-  builtOn: number[][]
-  root: (string | null)[]
-  builds: number[]
-  order: number[]
-}
-
-function outdatedBy(w: World, i: number, seen = new Set<number>()): PlanCause[] {
-  return w.bases[i]!.flatMap((b, k): PlanCause[] => {
-    if (w.version[b] !== w.builtOn[i]![k])
-      return [cause(`t${b}`, { to: `v${w.version[b]}`, toRoot: w.root[b] ?? null })]
-    if (seen.has(b)) return []
-    const roots = outdatedBy(w, b, new Set([...seen, i]))
-    return roots.length > 0 ? [cause(roots[0]!.base, { via: `t${b}` })] : []
+describe('cycles', () => {
+  test('two that would wait for each other: one goes first', () => {
+    const x = tag('x', [cause('r1'), cause('r2', { via: 'y' })], { bases: ['r1', 'y'] })
+    const y = tag('y', [cause('r2'), cause('r1', { via: 'x' })], { bases: ['r2', 'x'] })
+    const { queue, states } = plan([x, y, quiet('r1'), quiet('r2')])
+    expect(queue.map((wanted) => wanted.ref)).toEqual(['x'])
+    expect(states.get('y')).toMatchObject({ state: 'waiting', waitsFor: ['x'] })
   })
-}
 
-function step(w: World, count: number, pick: number): boolean {
-  const tags = Array.from({ length: count }, (_, i) => {
-    const key = w.bases[i]!.map((b) => w.version[b]).join()
-    const built = w.builds[i]! > 0 ? { id: `b${i}`, key: w.builtOn[i]!.join(), root: w.root[i] ?? null } : null
-    return tag(`t${i}`, outdatedBy(w, i), { key, built })
-  }).slice(1)
-  const { queue } = assemblePlan(tags, policy)
-  const chosen = queue[pick % Math.max(queue.length, 1)]
-  if (!chosen) return false
-  const i = Number(chosen.ref.slice(1))
-  w.builtOn[i] = w.bases[i]!.map((b) => w.version[b]!)
-  w.version[i]! += 1
-  w.root[i] = chosen.root
-  w.builds[i]! += 1
-  w.order.push(i)
-  return true
-}
+  test('not built again for what its own build brought about', () => {
+    const pushes: Given['pushes'] = [['b-2', { root: 'r@2', chain: ['b', 'c', 'a'] }]]
+    const built = build('x', 'succeeded', { key: 'k1', root: 'newer@3' })
+    const given = tag('a', [cause('b')], { builds: [built], stand: 'at' })
+    expect(outcome(given, [], { pushes })).toMatchObject({ state: 'failed', build: 'x', queued: false })
+  })
 
-const dag = fc
-  .array(fc.uniqueArray(fc.nat(7), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 8 })
-  .map((rows) => [[], ...rows.map((bases, i) => [...new Set(bases.map((b) => b % (i + 1)))])])
-
-test('whatever the graph and the order of builds: all that is based on what moved is built once, bases first', () => {
-  fc.assert(
-    fc.property(dag, fc.infiniteStream(fc.nat(9)), (bases, picks) => {
-      const n = bases.length
-      const w: World = {
-        bases,
-        version: Array(n).fill(1),
-        builtOn: bases.map((b) => b.map(() => 1)),
-        root: Array(n).fill(null),
-        builds: Array(n).fill(0),
-        order: [],
-      }
-      w.version[0] = 2
-      while (step(w, n, picks.next().value)) expect(w.order.length).toBeLessThanOrEqual(n)
-      const reached = (i: number): boolean => bases[i]!.some((b) => b === 0 || reached(b))
-      expect(w.builds).toEqual(bases.map((_, i) => (reached(i) ? 1 : 0)))
-      for (const i of w.order)
-        for (const b of bases[i]!) if (w.order.includes(b)) expect(w.order.indexOf(b)).toBeLessThan(w.order.indexOf(i))
-    }),
-    { numRuns: 500 },
-  )
-})
-
-test('a cycle of bases ends: each is built at most once for one outside change', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.uniqueArray(fc.nat(4), { minLength: 1, maxLength: 2 }), { minLength: 4, maxLength: 4 }),
-      fc.infiniteStream(fc.nat(9)),
-      (rows, picks) => {
-        const bases = [[], ...rows.map((b, i) => b.filter((x) => x !== i + 1))]
-        const w: World = {
-          bases,
-          version: Array(5).fill(1),
-          builtOn: bases.map((b) => b.map(() => 1)),
-          root: Array(5).fill(null),
-          builds: Array(5).fill(0),
-          order: [],
-        }
-        w.version[0] = 2
-        for (let i = 0; i < 30 && step(w, 5, picks.next().value); i++);
-        expect(Math.max(...w.builds)).toBeLessThanOrEqual(1)
-      },
-    ),
-    { numRuns: 500 },
-  )
+  test('not built again for the same outside change that came another way', () => {
+    const pushes: Given['pushes'] = [['b-2', { root: 'r@2', chain: ['b'] }]]
+    const built = build('x', 'succeeded', { key: 'k1', root: 'r@2' })
+    const a = tag('a', [cause('b')], { builds: [built], stand: 'at' })
+    expect(plan([a, quiet('b', { bases: ['a'] })], { pushes }).queue).toEqual([])
+    expect(plan([a, quiet('b')], { pushes }).queue).toHaveLength(1)
+  })
 })

@@ -1,0 +1,60 @@
+import type { Tx } from '../db/postgres.ts'
+import type { OwnPush, PlanBuild, PlanTag } from './assemble-plan.ts'
+
+type BuildRow = Omit<PlanBuild, 'reason'> & { ref: string; base: string | null; to: string | null }
+
+/** The builds of each tag, newest first, back to the latest that succeeded. */
+export async function buildsOf(tx: Tx, refs: string[]): Promise<Map<string, PlanBuild[]>> {
+  const rows = await tx<BuildRow[]>`
+    select build.ref, build.id, build.state, build.key, coalesce(build.root, build.id::text) as root,
+      build.reason->>'kind' = 'base-moved' as automatic, build.reason->>'base' as base, build.reason->>'to' as "to", build.digest, build.bases, build.error->>'code' as code,
+      build.finished_at
+    from unnest(${refs}::text[]) as asked (ref) join build on build.ref = asked.ref
+    left join lateral (
+      select max(good.created_at) as at from build good where good.ref = asked.ref and good.state = 'succeeded'
+    ) latest on true
+    where latest.at is null or build.created_at >= latest.at
+    order by build.ref, build.created_at desc, build.id`
+  const builds = rows.map(({ ref, base, to, ...build }) => ({ ref, build: { ...build, reason: { base, to } } }))
+  return new Map([...Map.groupBy(builds, (row) => row.ref)].map(([ref, of]) => [ref, of.map((row) => row.build)]))
+}
+
+/** Where each tag's head is to the newest push of ours. Something older than that push was put back; something new was pushed over it. */
+export async function standsOf(tx: Tx, refs: string[]): Promise<Map<string, PlanTag['stand']>> {
+  const rows = await tx<{ ref: string; at: boolean; pushed: number | null; head: number | null }[]>`
+    select tag.ref, tag.head_digest is not distinct from mine.digest as at,
+      (select min(seq) from tag_span where tag_id = tag.id and digest = mine.digest) as pushed,
+      (select min(seq) from tag_span where tag_id = tag.id and digest = tag.head_digest) as head
+    from unnest(${refs}::text[]) as asked (ref) join tag on tag.ref = asked.ref
+    cross join lateral (
+      select digest from build where build.ref = asked.ref and build.digest is not null order by created_at desc limit 1
+    ) mine`
+  return new Map(
+    rows.map(({ ref, at, pushed, head }) => {
+      if (at) return [ref, 'at']
+      if (pushed === null) return [ref, 'unseen']
+      return [ref, head !== null && head > pushed ? 'overtaken' : 'back']
+    }),
+  )
+}
+
+/**
+ * Which of these digests builds of ours pushed, and through which builds they go back to an outside change: a build came because
+ * of what an earlier build pushed, and so on. Each step is older, so that it ends.
+ */
+export async function ownPushes(tx: Tx, digests: string[]): Promise<Map<string, OwnPush>> {
+  if (digests.length === 0) return new Map()
+  const rows = await tx<{ digest: string; root: string; chain: string[] }[]>`
+    with recursive push as (
+      select asked.digest, build.ref, coalesce(build.root, build.id::text) as root, build.reason->>'to' as came, build.created_at, 0 as depth
+      from unnest(${digests}::text[]) as asked (digest) cross join lateral (
+        select * from build where build.digest = asked.digest order by created_at desc limit 1) build
+      union all
+      select push.digest, build.ref, push.root, build.reason->>'to', build.created_at, push.depth + 1
+      from push cross join lateral (
+        select * from build where build.digest = push.came and build.created_at < push.created_at
+        order by created_at desc limit 1) build
+    )
+    select digest, min(root) as root, array_agg(ref order by depth) as chain from push group by digest`
+  return new Map(rows.map(({ digest, root, chain }) => [digest, { root, chain }]))
+}

@@ -1,0 +1,127 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { simulatedEstate } from './simulated-estate.ts'
+
+/** Bases of each tag; a tag's are among those before it. */
+const graph = fc
+  .array(fc.uniqueArray(fc.nat(8), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 8 })
+  .map((rows) => [[], ...rows.map((bases, i) => [...new Set(bases.map((base) => base % (i + 1)))])])
+
+/** Any bases but itself: cycles of every kind. */
+const cyclic = fc
+  .array(fc.uniqueArray(fc.nat(5), { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 5 })
+  .map((rows) => [[], ...rows.map((bases, i) => bases.filter((base) => base !== i + 1 && base <= rows.length))])
+
+const picks = fc.infiniteStream(fc.nat(1000))
+
+/** All that is based on tag 0, over however many. */
+function reachedFrom0(bases: readonly (readonly number[])[]): string[] {
+  const reached = new Set([0])
+  for (let size = 0; size !== reached.size; ) {
+    size = reached.size
+    for (const [i, own] of bases.entries()) if (own.some((base) => reached.has(base))) reached.add(i)
+  }
+  reached.delete(0)
+  return [...reached].sort().map((i) => `t${i}`)
+}
+
+type Options = { moves: number; failing: boolean; most: number }
+
+/** Moves tag 0, and lets planner, workers and further moves take turns in any order until nothing is left to do. */
+function run(bases: readonly (readonly number[])[], stream: fc.Stream<number>, { moves, failing, most }: Options) {
+  const estate = simulatedEstate(bases)
+  const pick = () => stream.next().value
+  let failures = 0
+  estate.move()
+  let left = moves - 1
+  for (;;) {
+    const { start, finish } = estate.able()
+    const turns = [
+      ...start.map((build) => () => estate.start(build)),
+      ...finish.map((build) => () => estate.finish(build, failing && failures++ < 3 && pick() % 3 === 0)),
+      ...(left > 0 ? [() => void (left-- && estate.move())] : []),
+      ...(start.length + finish.length > 0 ? [() => void estate.plan()] : []),
+    ]
+    if (turns.length === 0 && !estate.plan()) return estate
+    turns[pick() % Math.max(turns.length, 1)]?.()
+    if (estate.builds.length > most) throw new Error(`more than ${most} builds: it does not end`)
+  }
+}
+
+const succeeded = (estate: ReturnType<typeof simulatedEstate>) =>
+  estate.builds.filter((build) => build.state === 'succeeded')
+
+describe('one move of a base', () => {
+  test('whatever the graph: all that is based on it is built once, after all of its bases, and nothing is left', () => {
+    fc.assert(
+      fc.property(graph, picks, (bases, stream) => {
+        const estate = run(bases, stream, { moves: 1, failing: false, most: 50 })
+        const done = succeeded(estate)
+        expect(estate.outdated()).toEqual([])
+        expect(done.map((build) => build.ref).sort()).toEqual(reachedFrom0(bases))
+        expect(done.every((build) => build.root === 't0@t0-1')).toBe(true)
+        for (const build of done)
+          for (const base of build.bases)
+            for (const other of done.filter((one) => one.ref === base.name))
+              expect(build.started).toBeGreaterThan(other.finished)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('builds that fail are tried again, and what is based on them waits', () => {
+    fc.assert(
+      fc.property(graph, picks, (bases, stream) => {
+        const estate = run(bases, stream, { moves: 1, failing: true, most: 50 })
+        expect(estate.outdated()).toEqual([])
+        expect(
+          succeeded(estate)
+            .map((build) => build.ref)
+            .sort(),
+        ).toEqual(reachedFrom0(bases))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('with cycles it ends, and all that is based on it is built once', () => {
+    fc.assert(
+      fc.property(cyclic, picks, (bases, stream) => {
+        const estate = run(bases, stream, { moves: 1, failing: false, most: 100 })
+        const done = succeeded(estate).map((build) => build.ref)
+        expect(done.sort()).toEqual(reachedFrom0(bases))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
+
+describe('several moves while it is being worked on', () => {
+  test('each tag is built at most once a move, never two at a time, and nothing is left', () => {
+    fc.assert(
+      fc.property(graph, picks, fc.integer({ min: 2, max: 4 }), (bases, stream, moves) => {
+        const estate = run(bases, stream, { moves, failing: false, most: 300 })
+        expect(estate.outdated()).toEqual([])
+        for (const ref of reachedFrom0(bases)) {
+          const own = succeeded(estate).filter((build) => build.ref === ref)
+          expect(own.length).toBeGreaterThan(0)
+          expect(own.length).toBeLessThanOrEqual(moves)
+          own.slice(1).forEach((build, i) => {
+            expect(build.started).toBeGreaterThan(own[i]!.finished)
+          })
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('with cycles it ends', () => {
+    fc.assert(
+      fc.property(cyclic, picks, fc.integer({ min: 2, max: 4 }), (bases, stream, moves) => {
+        const estate = run(bases, stream, { moves, failing: true, most: 500 })
+        expect(succeeded(estate).length).toBeLessThan(500)
+      }),
+      { numRuns: 500 },
+    )
+  })
+})

@@ -1,0 +1,147 @@
+import {
+  assemblePlan,
+  type OwnPush,
+  type PlanBuild,
+  type PlanCause,
+  type PlanTag,
+  type Policy,
+} from '../../src/plan/assemble-plan.ts'
+
+type Sim = PlanBuild & { ref: string; started: number; finished: number }
+
+/**
+ * An estate in which only names and contents exist: a tag is at a content and remembers at which contents of its bases it was
+ * built. Verdicts are computed here, apart from the service's judge. Tag 0 is nobody's recipe. Everything is a base at runtime.
+ */
+export function simulatedEstate(bases: readonly (readonly number[])[]) {
+  const refs = bases.map((_, i) => `t${i}`)
+  const at = new Map(refs.map((ref) => [ref, `${ref}-0`]))
+  const movedAt = new Map(refs.map((ref) => [ref, 0]))
+  const basesOf = new Map(refs.map((ref, i) => [ref, bases[i]!.map((b) => `t${b}`)]))
+  const builtOn = new Map(refs.map((ref) => [ref, new Map(basesOf.get(ref)!.map((base) => [base, `${base}-0`]))]))
+  const builds: Sim[] = []
+  const pushes = new Map<string, OwnPush>()
+  let clock = 1
+  let seconds = 0
+
+  const moved = (ref: string, base: string) => builtOn.get(ref)!.get(base) !== at.get(base)
+
+  /** Roots a tag is outdated by: its moved bases, and those of its unmoved ones, until nothing is added. */
+  function causes(): Map<string, PlanCause[]> {
+    const found = new Map(refs.map((ref) => [ref, new Map<string, PlanCause>()]))
+    for (const ref of refs)
+      for (const base of basesOf.get(ref)!) if (moved(ref, base)) found.get(ref)!.set(base, cause(base, null))
+    for (let grown = true; grown; ) {
+      grown = false
+      for (const ref of refs)
+        for (const via of [...basesOf.get(ref)!].sort().filter((base) => !moved(ref, base)))
+          for (const root of found.get(via)!.keys()) {
+            if (root === ref || found.get(ref)!.has(root)) continue
+            found.get(ref)!.set(root, cause(root, via))
+            grown = true
+          }
+    }
+    return new Map(refs.map((ref) => [ref, [...found.get(ref)!.values()]]))
+  }
+  const cause = (base: string, via: string | null): PlanCause => ({
+    base,
+    from: null,
+    to: at.get(base)!,
+    via,
+    confidence: 'declared',
+    pinned: false,
+    since: BigInt(movedAt.get(base)!),
+  })
+
+  const keyOf = (ref: string) =>
+    basesOf
+      .get(ref)!
+      .map((base) => at.get(base))
+      .join()
+
+  function tags(): PlanTag[] {
+    const judged = causes()
+    return refs.map((ref, i) => {
+      const own = builds.filter((build) => build.ref === ref).reverse()
+      const good = own.findIndex((build) => build.state === 'succeeded')
+      return {
+        ref,
+        headSince: new Date(0),
+        causes: judged.get(ref)!,
+        bases: basesOf.get(ref)!,
+        declared: [],
+        recipe: i === 0 ? null : { auto: true, runnable: true, base: null },
+        key: keyOf(ref),
+        builds: good === -1 ? own : own.slice(0, good + 1),
+        stand: good === -1 ? null : 'at',
+        judged: true,
+      }
+    })
+  }
+
+  return {
+    builds,
+    /** Somebody pushes something new to tag 0. */
+    move() {
+      at.set('t0', `t0-${clock}`)
+      movedAt.set('t0', clock++)
+    },
+    /** Decides as the service does, and does it. False where there was nothing to do. */
+    plan(): boolean {
+      const policy: Policy = { now: new Date(seconds * 1000), settle: 0, observe: false }
+      const { queue, withdraw, lookAgainAt } = assemblePlan({ tags: tags(), pushes }, policy)
+      for (const build of builds)
+        if (withdraw.includes(build.id))
+          Object.assign(build, { state: 'cancelled', code: 'no-longer-wanted', finishedAt: policy.now })
+      for (const { ref, root, reason } of queue) {
+        const queued = builds.find((build) => build.ref === ref && build.state === 'queued')
+        const { base, to } = reason
+        if (queued) Object.assign(queued, { key: keyOf(ref), root, reason: { base, to } })
+        else
+          builds.push({
+            id: `b${builds.length}`,
+            ref,
+            state: 'queued',
+            key: keyOf(ref),
+            root,
+            automatic: true,
+            reason: { base, to },
+            digest: null,
+            bases: [],
+            code: null,
+            finishedAt: null,
+            started: 0,
+            finished: 0,
+          })
+      }
+      if (queue.length === 0 && withdraw.length === 0 && lookAgainAt) {
+        seconds = lookAgainAt.getTime() / 1000 + 1
+        return true
+      }
+      return queue.length + withdraw.length > 0
+    },
+    /** What a worker could do next. */
+    able: () => ({
+      start: builds.filter((build) => build.state === 'queued'),
+      finish: builds.filter((build) => build.state === 'running'),
+    }),
+    /** A worker takes it: its bases are fixed now. */
+    start(build: Sim) {
+      const used = basesOf.get(build.ref)!.map((name) => ({ name, digest: at.get(name)! }))
+      Object.assign(build, { state: 'running', started: clock++, bases: used })
+    },
+    finish(build: Sim, fails: boolean) {
+      const now = new Date(seconds * 1000)
+      if (fails)
+        return void Object.assign(build, { state: 'failed', code: 'build-failed', finishedAt: now, finished: clock++ })
+      const digest = `${build.ref}-${clock}`
+      at.set(build.ref, digest)
+      movedAt.set(build.ref, clock)
+      builtOn.set(build.ref, new Map(build.bases.map((base) => [base.name!, base.digest])))
+      const before = pushes.get(build.reason.to!)?.chain ?? []
+      pushes.set(digest, { root: build.root, chain: [build.ref, ...before] })
+      Object.assign(build, { state: 'succeeded', digest, finishedAt: now, finished: clock++ })
+    },
+    outdated: () => [...causes()].filter(([, found]) => found.length > 0).map(([ref]) => ref),
+  }
+}
