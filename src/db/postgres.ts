@@ -15,6 +15,8 @@ export const connect = (url: string, { max = 10, onclose }: { max?: number; oncl
     max,
     max_lifetime: null,
     connect_timeout: 10,
+    // seconds; the library's own waits up to 20, and work should resume soon after the database is back
+    backoff: (retries: number) => Math.min(3 ** retries / 100, 1),
     connection: { application_name: 'drydock' },
     onnotice: () => {},
     ...(onclose ? { onclose } : {}),

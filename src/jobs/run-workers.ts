@@ -6,53 +6,71 @@ import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger as QueueLogger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker'
 import type { Logger } from 'pino'
+import { makePool } from '../db/pool.ts'
 import type { Sql } from '../db/postgres.ts'
 import type { TaskName, Tasks } from './jobs.ts'
-import { freeDeadJobs, keepAlive, type Liveness } from './liveness.ts'
+import { keepAlive, type Liveness, makeSweep } from './liveness.ts'
 
 export type Roles = { worker: boolean; builder: boolean }
 
 /** `sweep` frees the jobs of dead workers; the caller calls it every few seconds. */
 export type Workers = { sweep(): Promise<void>; stop(): Promise<void> }
 
-type Needs = { url: string; sql: Sql; log: Logger; tasks: Tasks; roles: Roles; buildWorkers: number }
+/** `graceMs`: see makeSweep. */
+type Needs = {
+  url: string
+  sql: Sql
+  log: Logger
+  tasks: Tasks
+  roles: Roles
+  buildWorkers: number
+  graceMs?: number
+}
+
+type Connections = ReturnType<typeof makePool>
 
 const workersAtOnce = 6
 const restartMs = 2000
 
-export async function runWorkers({ url, sql, log, tasks, roles, buildWorkers }: Needs): Promise<Workers> {
+export async function runWorkers({ url, sql, log, tasks, roles, buildWorkers, graceMs }: Needs): Promise<Workers> {
   const liveness = keepAlive(url, log)
+  const sweep = makeSweep(sql, graceMs)
   const names = Object.keys(tasks) as TaskName[]
+  const broken = (error: Error) => log.debug({ err: error }, 'a connection of the queue broke')
+  // the pools are ours: the library does not wait for the end of one that it made
   const pools = [
     ...(roles.worker ? [{ names: names.filter((name) => name !== 'build'), concurrency: workersAtOnce }] : []),
     ...(roles.builder ? [{ names: ['build' as const], concurrency: buildWorkers }] : []),
-  ]
+  ].map((pool) => ({ ...pool, connections: makePool(url, pool.concurrency + 2, broken) }))
   const running = await Promise.all(
     pools.map((pool) =>
-      keepRunning(log, () => startPool(url, log, liveness, taskList(tasks, pool.names), pool.concurrency)),
+      keepRunning(log, () => startPool(pool.connections, log, liveness, taskList(tasks, pool.names), pool.concurrency)),
     ),
   )
   return {
     async sweep() {
-      const dead = await freeDeadJobs(sql)
-      if (dead.length > 0) log.info({ workers: dead }, 'took over the jobs of dead workers')
+      const dead = await sweep()
+      if (dead.length > 0) log.info({ pools: dead }, 'took over the jobs of dead workers')
     },
     async stop() {
       await Promise.all(running.map((stop) => stop()))
+      await Promise.all(pools.map((pool) => pool.connections.end()))
       await liveness.close()
     },
   }
 }
 
 function startPool(
-  url: string,
+  pgPool: Connections,
   log: Logger,
   liveness: Liveness,
   tasks: TaskList,
   concurrency: number,
 ): Promise<Runner> {
   const events: WorkerEvents = new EventEmitter()
-  events.on('worker:create', ({ worker }) => liveness.add(worker.workerId))
+  // jobs are locked under the pool's id, whichever of its workers runs them
+  events.on('pool:create', ({ workerPool }) => liveness.add(workerPool.id))
+  events.on('pool:release', ({ workerPool }) => liveness.remove(workerPool.id))
   events.on('job:error', ({ error, job }) =>
     log.warn({ err: error, task: job.task_identifier, attempt: job.attempts }, 'job failed, will be tried again'),
   )
@@ -60,9 +78,8 @@ function startPool(
     log.error({ err: error, task: job.task_identifier, job: job.id }, 'job failed for good'),
   )
   return run({
-    connectionString: url,
+    pgPool,
     concurrency,
-    maxPoolSize: concurrency + 2,
     pollInterval: 1000,
     noHandleSignals: true,
     parsedCronItems: [],

@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import pino from 'pino'
+import { makeJobs, type Tasks } from '../../src/jobs/jobs.ts'
+import { runWorkers, type Workers } from '../../src/jobs/run-workers.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { tasksThat } from './tasks-that.ts'
+
+const jobs = makeJobs()
+let pg: TestDatabase
+let started: Workers[] = []
+
+beforeEach(async () => {
+  pg = await testDatabase()
+})
+afterEach(async () => {
+  await Promise.all(started.map((workers) => workers.stop()))
+  started = []
+  await pg.close()
+})
+
+/** Workers of both roles; a pool nobody holds counts as dead at once, so that no test waits for the grace. */
+async function work(given: Partial<Tasks>): Promise<Workers> {
+  const workers = await runWorkers({
+    url: pg.url,
+    sql: pg.sql,
+    log: pino({ level: 'silent' }),
+    roles: { worker: true, builder: true },
+    buildWorkers: 2,
+    graceMs: 0,
+    tasks: tasksThat(given),
+  })
+  started.push(workers)
+  return workers
+}
+
+/** A promise and how to keep it. */
+const promised = <T = void>() => Promise.withResolvers<T>()
+
+const lockHolders = async () =>
+  (
+    await pg.sql<{ pid: number }[]>`
+    select distinct pid from pg_locks where locktype = 'advisory' and classid = 7233003 and granted
+      and database = (select oid from pg_database where datname = current_database())`
+  ).map(({ pid }) => pid)
+
+/** Asks until it is so; the test's own time limit ends it. */
+async function until(so: () => Promise<boolean>): Promise<void> {
+  while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 50))
+}
+
+describe('a running job', () => {
+  test('is left alone by every sweep while its process lives', async () => {
+    const begun = promised()
+    const end = promised()
+    let runs = 0
+    const workers = await work({
+      build: async () => {
+        runs++
+        begun.resolve()
+        await end.promise
+      },
+    })
+    await jobs.enqueue(pg.sql, 'build', { buildId: 'b' })
+    await begun.promise
+    for (let i = 0; i < 3; i++) await workers.sweep()
+    const [row] = await pg.sql<{ locked: boolean; attempts: number }[]>`
+      select locked_by is not null as locked, attempts from graphile_worker._private_jobs`
+    expect(row).toEqual({ locked: true, attempts: 1 })
+    end.resolve()
+    await until(async () => (await pg.sql`select 1 from graphile_worker._private_jobs`).length === 0)
+    expect(runs).toBe(1)
+  })
+
+  test('is told alive again on a new connection when the old one was cut', async () => {
+    const begun = promised()
+    const end = promised()
+    const workers = await work({ build: () => Promise.resolve(begun.resolve()).then(() => end.promise) })
+    await jobs.enqueue(pg.sql, 'build', { buildId: 'b' })
+    await begun.promise
+    const [old] = await lockHolders()
+    await pg.sql`select pg_terminate_backend(${old!})`
+    await until(async () => (await lockHolders()).some((pid) => pid !== old))
+    await until(async () => (await lockHolders()).length === 1)
+    await workers.sweep()
+    const [row] = await pg.sql<{ locked: boolean }[]>`
+      select locked_by is not null as locked from graphile_worker._private_jobs`
+    expect(row).toEqual({ locked: true })
+    end.resolve()
+  })
+
+  test('of a process killed with SIGKILL is taken up by another, as a second attempt', async () => {
+    await jobs.enqueue(pg.sql, 'build', { buildId: 'orphan' }, { queue: 'one-by-one' })
+    const child = spawn(process.execPath, [fileURLToPath(new URL('hanging-worker.ts', import.meta.url)), pg.url], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_OPTIONS: '' },
+    })
+    expect(String((await once(child.stdout, 'data'))[0])).toBe('orphan\n')
+    const again = promised<{ buildId: string; attempt: number }>()
+    const workers = await work({ build: async ({ buildId }, { attempt }) => again.resolve({ buildId, attempt }) })
+    await workers.sweep()
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    let done = false
+    const redone = again.promise.finally(() => {
+      done = true
+    })
+    await until(async () => {
+      await workers.sweep()
+      return done
+    })
+    expect(await redone).toEqual({ buildId: 'orphan', attempt: 2 })
+  })
+})
+
+test('jobs of one queue run one after another, and a failed one is tried again later without holding up the rest', async () => {
+  const told: string[] = []
+  let at = 0
+  let most = 0
+  const done = promised()
+  await work({
+    look: async ({ ref }) => {
+      most = Math.max(most, ++at)
+      await pg.sql`select 1`
+      told.push(ref)
+      at--
+      if (told.length === 5) done.resolve()
+      if (ref === 'b') throw new Error('not now')
+    },
+  })
+  await pg.sql.begin(async (tx) => {
+    for (const ref of ['a', 'b', 'c', 'd', 'e']) await jobs.enqueue(tx, 'look', { ref }, { queue: 'q' })
+  })
+  await done.promise
+  expect([...told].sort()).toEqual(['a', 'b', 'c', 'd', 'e'])
+  expect(most).toBe(1)
+  await until(
+    async () => (await pg.sql`select 1 from graphile_worker._private_jobs where last_error is not null`).length === 1,
+  )
+})

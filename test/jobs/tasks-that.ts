@@ -1,0 +1,16 @@
+import type { Tasks } from '../../src/jobs/jobs.ts'
+
+const nothing = async () => {}
+
+/** Tasks that do what is given, and else nothing. */
+export const tasksThat = (given: Partial<Tasks>): Tasks => ({
+  ingest: nothing,
+  look: nothing,
+  reconcile: nothing,
+  refresh: nothing,
+  notify: nothing,
+  mail: nothing,
+  plan: nothing,
+  build: nothing,
+  ...given,
+})
