@@ -35,10 +35,15 @@ const defaultAttempts = 25
 
 export const makeJobs = (): Jobs => ({
   async enqueue(tx, task, payload, options = {}) {
-    await tx`select graphile_worker.add_job(
-      ${task}, ${JSON.stringify(payload)}::text::json, queue_name := ${options.queue ?? null}, run_at := ${options.runAt ?? null},
-      max_attempts := ${options.maxAttempts ?? defaultAttempts}, job_key := ${options.key ?? null},
-      priority := ${options.priority ?? null})`
+    const add = () => tx<{ id: bigint | null }[]>`
+      select id from graphile_worker.add_job(
+        ${task}, ${JSON.stringify(payload)}::text::json, queue_name := ${options.queue ?? null}, run_at := ${options.runAt ?? null},
+        max_attempts := ${options.maxAttempts ?? defaultAttempts}, job_key := ${options.key ?? null},
+        priority := ${options.priority ?? null})`
+    // add_job drops the wish where a job of this key begins between its two statements (it answers with nothing). Asked again, it
+    // sees that job running and makes a new one.
+    let id: bigint | null = null
+    while (id === null) id = (await add())[0]?.id ?? null
   },
   async enqueueMany(tx, task, payloads, options = {}) {
     if (payloads.length === 0) return
