@@ -26,7 +26,9 @@ export function watch(tracker: Tracker, received: readonly Received[], say: Say)
   let last = emptyScene
   const flagged = new Set<string>()
   async function look(): Promise<Scene> {
-    const [outdated, builds] = await Promise.all([tracker.outdated(), tracker.builds()])
+    // in this order: a flag that is gone was cleared by a build that can be seen
+    const outdated = await tracker.outdated()
+    const builds = await tracker.builds()
     const scene = { outdated, builds, received: [...received] }
     for (const tag of outdated) flagged.add(tag.ref)
     for (const line of narrate(last, scene)) say(line)
