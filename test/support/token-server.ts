@@ -1,10 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { createPrivateKey, createSign, randomUUID } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { makeCertificate } from './certificate.ts'
 
 /** Section `auth.token` of docker-registry's configuration. */
 export type TokenAuth = { realm: string; service: string; issuer: string; rootcertbundle: string }
@@ -36,12 +33,9 @@ export async function startTokenServer({
   field = 'token',
   expiresIn = 300,
 }: TokenServerOptions): Promise<TokenServer> {
-  const dir = mkdtempSync(join(tmpdir(), 'token-server-'))
-  const [keyFile, certFile] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
-  const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=test', '-keyout', keyFile]
-  execFileSync('openssl', [...made, '-out', certFile], { stdio: 'ignore' })
-  const key = createPrivateKey(readFileSync(keyFile))
-  const certificate = readFileSync(certFile, 'utf8').replace(/-----[^-]+-----|\s/g, '')
+  const made = makeCertificate()
+  const key = createPrivateKey(made.key)
+  const certificate = made.cert.replace(/-----[^-]+-----|\s/g, '')
   const requests: TokenRequest[] = []
   const right = `Basic ${Buffer.from(`${user.username}:${user.password}`).toString('base64')}`
 
@@ -70,13 +64,13 @@ export async function startTokenServer({
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const realm = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token?from=test`
   return {
-    auth: { realm, service: 'test, registry', issuer: 'test-issuer', rootcertbundle: certFile },
+    auth: { realm, service: 'test, registry', issuer: 'test-issuer', rootcertbundle: made.file },
     requests,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()
       await closed
-      rmSync(dir, { recursive: true, force: true })
+      made.remove()
     },
   }
 }
