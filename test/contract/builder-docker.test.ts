@@ -38,7 +38,7 @@ function contract(engine: string, part: Part, run: string): void {
       pg = await testDatabase()
       registry = await startSmallRegistry()
       git = await startGitServer({ username: 'ci', password: 's3cret' })
-      daemon = await startDockerd({ bridge: part === 'buildkit' })
+      daemon = await startDockerd()
       process.env.DOCKER_HOST = daemon.host
       if (part === 'buildkit') process.env.PATH = buildKitPath() ?? path
       context = mkdtempSync(join(tmpdir(), 'klibc-base-'))

@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,18 +19,18 @@ export type Dockerd = {
 const startSeconds = 60
 
 /**
- * A real Docker daemon of our own, with its data in a temporary directory; registries on loopback need no TLS. It has no network for
- * containers, and so leaves the machine's bridges and firewall alone, unless `bridge` asks for Docker's own: BuildKit runs nothing without.
+ * A real Docker daemon of our own, with its data in a temporary directory; registries on loopback need no TLS. It has a
+ * bridge of its own and writes no firewall rules, so that another daemon on this machine keeps its network: one without a bridge would
+ * delete docker0, and one that shares it would give away its addresses.
  */
-export async function startDockerd(options: { bridge?: boolean } = {}): Promise<Dockerd> {
+export async function startDockerd(): Promise<Dockerd> {
   const dir = mkdtempSync(join(tmpdir(), 'dockerd-'))
   const host = `unix://${dir}/socket`
   const log = openSync(join(dir, 'log'), 'w')
   const paths = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid')]
-  const network = options.bridge ? [] : ['--bridge=none', '--iptables=false', '--ip6tables=false']
-  const child = spawn('dockerd', ['-H', host, ...paths, ...network], {
-    stdio: ['ignore', log, log],
-  })
+  const bridge = await addBridge()
+  const network = ['--bridge', bridge, '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false']
+  const child = spawn('dockerd', ['-H', host, ...paths, ...network], { stdio: ['ignore', log, log] })
   closeSync(log)
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const env = { PATH: process.env.PATH, DOCKER_HOST: host, DOCKER_CONFIG: dir, DOCKER_BUILDKIT: '0' }
@@ -37,6 +38,7 @@ export async function startDockerd(options: { bridge?: boolean } = {}): Promise<
   for (let tries = 0; !(await answers(docker)); tries++) {
     if (child.exitCode !== null || tries > startSeconds * 5) {
       child.kill('SIGKILL')
+      await run('ip', ['link', 'delete', bridge])
       throw new Error(`dockerd did not start: ${readFileSync(join(dir, 'log'), 'utf8').slice(-2000)}`)
     }
     await delay(200)
@@ -47,9 +49,20 @@ export async function startDockerd(options: { bridge?: boolean } = {}): Promise<
     close: async () => {
       child.kill('SIGTERM')
       await exited
+      await run('ip', ['link', 'delete', bridge])
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** A bridge of a new name, in the range that is set aside for tests of networks (RFC 2544). Part `docker` needs `ip`. */
+async function addBridge(): Promise<string> {
+  const [high = 0, low = 0] = randomBytes(2)
+  const name = `dd-${randomBytes(4).toString('hex')}`
+  await run('ip', ['link', 'add', name, 'type', 'bridge'])
+  await run('ip', ['address', 'add', `198.${18 + (high % 2)}.${low}.1/24`, 'dev', name])
+  await run('ip', ['link', 'set', name, 'up'])
+  return name
 }
 
 async function answers(docker: Dockerd['docker']): Promise<boolean> {

@@ -6,7 +6,11 @@ import { describe, test } from '@jest/globals'
 /** A part of the machine that some tests need, and how to see whether it is there. */
 const parts = {
   git: () => works('git', ['--version']) && existsSync('/usr/lib/git-core/git-http-backend'),
-  docker: () => process.getuid?.() === 0 && works('docker', ['--version']) && works('dockerd', ['--version']),
+  docker: () =>
+    process.getuid?.() === 0 &&
+    works('docker', ['--version']) &&
+    works('dockerd', ['--version']) &&
+    works('ip', ['-V']),
   buildkit: () => buildKitPath() !== null,
   'docker-registry': () => works('docker-registry', ['--version']),
   skopeo: () => works('skopeo', ['--version']),
