@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Settings } from './config.ts'
+import { readOrMake } from './read-or-make.ts'
 
 export type Secrets = { secretKey: string; adminToken: string; webhookToken: string }
 
@@ -19,17 +20,11 @@ export function loadSecrets(settings: Settings): Generated {
   const one = (key: keyof Secrets): string => {
     const given = settings[key]
     if (given !== null) return given
-    const file = join(settings.dataDir, files[key])
-    if (!existsSync(file)) {
-      mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
-      writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' })
-      if (key !== 'secretKey')
-        fresh.push({
-          name: key === 'adminToken' ? 'DRYDOCK_ADMIN_TOKEN' : 'DRYDOCK_WEBHOOK_TOKEN',
-          value: readFileSync(file, 'utf8'),
-        })
-    }
-    return readFileSync(file, 'utf8').trim()
+    mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 })
+    const { value, made } = readOrMake(join(settings.dataDir, files[key]), () => randomBytes(32).toString('base64url'))
+    if (made && key !== 'secretKey')
+      fresh.push({ name: key === 'adminToken' ? 'DRYDOCK_ADMIN_TOKEN' : 'DRYDOCK_WEBHOOK_TOKEN', value })
+    return value
   }
   return { secretKey: one('secretKey'), adminToken: one('adminToken'), webhookToken: one('webhookToken'), fresh }
 }

@@ -5,13 +5,15 @@
  */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect } from './postgres.ts'
-import { postgresBinaries, type Runner, runnerFor } from './postgres-user.ts'
+import { readOrMake } from '../read-or-make.ts'
+import { initCluster } from './init-cluster.ts'
+import { connect, type Sql } from './postgres.ts'
+import { dataArgument, postgresBinaries, type Runner, runnerFor } from './postgres-user.ts'
+import { withStartLock } from './start-lock.ts'
 
 export class EmbeddedError extends Error {
   override name = 'EmbeddedError'
@@ -28,23 +30,27 @@ export async function startEmbedded(
   dataDir: string,
   { durable = true }: { durable?: boolean } = {},
 ): Promise<Embedded> {
-  const cluster = prepare(resolve(dataDir))
-  if (!existsSync(join(cluster.folder, 'PG_VERSION'))) await initialise(cluster)
-  const running = await adopt(cluster)
-  const url = running ?? (await launch(cluster, durable))
-  return { url, stop: () => stop(cluster, url) }
+  const folder = join(resolve(dataDir), 'postgres')
+  return withStartLock(folder, async () => {
+    const cluster = await prepare(resolve(dataDir), folder)
+    const url = (await adopt(cluster)) ?? (await launch(cluster, durable))
+    // one connection is kept, so that another process that ends leaves the server to us
+    const presence = connect(url, { max: 1 })
+    await presence`select 1`
+    return { url, stop: () => withStartLock(folder, () => stop(cluster, url, presence)) }
+  })
 }
 
-function prepare(dataDir: string): Cluster {
-  const folder = join(dataDir, 'postgres')
-  const passwordFile = join(dataDir, 'postgres-password')
+/** The folder with a cluster in it, made where there is none. */
+async function prepare(dataDir: string, folder: string): Promise<Cluster> {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     const runner = runnerFor()
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    if (runner.uid !== undefined) chownSync(folder, runner.uid, runner.gid!)
-    if (!existsSync(passwordFile)) writeFileSync(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 })
-    return { folder, runner, password: readFileSync(passwordFile, 'utf8').trim() }
+    const password = readOrMake(join(dataDir, 'postgres-password'), () => randomBytes(24).toString('base64url'))
+    if (!existsSync(join(folder, 'PG_VERSION'))) await initCluster(folder, password.value, runner)
+    else if (runner.uid !== undefined && statSync(folder).uid !== runner.uid)
+      throw new Error(`${folder} belongs to another user than PostgreSQL runs as here (${runner.uid})`)
+    return { folder, runner, password: password.value }
   } catch (cause) {
     throw new EmbeddedError(`the data directory ${dataDir} cannot be used: ${(cause as Error).message}`, { cause })
   }
@@ -53,61 +59,37 @@ function prepare(dataDir: string): Cluster {
 const urlOf = (cluster: Cluster, port: number, database = 'postgres') =>
   `postgres://drydock:${cluster.password}@127.0.0.1:${port}/${database}`
 
-/** As root the server runs as another user, who may not reach the folder by its path: it is named by the working directory. */
-const dataArgument = (cluster: Cluster) => (cluster.runner.uid === undefined ? cluster.folder : '/proc/self/cwd')
-
-async function initialise(cluster: Cluster): Promise<void> {
-  const secret = mkdtempSync(join(tmpdir(), 'drydock-initdb-'))
-  const pwfile = join(secret, 'password')
-  writeFileSync(pwfile, cluster.password, { mode: 0o600 })
-  if (cluster.runner.uid !== undefined)
-    for (const path of [secret, pwfile]) chownSync(path, cluster.runner.uid, cluster.runner.gid!)
-  const args = [
-    '-D',
-    dataArgument(cluster),
-    '-U',
-    'drydock',
-    '-A',
-    'scram-sha-256',
-    `--pwfile=${pwfile}`,
-    '-E',
-    'UTF8',
-    '--locale=C',
-  ]
-  const child = spawn(join(postgresBinaries(cluster.runner), 'bin/initdb'), args, {
-    cwd: cluster.folder,
-    ...cluster.runner,
-  })
-  let said = ''
-  child.stdout.on('data', (text) => (said += text))
-  child.stderr.on('data', (text) => (said += text))
-  try {
-    const code = await new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))
-    if (code !== 0)
-      throw new EmbeddedError(`initdb failed in ${cluster.folder}: ${said.trim().split('\n').slice(-3).join(' ')}`)
-  } finally {
-    rmSync(secret, { recursive: true, force: true })
-  }
-}
-
 /** A server that outlived the process that started it: its address, or null where there is none. */
 async function adopt(cluster: Cluster): Promise<string | null> {
   const file = join(cluster.folder, 'postmaster.pid')
   if (!existsSync(file)) return null
   const [pid, , , port] = readFileSync(file, 'utf8').split('\n')
-  if (!isPostgres(Number(pid))) return null
+  if (!isServerOf(cluster.folder, Number(pid))) {
+    rmSync(file, { force: true }) // PostgreSQL would take any process of that number for itself
+    return null
+  }
   const url = urlOf(cluster, Number(port))
   if (await answers(url, 30)) return url
   throw new EmbeddedError(`a PostgreSQL (process ${pid}) holds ${cluster.folder} but does not answer`)
 }
 
-const isPostgres = (pid: number): boolean => {
+/**
+ * A server's working directory is its data folder. Where that may not be seen (another user's process, and no right to trace), any
+ * process called postgres is taken for it: to start a second server on one folder would be worse than not to start.
+ */
+function isServerOf(folder: string, pid: number): boolean {
   try {
     process.kill(pid, 0)
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
   }
-  return !existsSync(`/proc/${pid}/comm`) || readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres'
+  if (!existsSync('/proc/self/cwd')) return true
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres'
+  }
 }
 
 async function launch(cluster: Cluster, durable: boolean): Promise<string> {
@@ -120,7 +102,13 @@ async function launch(cluster: Cluster, durable: boolean): Promise<string> {
     'jit=off',
     ...(durable ? [] : ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off']),
   ]
-  const args = ['-D', dataArgument(cluster), '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])]
+  const args = [
+    '-D',
+    dataArgument(cluster.folder, cluster.runner),
+    '-p',
+    String(port),
+    ...settings.flatMap((setting) => ['-c', setting]),
+  ]
   // detached: a Ctrl-C or a kill of our process group must not end the database under our feet
   const child = spawn(join(postgresBinaries(cluster.runner), 'bin/postgres'), args, {
     cwd: cluster.folder,
@@ -134,6 +122,7 @@ async function launch(cluster: Cluster, durable: boolean): Promise<string> {
   child.unref()
   const url = urlOf(cluster, port)
   if (await answers(url, 60, () => ended !== null)) return url
+  child.kill('SIGINT')
   const tail = readFileSync(logFile, 'utf8').trim().split('\n').slice(-3).join(' ')
   throw new EmbeddedError(`PostgreSQL did not start in ${cluster.folder} (${ended ?? 'no answer'}): ${tail}`)
 }
@@ -156,7 +145,8 @@ async function answers(url: string, seconds: number, over: () => boolean = () =>
 }
 
 /** Ends the server unless another process of ours still works on it. */
-async function stop(cluster: Cluster, url: string): Promise<void> {
+async function stop(cluster: Cluster, url: string, presence: Sql): Promise<void> {
+  await presence.end({ timeout: 1 })
   const sql = connect(url, { max: 1 })
   const [row] = await sql<{ others: bigint }[]>`
     select count(*) as others from pg_stat_activity

