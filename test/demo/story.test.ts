@@ -21,11 +21,15 @@ function start(...words: string[]) {
     stream.on('data', (data: Buffer) => {
       said.text += data.toString()
     })
-  const saying = async (line: RegExp) => {
-    while (!line.test(said.text) && child.exitCode === null)
-      await Promise.race([once(child.stdout, 'data'), once(child, 'close')])
-    return line.exec(said.text)
-  }
+  const saying = (line: RegExp) =>
+    new Promise<RegExpExecArray | null>((resolve) => {
+      const look = () => {
+        const found = line.exec(said.text)
+        if (found) resolve(found)
+      }
+      child.stdout.on('data', look)
+      child.once('close', () => resolve(null))
+    })
   return { child, said, saying, ended: once(child, 'close') }
 }
 
