@@ -1,8 +1,9 @@
 /**
- * Writes what is generated from the code: README's settings table and docs/structure.md. `--check` writes nothing and
+ * Writes what is generated from the code: README's settings table, docs/structure.md and docs/openapi.json. `--check` writes nothing and
  * fails where one of them differs. `npm test` runs the check, so that neither can grow old.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { openapiDocument } from '../src/api/openapi.ts'
 import { settingsTable } from '../src/settings.ts'
 import { structurePage } from './structure.ts'
 
@@ -15,7 +16,11 @@ function readme(): string {
   return `${text.slice(0, from + begin.length)}\n${settingsTable()}\n\n${text.slice(to)}`
 }
 
-const pages: Record<string, () => string> = { 'README.md': readme, 'docs/structure.md': structurePage }
+const pages: Record<string, () => string> = {
+  'README.md': readme,
+  'docs/structure.md': structurePage,
+  'docs/openapi.json': () => `${JSON.stringify(openapiDocument(), null, 2)}\n`,
+}
 
 const check = process.argv.includes('--check')
 for (const [file, make] of Object.entries(pages)) {
