@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseJson } from '../oci/manifest.ts'
 import { type Answer, type Ask, place } from './exchange.ts'
 import { follow } from './follow.ts'
 import { isLoopback } from './loopback.ts'
@@ -119,12 +120,4 @@ function readToken({ status, headers, bytes }: Answer, realm: URL): Token {
   if (value === undefined) throw new RegistryError('bad-response', `${place(realm)}: no token in the answer`)
   const life = parsed.data?.expires_in ?? defaultLife
   return { value, endsAt: Date.now() + (life - Math.min(10, life / 5)) * 1000 }
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch {
-    return undefined
-  }
 }

@@ -1,4 +1,5 @@
 import { type Digest, isDigest, parseDigest } from '../oci/digest.ts'
+import { parseJson } from '../oci/manifest.ts'
 import { bareMediaType, manifestAccept } from '../oci/media-type.ts'
 import { isTagName } from '../oci/reference.ts'
 import { type AskRegistry, errorOf, repositoryPath } from './ask-registry.ts'
@@ -116,7 +117,6 @@ function headOf({ headers }: Answer): { digest: Digest | null; mediaType: string
 
 /** What a manifest says of itself, for a registry that sends no Content-Type; '' where it says nothing. */
 function mediaTypeWithin(bytes: Buffer): string {
-  const [, found = ''] =
-    /"mediaType"\s*:\s*"([^"]+)"/.exec(/^[^{]*\{[^{}[\]]*/.exec(bytes.toString('utf8'))?.[0] ?? '') ?? []
-  return found
+  const body = parseJson(bytes) as { mediaType?: unknown } | null | undefined
+  return typeof body?.mediaType === 'string' ? bareMediaType(body.mediaType) : ''
 }

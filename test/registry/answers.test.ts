@@ -3,6 +3,7 @@ import type { Digest } from '../../src/oci/digest.ts'
 import { mediaTypes } from '../../src/oci/media-type.ts'
 import { digestOf } from '../../src/registry/check-digest.ts'
 import { makeClient, type RegistryClient } from '../../src/registry/client.ts'
+import { all } from '../support/all.ts'
 import { type Handler, type HttpServer, reply, serveHttp } from '../support/http-server.ts'
 
 /** Registries that lie, break or say odd things: each is a real server on loopback. */
@@ -25,12 +26,6 @@ const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: media
 const digest = digestOf(manifest)
 const other = digestOf(Buffer.from('other'))
 const type = { 'content-type': `${mediaTypes.ociIndex}; charset=utf-8` }
-
-async function all(names: AsyncIterable<string>): Promise<string[]> {
-  const found: string[] = []
-  for await (const name of names) found.push(name)
-  return found
-}
 
 describe('a digest', () => {
   test.each([
@@ -95,6 +90,15 @@ describe('HEAD', () => {
       ),
     )
   })
+})
+
+test.each([
+  ['the manifest says', manifest, mediaTypes.ociIndex],
+  ['nobody says', Buffer.from('{}'), ''],
+  ['no JSON says', Buffer.from('x'), ''],
+])('without Content-Type the media type is what %s', async (_, body, mediaType) => {
+  await registry((_request, response) => reply(response, 200, body))
+  expect((await client.getManifest('a', '1'))?.mediaType).toBe(mediaType)
 })
 
 describe('404', () => {
@@ -212,4 +216,19 @@ test('a mount that is refused, for whatever reason, is false; an upload it began
   for (const from of ['secret/one', 'odd/one', 'empty/one'])
     expect(await client.mountBlob('a', digest as Digest, from)).toBe(false)
   expect(server.seen.at(-1)).toMatchObject({ method: 'DELETE', path: '/v2/a/blobs/uploads/7' })
+})
+
+test('a mount that could not be asked for is an error; one whose upload cannot be ended is refused all the same', async () => {
+  await registry(({ method }, response, { searchParams }) =>
+    searchParams.get('from') === 'ill/one' || method === 'DELETE'
+      ? reply(response, 500)
+      : reply(response, 202, '', { location: '/v2/a/blobs/uploads/7' }),
+  )
+  await expect(client.mountBlob('a', digest, 'ill/one')).rejects.toMatchObject({ code: 'registry-error' })
+  expect(await client.mountBlob('a', digest, 'empty/one')).toBe(false)
+})
+
+test('an upload that does not say where it goes on is a bad-response', async () => {
+  await registry((_request, response) => reply(response, 202))
+  await expect(client.uploadBlob('a', digest, manifest)).rejects.toMatchObject({ code: 'bad-response' })
 })

@@ -1,15 +1,10 @@
 import { expect, test } from '@jest/globals'
 import { digestOf } from '../../src/registry/check-digest.ts'
 import { makeClient } from '../../src/registry/client.ts'
+import { all } from '../support/all.ts'
 import { pushImage, registryUser, startDebianRegistry } from '../support/registry.ts'
 import { requires } from '../support/requires.ts'
 import { startTokenServer } from '../support/token-server.ts'
-
-async function all(names: AsyncIterable<string>): Promise<string[]> {
-  const found: string[] = []
-  for await (const name of names) found.push(name)
-  return found
-}
 
 requires('docker-registry')('Distribution 2.8 with a login', () => {
   test('Basic: a password gets everything, none gets `unauthorized`', async () => {

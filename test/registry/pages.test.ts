@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { makeClient, type RegistryClient } from '../../src/registry/client.ts'
+import { all } from '../support/all.ts'
 import { type Handler, type HttpServer, reply, serveHttp } from '../support/http-server.ts'
 import { pushImage } from '../support/push.ts'
 import { startSmall } from '../support/registry.ts'
@@ -15,12 +16,6 @@ afterEach(async () => {
   client.close()
   await server.close()
 })
-
-async function all(names: AsyncIterable<string>): Promise<string[]> {
-  const found: string[] = []
-  for await (const name of names) found.push(name)
-  return found
-}
 
 /** Three pages of tags, with Links as `link` writes them. */
 const paged =
