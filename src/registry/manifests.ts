@@ -12,7 +12,7 @@ export type ManifestHead = { digest: Digest; mediaType: string; date: Date | nul
 export type FoundManifest = ManifestHead & { bytes: Buffer }
 
 /** Bytes of a manifest at most, as Distribution has it. */
-export const manifestLimit = 4 * 1024 * 1024
+const manifestLimit = 4 * 1024 * 1024
 
 type Options = { signal?: AbortSignal; maxBytes?: number }
 

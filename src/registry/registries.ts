@@ -58,8 +58,8 @@ function clientOf(config: RegistryConfig, log: Logger): RegistryClient {
   })
 }
 
-/** What is wrong with a registry's address, or null. For the configuration, which lists every fault at once. */
-export function faultOfUrl({ url, insecure }: Pick<RegistryConfig, 'url' | 'insecure'>): string | null {
+/** What is wrong with a registry's address, or null. */
+function faultOfUrl({ url, insecure }: Pick<RegistryConfig, 'url' | 'insecure'>): string | null {
   const parsed = URL.parse(url)
   if (!parsed || !/^https?:$/.test(parsed.protocol)) return 'its address is none of http or https'
   if (parsed.username || parsed.password) return 'username and password do not go into the address'

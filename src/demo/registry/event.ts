@@ -48,7 +48,7 @@ export function eventMaker(addr: string): (action: 'push' | 'delete', target: Ta
 }
 
 /** RFC 3339 with nine digits of a second. */
-export function formatNanoseconds(at: bigint): string {
+function formatNanoseconds(at: bigint): string {
   const seconds = new Date(Number(at / 1_000_000_000n) * 1000).toISOString().slice(0, 19)
   return `${seconds}.${String(at % 1_000_000_000n).padStart(9, '0')}Z`
 }
