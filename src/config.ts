@@ -4,10 +4,9 @@
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { parse } from 'yaml'
 import { z } from 'zod'
-import { normaliseHost } from './oci/reference.ts'
 import type { RegistryConfig } from './registry/registries.ts'
+import { isToken, type Read, registriesOfFile, registryOf, tokenFault } from './registry-settings.ts'
 import { settings, unsupported } from './settings.ts'
 
 export type Config = Readonly<{
@@ -34,6 +33,8 @@ export type Config = Readonly<{
   buildWorkers: number
   gitProtocols: readonly ('https' | 'ssh' | 'http' | 'file')[]
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error'
+  /** what may be a slip: told in the log, and otherwise without effect */
+  warnings: readonly string[]
 }>
 
 /** What the environment leaves open: generated secrets and a builder to probe for, filled in by main. */
@@ -56,31 +57,42 @@ export class ConfigError extends Error {
   }
 }
 
-const seconds = (fallback: number) => z.coerce.number().int().min(0).max(31_536_000).default(fallback)
+/** A whole number in decimal, within limits. */
+const whole = (min: number, max: number, fallback: number) => {
+  const wanted = `must be a whole number from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, wanted)
+    .default(String(fallback))
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, wanted)
+}
+const seconds = (fallback: number) => whole(0, 31_536_000, fallback)
 const flag = z
-  .enum(['true', 'false', '1', '0'])
+  .enum(['true', 'false', '1', '0'], 'must be true or false')
   .default('false')
   .transform((text) => text === 'true' || text === '1')
 const url = (protocols: RegExp, example: string) =>
   z.url({ protocol: protocols, error: `must be an address like ${example}` })
+const token = z.string().refine(isToken, tokenFault)
 const secret = z.string().min(16, 'must have at least 16 characters')
 
 const environment = z.object({
   DRYDOCK_HOST: z.string().default('127.0.0.1'),
-  DRYDOCK_PORT: z.coerce.number().int().min(1).max(65_535).default(8080),
+  DRYDOCK_PORT: whole(1, 65_535, 8080),
   DRYDOCK_PUBLIC_URL: url(/^https?$/, 'https://drydock.example.com').optional(),
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:pass@host:5432/drydock').optional(),
   DRYDOCK_DATA_DIR: z.string().optional(),
   DRYDOCK_SECRET_KEY: secret.optional(),
-  DRYDOCK_ADMIN_TOKEN: z.string().optional(),
+  DRYDOCK_ADMIN_TOKEN: token.optional(),
   DRYDOCK_CONFIG: z.string().optional(),
-  DRYDOCK_REGISTRY_URL: url(/^https?$/, 'https://registry.example.com').optional(),
+  DRYDOCK_REGISTRY_URL: z.string().optional(),
   DRYDOCK_REGISTRY_NAME: z.string().optional(),
   DRYDOCK_REGISTRY_USERNAME: z.string().optional(),
   DRYDOCK_REGISTRY_PASSWORD: z.string().optional(),
   DRYDOCK_REGISTRY_CA_FILE: z.string().optional(),
   DRYDOCK_REGISTRY_INSECURE: flag,
-  DRYDOCK_WEBHOOK_TOKEN: z.string().optional(),
+  DRYDOCK_WEBHOOK_TOKEN: token.optional(),
   SMTP_URL: url(/^smtps?$/, 'smtp://user:pass@host:587').optional(),
   MAIL_FROM: z
     .string()
@@ -93,29 +105,13 @@ const environment = z.object({
   DRYDOCK_BUILDER: z
     .enum(['docker', 'rebase'], 'must be docker or rebase; docker-machine and build services are not supported yet')
     .optional(),
-  DRYDOCK_BUILD_WORKERS: z.coerce.number().int().min(1).max(64).default(2),
+  DRYDOCK_BUILD_WORKERS: whole(1, 64, 2),
   DRYDOCK_GIT_PROTOCOLS: z
     .string()
     .default('https,ssh')
     .transform((text) => text.split(',').map((part) => part.trim()))
-    .pipe(z.array(z.enum(['https', 'ssh', 'http', 'file']))),
+    .pipe(z.array(z.enum(['https', 'ssh', 'http', 'file'], 'must be a list out of https, ssh, http, file'))),
   DRYDOCK_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
-})
-
-const file = z.strictObject({
-  registries: z
-    .array(
-      z.strictObject({
-        name: z.string().optional(),
-        url: url(/^https?$/, 'https://registry.example.com'),
-        username: z.string().optional(),
-        password: z.string().optional(),
-        caFile: z.string().optional(),
-        insecure: z.boolean().default(false),
-        webhookToken: z.string().min(1).optional(),
-      }),
-    )
-    .default([]),
 })
 
 type Env = Record<string, string | undefined>
@@ -124,37 +120,41 @@ type Env = Record<string, string | undefined>
 export function loadSettings(env: Env, readFile: (path: string) => string, uid: number | undefined): Settings {
   const faults: string[] = unsupported
     .filter((name) => env[name] || env[`${name}_FILE`])
-    .map((name) => `${name} is not supported yet`)
-  const values = withFiles(env, readFile, faults)
+    .map((name) => `${name}: not supported yet`)
+  const fault = (text: string): unknown => faults.push(text)
+  const read: Read = (name, path) => {
+    try {
+      const text = readFile(path).replace(/\r?\n$/, '')
+      if (text !== '') return text
+      fault(`${name}: ${path} is empty`)
+    } catch (error) {
+      fault(`${name}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'no file'})`)
+    }
+    return undefined
+  }
+  const values = withFiles(env, read, fault)
   const parsed = environment.safeParse(values)
-  if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
-  const listed = values.DRYDOCK_CONFIG ? fromFile(values.DRYDOCK_CONFIG, readFile, faults) : []
-  if (!parsed.success) throw new ConfigError(faults)
-  const e = parsed.data
-  if (e.SMTP_URL && !e.MAIL_FROM) faults.push('MAIL_FROM: required with SMTP_URL')
-  if (e.DATABASE_URL && !e.DRYDOCK_SECRET_KEY) faults.push('DRYDOCK_SECRET_KEY: required with DATABASE_URL')
-  const own = e.DRYDOCK_REGISTRY_URL
-    ? [
-        registryOf({
-          name: e.DRYDOCK_REGISTRY_NAME,
-          url: e.DRYDOCK_REGISTRY_URL,
-          username: e.DRYDOCK_REGISTRY_USERNAME,
-          password: e.DRYDOCK_REGISTRY_PASSWORD,
-          caFile: e.DRYDOCK_REGISTRY_CA_FILE,
-          insecure: e.DRYDOCK_REGISTRY_INSECURE,
-        }),
-      ]
-    : []
-  const registries = [...own, ...listed.map(registryOf)]
+  if (!parsed.success)
+    faults.push(...parsed.error.issues.map((issue) => `${issue.path[0] as string}: ${issue.message}`))
+  if (values.DATABASE_URL && !values.DRYDOCK_SECRET_KEY && !env.DRYDOCK_SECRET_KEY_FILE)
+    fault('DRYDOCK_SECRET_KEY: required with DATABASE_URL')
+  const registries = [
+    ...registryOfEnvironment(values, read, fault),
+    ...registriesIn(values.DRYDOCK_CONFIG, read, fault),
+  ]
   const names = registries.map((registry) => registry.name)
   for (const name of new Set(names.filter((n, i) => names.indexOf(n) !== i)))
-    faults.push(`two registries are called ${name}`)
-  if (faults.length > 0) throw new ConfigError(faults)
-  const host = e.DRYDOCK_HOST.includes(':') ? `[${e.DRYDOCK_HOST}]` : e.DRYDOCK_HOST
+    fault(`DRYDOCK_CONFIG: two registries are called ${name}`)
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
+  const e = parsed.data
+  const publicUrl = (e.DRYDOCK_PUBLIC_URL ?? `http://${shownHost(e.DRYDOCK_HOST)}:${e.DRYDOCK_PORT}`).replace(
+    /\/+$/,
+    '',
+  )
   return Object.freeze({
     host: e.DRYDOCK_HOST,
     port: e.DRYDOCK_PORT,
-    publicUrl: (e.DRYDOCK_PUBLIC_URL ?? `http://${host}:${e.DRYDOCK_PORT}`).replace(/\/+$/, ''),
+    publicUrl,
     databaseUrl: e.DATABASE_URL ?? null,
     dataDir: e.DRYDOCK_DATA_DIR ?? defaultDataDir(env, uid),
     secretKey: e.DRYDOCK_SECRET_KEY ?? null,
@@ -162,7 +162,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     webhookToken: e.DRYDOCK_WEBHOOK_TOKEN ?? null,
     registries,
     smtpUrl: e.SMTP_URL ?? null,
-    mailFrom: e.MAIL_FROM ?? null,
+    mailFrom: e.MAIL_FROM ?? `drydock@${mailHost(publicUrl)}`,
     notifyWindow: e.DRYDOCK_NOTIFY_WINDOW,
     settle: e.DRYDOCK_SETTLE,
     reconcileInterval: e.DRYDOCK_RECONCILE_INTERVAL,
@@ -171,48 +171,66 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     buildWorkers: e.DRYDOCK_BUILD_WORKERS,
     gitProtocols: e.DRYDOCK_GIT_PROTOCOLS,
     logLevel: e.DRYDOCK_LOG_LEVEL,
+    warnings: unknownNames(env),
   })
 }
 
 /** Empty = not set. A secret may stand in a file; both at once is a fault. */
-function withFiles(env: Env, readFile: (path: string) => string, faults: string[]): Env {
+function withFiles(env: Env, read: Read, fault: (text: string) => void): Env {
   const values: Env = {}
   for (const { name, secret: isSecret } of settings) {
     values[name] = env[name] || undefined
     const path = isSecret ? env[`${name}_FILE`] : undefined
     if (!path) continue
-    if (values[name]) faults.push(`${name} and ${name}_FILE are both set`)
-    try {
-      values[name] = readFile(path).trim()
-    } catch (error) {
-      faults.push(`${name}_FILE: ${(error as Error).message}`)
-    }
+    if (values[name]) fault(`${name}: it and ${name}_FILE are both set`)
+    else values[name] = read(`${name}_FILE`, path)
   }
   return values
 }
 
-function fromFile(
-  path: string,
-  readFile: (path: string) => string,
-  faults: string[],
-): z.infer<typeof file>['registries'] {
-  try {
-    const parsed = file.safeParse(parse(readFile(path)) ?? {})
-    if (parsed.success) return parsed.data.registries
-    faults.push(...parsed.error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`))
-  } catch (error) {
-    faults.push(`${path}: ${(error as Error).message}`)
+function registryOfEnvironment(values: Env, read: Read, fault: (text: string) => void): RegistryConfig[] {
+  const url = values.DRYDOCK_REGISTRY_URL
+  if (url === undefined) {
+    for (const name of ['NAME', 'USERNAME', 'PASSWORD', 'CA_FILE', 'INSECURE'].map(
+      (part) => `DRYDOCK_REGISTRY_${part}`,
+    ))
+      if (values[name]) fault(`${name}: needs DRYDOCK_REGISTRY_URL`)
+    return []
   }
-  return []
+  const said = {
+    url,
+    name: values.DRYDOCK_REGISTRY_NAME,
+    username: values.DRYDOCK_REGISTRY_USERNAME,
+    password: values.DRYDOCK_REGISTRY_PASSWORD,
+    caFile: values.DRYDOCK_REGISTRY_CA_FILE,
+    insecure: flag.safeParse(values.DRYDOCK_REGISTRY_INSECURE).data ?? false,
+  }
+  const asVariable = (name: string, path: string) => read(name === 'caFile' ? 'DRYDOCK_REGISTRY_CA_FILE' : name, path)
+  return registryOf(said, asVariable, (text) =>
+    fault(`DRYDOCK_REGISTRY_${text.replace(/^(url|name)/, (field) => field.toUpperCase())}`),
+  )
 }
 
-function registryOf(r: z.infer<typeof file>['registries'][number]): RegistryConfig {
-  const { name, url: address, ...rest } = r
-  return Object.freeze({
-    ...rest,
-    name: normaliseHost(name ?? new URL(address).host),
-    url: address.replace(/\/+$/, ''),
-  })
+function registriesIn(path: string | undefined, read: Read, fault: (text: string) => void): RegistryConfig[] {
+  const text = path === undefined ? undefined : read('DRYDOCK_CONFIG', path)
+  return text === undefined ? [] : registriesOfFile(text, read, fault)
+}
+
+/** What looks like a setting of ours and is none; the client commands have some of their own. */
+function unknownNames(env: Env): readonly string[] {
+  const known = new Set([...settings.flatMap(({ name }) => [name, `${name}_FILE`]), ...unsupported])
+  const client = new Set(['DRYDOCK_URL', 'DRYDOCK_TOKEN'])
+  const names = Object.keys(env).filter((name) => name.startsWith('DRYDOCK_') && !known.has(name) && !client.has(name))
+  return Object.freeze(names.sort().map((name) => `${name}: no such setting`))
+}
+
+/** What all interfaces are called is no address that anyone could follow. */
+const shownHost = (host: string): string =>
+  /^(0\.0\.0\.0|::)$/.test(host) ? 'localhost' : host.includes(':') ? `[${host}]` : host
+
+const mailHost = (publicUrl: string): string => {
+  const { hostname } = new URL(publicUrl)
+  return /^[\d.]+$|^\[/.test(hostname) ? 'localhost' : hostname
 }
 
 const defaultDataDir = (env: Env, uid: number | undefined): string =>

@@ -37,7 +37,9 @@ export async function configure(env: NodeJS.ProcessEnv): Promise<{ config: Confi
   for (const { name, value } of fresh)
     console.error(`${name}=${value}   (made now, kept in ${settings.dataDir}, shown this once)`)
   const config = Object.freeze({ ...settings, ...secrets, builder: settings.builder ?? (await defaultBuilder()) })
-  return { config, log: makeLog(config.logLevel) }
+  const log = makeLog(config.logLevel)
+  for (const warning of config.warnings) log.warn({ warning }, 'a setting has no effect')
+  return { config, log }
 }
 
 /** The database, waited for, and how to let go of it. */

@@ -52,7 +52,7 @@ export const settings: readonly Setting[] = [
     secret: true,
   },
   { name: 'SMTP_URL', default: 'none: mails are kept', meaning: '`smtp[s]://user:pass@host:port`', secret: true },
-  { name: 'MAIL_FROM', default: 'required with SMTP_URL', meaning: 'sender of the mails' },
+  { name: 'MAIL_FROM', default: '`drydock@` and the host of the public URL', meaning: 'sender of the mails' },
   {
     name: 'DRYDOCK_NOTIFY_WINDOW',
     default: '300',

@@ -10,6 +10,6 @@ const generated = { secretKey: 's', adminToken: 'a', webhookToken: 'w', builder:
 
 /** The settings of a service for these registries (one, r.test, unless said), some of them replaced. */
 export function configFor(registries: string[] = ['r.test'], more: Partial<Config> = {}): Config {
-  const file = JSON.stringify({ registries: registries.map((name) => ({ name, url: `http://${name}` })) })
+  const file = JSON.stringify({ registries: registries.map((name) => ({ name, url: `https://${name}` })) })
   return { ...loadSettings(environment, () => file, 0), ...generated, ...more }
 }
