@@ -23,6 +23,9 @@ export class EmbeddedError extends Error {
 
 export type Embedded = { url: string; stop(): Promise<void> }
 
+/** Any number, the same in every process: held, shared, by each process that uses the server. */
+const presenceLock = 7_233_005
+
 type Cluster = { folder: string; password: string; runner: Runner }
 
 /** Starts, or takes over, the server of this data directory. `durable: false` gives up crash safety, for tests. */
@@ -34,10 +37,10 @@ export async function startEmbedded(
   return withStartLock(folder, async () => {
     const cluster = await prepare(resolve(dataDir), folder)
     const url = (await adopt(cluster)) ?? (await launch(cluster, durable))
-    // one connection is kept, so that another process that ends leaves the server to us
+    // a session that holds the lock is kept, so that another process that ends leaves the server to us
     const presence = connect(url, { max: 1 })
-    await presence`select 1`
-    return { url, stop: () => withStartLock(folder, () => stop(cluster, url, presence)) }
+    await presence`select pg_advisory_lock_shared(${presenceLock})`
+    return { url, stop: () => withStartLock(folder, () => stop(cluster, presence)) }
   })
 }
 
@@ -144,15 +147,15 @@ async function answers(url: string, seconds: number, over: () => boolean = () =>
   }
 }
 
-/** Ends the server unless another process of ours still works on it. */
-async function stop(cluster: Cluster, url: string, presence: Sql): Promise<void> {
+/**
+ * Ends the server unless another process of ours still works on it. Asked of the lock, not of the sessions there are: our own, just
+ * closed, may still be among those.
+ */
+async function stop(cluster: Cluster, presence: Sql): Promise<void> {
+  await presence`select pg_advisory_unlock_shared(${presenceLock})`
+  const [row] = await presence<{ alone: boolean }[]>`select pg_try_advisory_lock(${presenceLock}) as alone`
   await presence.end({ timeout: 1 })
-  const sql = connect(url, { max: 1 })
-  const [row] = await sql<{ others: bigint }[]>`
-    select count(*) as others from pg_stat_activity
-    where pid <> pg_backend_pid() and backend_type = 'client backend' and application_name = 'drydock'`
-  await sql.end()
-  if (row!.others > 0n) return
+  if (!row!.alone) return
   const file = join(cluster.folder, 'postmaster.pid')
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
   process.kill(pid, 'SIGINT')
