@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
@@ -33,6 +33,14 @@ function start(...words: string[]) {
   return { child, said, saying, ended: once(child, 'close') }
 }
 
+function isProcess(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
 test('with --exit the whole story happens, in order, and ends with 0', async () => {
   const { said, ended } = start('--exit')
   expect([...(await ended), said.text]).toEqual([0, null, expect.stringContaining('All of it happened')])
@@ -57,10 +65,12 @@ test('without --exit the service stays until Ctrl-C, and nothing is left behind'
   const tags = await fetch(`${url}/api/v1/tags`, { headers: { authorization: `Bearer ${token}` } })
   expect(tags.status).toBe(200)
   const dir = /PostgreSQL of its own in (\S+)/.exec(said.text)![1]!
-  expect(existsSync(dir)).toBe(true)
+  const postgres = Number(readFileSync(join(dir, 'data/postgres/postmaster.pid'), 'utf8').split('\n')[0])
+  expect(isProcess(postgres)).toBe(true)
   child.kill('SIGINT')
   expect(await ended).toEqual([0, null])
   expect(existsSync(dir)).toBe(false)
+  expect(isProcess(postgres)).toBe(false)
   await expect(fetch(`${url}/healthz`)).rejects.toThrow()
 }, 120_000)
 
