@@ -1,13 +1,47 @@
 import pg from 'pg'
 
 /**
- * A pool for libraries that bring no driver of their own. `onError`: an idle connection broke; the pool makes a new one when it is
- * needed. Without a listener such an error would end the process.
+ * A pool for the job queue, which brings no driver of its own. `onError`: an idle connection broke; the pool makes a new one when
+ * it is needed. Without a listener such an error would end the process.
+ *
+ * A connection that is lost or refused fails with the code EHOSTUNREACH, whatever it was: of the codes of a lost connection the
+ * queue tries only that one again (graphile-worker 0.18, RETRYABLE_ERROR_CODES). It does not await what it writes at a job's end,
+ * so that any other code is an unhandled rejection there, which would end the process too.
  */
 export function makePool(url: string, max: number, onError: (error: Error) => void): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url, max, application_name: 'drydock' })
+  const pool = new QueuePool({
+    connectionString: url,
+    max,
+    application_name: 'drydock',
+    connectionTimeoutMillis: 10_000,
+  })
   pool.on('error', onError)
-  // a connection that breaks between two queries of the one who holds it fails its next query, which tells
-  pool.on('connect', (client) => client.on('error', onError))
+  pool.on('connect', (client) => {
+    client.on('error', onError)
+    const query = client.query.bind(client) as Asked
+    Object.assign(client, { query: (...words: unknown[]) => retryable(query(...words)) })
+  })
   return pool
 }
+
+class QueuePool extends pg.Pool {
+  override connect(): Promise<pg.PoolClient>
+  override connect(callback: Parameters<pg.Pool['connect']>[0]): void
+  override connect(callback?: Parameters<pg.Pool['connect']>[0]): unknown {
+    return callback ? super.connect(callback) : retryable(super.connect())
+  }
+}
+
+type Asked = (...words: unknown[]) => unknown
+
+/** The same answer; a failure to reach the database is said so that the queue understands it. */
+const retryable = (answer: unknown): unknown =>
+  answer instanceof Promise
+    ? answer.catch((error: Error & { code?: string }) => {
+        throw isLost(error) ? Object.assign(error, { code: 'EHOSTUNREACH' }) : error
+      })
+    : answer
+
+/** PostgreSQL's answers have a SQLSTATE: five signs, a digit among them. Class 08 and 57P01-57P03 say that it is going or gone. */
+const isLost = ({ code = '' }: { code?: string }): boolean =>
+  !/^(?=.*\d)[0-9A-Z]{5}$/.test(code) || /^(08|57P0[123])/.test(code)

@@ -6,25 +6,29 @@ import pino from 'pino'
 import { makeJobs, type Tasks } from '../../src/jobs/jobs.ts'
 import { runWorkers, type Workers } from '../../src/jobs/run-workers.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts'
 import { tasksThat } from './tasks-that.ts'
 
 const jobs = makeJobs()
 let pg: TestDatabase
-let started: Workers[] = []
+const started: Workers[] = []
 
 beforeEach(async () => {
   pg = await testDatabase()
 })
 afterEach(async () => {
-  await Promise.all(started.map((workers) => workers.stop()))
-  started = []
+  await endWorkers()
   await pg.close()
 })
 
+async function endWorkers(): Promise<void> {
+  await Promise.all(started.splice(0).map((workers) => workers.stop()))
+}
+
 /** Workers of both roles; a pool nobody holds counts as dead at once, so that no test waits for the grace. */
-async function work(given: Partial<Tasks>): Promise<Workers> {
+async function work(given: Partial<Tasks>, url = pg.url): Promise<Workers> {
   const workers = await runWorkers({
-    url: pg.url,
+    url,
     sql: pg.sql,
     log: pino({ level: 'silent' }),
     roles: { worker: true, builder: true },
@@ -139,4 +143,56 @@ test('jobs of one queue run one after another, and a failed one is tried again l
   await until(
     async () => (await pg.sql`select 1 from graphile_worker._private_jobs where last_error is not null`).length === 1,
   )
+})
+
+describe('a database that goes away and comes back', () => {
+  let proxy: TcpProxy
+  beforeEach(async () => {
+    proxy = await tcpProxy(Number(new URL(pg.url).port))
+  })
+  afterEach(async () => {
+    await endWorkers()
+    await proxy.close()
+  })
+
+  /** Runs one build to `end` while the database is away, and waits until that is written down. */
+  async function runThrough(end: () => Promise<void>): Promise<number> {
+    const begun = promised()
+    const away = promised()
+    let runs = 0
+    const url = new URL(pg.url)
+    url.port = String(proxy.port)
+    const build = async () => {
+      runs++
+      begun.resolve()
+      await away.promise
+      await end()
+    }
+    await work({ build }, url.href)
+    await jobs.enqueue(pg.sql, 'build', { buildId: 'b' }, { maxAttempts: 1 })
+    await begun.promise
+    proxy.cut()
+    away.resolve()
+    // the queue has seen that it cannot write: a new connection was refused
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    proxy.mend()
+    await until(
+      async () => (await pg.sql`select 1 from graphile_worker._private_jobs where locked_by is not null`).length === 0,
+    )
+    return runs
+  }
+
+  test('finds the end of a job written down, and the job not run again', async () => {
+    expect(await runThrough(async () => {})).toBe(1)
+    expect(await pg.sql`select 1 from graphile_worker._private_jobs`).toHaveLength(0)
+  })
+
+  test('finds the failure of a job written down', async () => {
+    const failed = runThrough(async () => {
+      throw new Error('not built')
+    })
+    expect(await failed).toBe(1)
+    const rows = await pg.sql<{ lastError: string }[]>`select last_error from graphile_worker._private_jobs`
+    expect([...rows]).toEqual([{ lastError: expect.stringContaining('not built') }])
+  })
 })
