@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 
-/** What `jest --json` writes, as far as it is read here. https://jestjs.io/docs/cli#--json */
+/** What of a run of jest is counted here; scripts/jest-reporter.ts writes it; `success` is its exit code. */
 export type JestResult = {
   success: boolean
   numPassedTests: number

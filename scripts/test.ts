@@ -13,9 +13,10 @@ import { closingLine, type JestResult, skipped, tally } from './summary.ts'
 type Ended = { code: number; output: string }
 
 /** Runs a command in the repository. `quiet` keeps its output for the one who asked, else it goes to the terminal. */
-function run(command: readonly string[], quiet: boolean): Promise<Ended> {
+function run(command: readonly string[], quiet: boolean, env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command[0]!, command.slice(1), {
+      env: { ...process.env, ...env },
       stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
     })
     let output = ''
@@ -44,8 +45,10 @@ async function runTests(words: string[]): Promise<JestResult | null> {
   const dir = mkdtempSync(join(tmpdir(), 'drydock-test-'))
   const file = join(dir, 'jest.json')
   try {
-    await run(['npm', 'run', '--silent', 'jest', '--', '--coverage', '--json', `--outputFile=${file}`, ...words], false)
-    return JSON.parse(readFileSync(file, 'utf8')) as JestResult
+    const reporters = ['--reporters=default', '--reporters=<rootDir>/scripts/jest-reporter.ts']
+    const command = ['npm', 'run', '--silent', 'jest', '--', '--coverage', ...words, ...reporters]
+    const { code } = await run(command, false, { DRYDOCK_JEST_RESULT: file })
+    return { ...(JSON.parse(readFileSync(file, 'utf8')) as Omit<JestResult, 'success'>), success: code === 0 }
   } catch (error) {
     console.log(`jest left no result: ${error instanceof Error ? error.message : String(error)}`)
     return null

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { ClearCredential } from '../../src/build/credentials.ts'
 import { gitEnvironment } from '../../src/build/git-environment.ts'
 import { type GitUrl, parseGitUrl } from '../../src/build/git-url.ts'
+import { requires } from '../support/requires.ts'
 
 const protocols = ['https', 'ssh']
 const url = (text: string) => parseGitUrl(text, protocols) as GitUrl
@@ -23,15 +24,17 @@ describe('how git is run', () => {
   })
   afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
-  it('allows the listed protocols alone, in git itself too', async () => {
-    const { env } = await gitEnvironment(dir, url('https://git.example/a'), protocols, null)
-    const get = (name: string) => execFileSync('git', ['config', '--get-all', name], { env }).toString().trim()
-    expect(get('protocol.allow')).toBe('never')
-    expect(get('protocol.https.allow')).toBe('always')
-    expect(() => get('protocol.http.allow')).toThrow()
-    expect(get('http.followRedirects')).toBe('false')
-    const ext = () => execFileSync('git', ['ls-remote', 'ext::sh -c true'], { env, stdio: 'pipe' })
-    expect(ext).toThrow(/transport 'ext' not allowed/)
+  requires('git')('asked of git itself', () => {
+    it('allows the listed protocols alone', async () => {
+      const { env } = await gitEnvironment(dir, url('https://git.example/a'), protocols, null)
+      const get = (name: string) => execFileSync('git', ['config', '--get-all', name], { env }).toString().trim()
+      expect(get('protocol.allow')).toBe('never')
+      expect(get('protocol.https.allow')).toBe('always')
+      expect(() => get('protocol.http.allow')).toThrow()
+      expect(get('http.followRedirects')).toBe('false')
+      const ext = () => execFileSync('git', ['ls-remote', 'ext::sh -c true'], { env, stdio: 'pipe' })
+      expect(ext).toThrow(/transport 'ext' not allowed/)
+    })
   })
 
   it('keeps the password out of the environment and out of every file', async () => {
