@@ -2,6 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { type Role, serve } from '../main.ts'
 import type { Context } from './context.ts'
 
+/** How long an end in good order may take, milliseconds: less than the ten seconds that Docker gives before SIGKILL. */
+const patience = 9_000
+
 const all: Role[] = ['web', 'worker', 'builder']
 
 function roles(text: string): Role[] {
@@ -23,6 +26,11 @@ export const serveCommand = (program: Command, ctx: Context): void => {
       const stop = () => {
         if (stopping) return
         stopping = true
+        // with the database away the queue would wait for it; what is left undone is taken up by the next start, as after SIGKILL
+        setTimeout(() => {
+          ctx.fail(`drydock: not ended in good order within ${patience / 1000} s`)
+          process.exit(1)
+        }, patience).unref()
         service.close().then(
           () => process.exit(0),
           (error: unknown) => {
