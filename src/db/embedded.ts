@@ -159,7 +159,8 @@ async function stop(cluster: Cluster, presence: Sql): Promise<void> {
   const file = join(cluster.folder, 'postmaster.pid')
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
   process.kill(pid, 'SIGINT')
-  for (let i = 0; i < 400 && existsSync(file); i++) await sleep(25)
+  // the file goes shortly before the process does
+  for (let i = 0; i < 400 && (existsSync(file) || isPostgres(pid)); i++) await sleep(25)
 }
 
 const freePort = () =>

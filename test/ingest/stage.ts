@@ -38,7 +38,7 @@ export type EventFields = {
 export async function openStage(registryUrl: string | null = null) {
   const pg = await testDatabase()
   const pool = new Pool({ connectionString: pg.url })
-  const warn = (error: Error) => process.emitWarning(error)
+  const warn = (error: Error) => process.emitWarning(error.message)
   pool.on('error', warn).on('connect', (connection) => void connection.on('error', warn))
   const small = registryUrl === null ? await startSmallRegistry() : null
   const target = registryUrl ?? small!.url
