@@ -93,7 +93,7 @@ async function makeStage(
       ).then(
         () => undefined,
         async (error: Error) => {
-          throw new Error(`${error.message}\n${JSON.stringify(await outdated())}\n${service.log().slice(-5000)}`)
+          throw new Error([error.message, await left(pg), service.log().slice(-5000)].join('\n'))
         },
       ),
     async close() {
@@ -106,11 +106,24 @@ async function makeStage(
   }
 }
 
+/** A running job whose key was taken by a new one has no tries left; where its worker is killed, the queue keeps it as it is. */
 async function isIdle({ sql }: TestDatabase): Promise<boolean> {
   const [left] = await sql<{ busy: boolean }[]>`
-    select exists (select from graphile_worker._private_jobs) or exists (select from dirty)
+    select exists (select from graphile_worker._private_jobs where attempts < max_attempts or locked_by is not null) or exists (select from dirty)
       or exists (select from build where finished_at is null) as busy`
   return left?.busy === false
+}
+
+/** For whoever reads a failure: what it would not end with. */
+async function left({ sql }: TestDatabase): Promise<string> {
+  const rows = await sql`
+    select 'job' as what, task.identifier || ' ' || coalesce(job.key, '') as which, job.attempts || ' tries, ' || case
+      when job.locked_by is not null then 'locked by ' || job.locked_by else 'due ' || job.run_at end || coalesce(', ' || job.last_error, '') as how
+    from graphile_worker._private_jobs job join graphile_worker._private_tasks task on task.id = job.task_id
+    union all select 'dirty', key, kind::text from dirty
+    union all select 'build', ref, state || coalesce(', ' || error::text, '') from build
+    union all select 'outdated', ref, 'since ' || outdated_since from tag where status = 'outdated'`
+  return rows.map(({ what, which, how }) => `${what} ${which}: ${how}`).join('\n')
 }
 
 async function diffIds({ client }: TestRegistry, name: string): Promise<string[]> {

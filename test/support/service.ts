@@ -50,10 +50,15 @@ export async function makeService(databaseUrl: string): Promise<TestService> {
     })
     closeSync(out)
     child = started
-    await eventually('the service is ready', readySeconds, async () => {
-      if (started.exitCode !== null) throw new Error(`the service ended at its start:\n${log().slice(-3000)}`)
+    let said = 'nothing'
+    const ready = eventually('the service is ready', readySeconds, async () => {
+      if (started.exitCode !== null) throw new Error('the service ended at its start')
       const answer = await fetch(`${url}/readyz`).catch(() => null)
+      if (answer) said = await answer.text()
       return answer?.ok ? true : null
+    })
+    await ready.catch((error: Error) => {
+      throw new Error(`${error.message}; it said ${said}\n${log().slice(-3000)}`)
     })
   }
 
