@@ -160,7 +160,7 @@ async function stop(cluster: Cluster, presence: Sql): Promise<void> {
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
   process.kill(pid, 'SIGINT')
   // the file goes shortly before the process does
-  for (let i = 0; i < 400 && (existsSync(file) || isPostgres(pid)); i++) await sleep(25)
+  for (let i = 0; i < 400 && (existsSync(file) || isServerOf(cluster.folder, pid)); i++) await sleep(25)
 }
 
 const freePort = () =>
