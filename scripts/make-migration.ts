@@ -32,7 +32,7 @@ async function difference(url: string, from: string | null, to: string): Promise
   return sql.startsWith('-- This is an empty migration') ? '' : sql
 }
 
-/** Every column, index (partial ones aside, which Prisma cannot say), constraint and enum value, one line each. */
+/** Every column, index (partial ones and those on expressions aside, which Prisma cannot say), constraint and enum value, one line each. */
 async function catalog(url: string): Promise<string[]> {
   const sql = connect(url, { max: 1 })
   const rows = await sql<{ line: string }[]>`
@@ -40,7 +40,7 @@ async function catalog(url: string): Promise<string[]> {
     from information_schema.columns where table_schema = 'public'
     union all
     select 'index ' || pg_get_indexdef(indexrelid) from pg_index join pg_class c on c.oid = indrelid
-    where c.relnamespace = 'public'::regnamespace and indpred is null
+    where c.relnamespace = 'public'::regnamespace and indpred is null and indexprs is null
     union all
     select 'constraint ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint where connamespace = 'public'::regnamespace
     union all
