@@ -53,10 +53,11 @@ function apiRouter(d: Deps): express.Router {
   const byPath = Map.groupBy(routes, (r) => r.path)
   for (const [path, group] of byPath) {
     const at = router.route(path.replace(/\{(\w+)\}/g, ':$1'))
+    const allowed = group.flatMap((r) => (r.method === 'get' ? ['GET', 'HEAD'] : [r.method.toUpperCase()])).join(', ')
     for (const r of group) at[r.method]((request, response) => run(d, r, request, response))
     at.all((_request, response) => {
-      response.setHeader('allow', group.map((r) => r.method.toUpperCase()).join(', '))
-      throw new ApiError('method-not-allowed', `only ${group.map((r) => r.method.toUpperCase()).join(', ')} here`)
+      response.setHeader('allow', allowed)
+      throw new ApiError('method-not-allowed', `only ${allowed} here`)
     })
   }
   return router

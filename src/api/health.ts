@@ -1,5 +1,6 @@
 import express from 'express'
 import { Gauge, register } from 'prom-client'
+import { migrationsList } from '../db/migrate.ts'
 import type { Deps } from '../deps.ts'
 import { waitingJobs } from '../jobs/jobs.ts'
 
@@ -7,40 +8,52 @@ import { waitingJobs } from '../jobs/jobs.ts'
 export function healthRouter(d: Pick<Deps, 'sql' | 'log'>): express.Router {
   const router = express.Router()
   const gauges = makeGauges()
+  const wanted = migrationsList().migrationDirectories.length
   router.get('/healthz', (_request, response) => void response.json({ status: 'ok' }))
   router.get('/readyz', async (_request, response) => {
-    const checks = await readiness(d)
+    const checks = await readiness(d, wanted)
     const ready = Object.values(checks).every((check) => check === 'ok')
     response.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'not ready', checks })
   })
   router.get('/metrics', async (_request, response) => {
-    await measure(d, gauges)
+    const up = await measure(d, gauges).then(
+      () => 1,
+      (error: unknown) => {
+        d.log.warn({ err: error }, 'the database gives no numbers')
+        for (const one of Object.values(gauges)) one.reset()
+        return 0
+      },
+    )
+    gauges.database.set(up)
     response.type(register.contentType).send(await register.metrics())
   })
   return router
 }
 
-async function readiness(d: Pick<Deps, 'sql'>): Promise<Record<string, string>> {
-  const ask = (work: Promise<unknown>) =>
+/** Each check by name: `ok`, or why not. Codes only: whoever asks needs no token, and a message may name hosts. */
+async function readiness(d: Pick<Deps, 'sql'>, wanted: number): Promise<Record<string, string>> {
+  const ask = (work: Promise<readonly { fine: boolean }[]>) =>
     Promise.race([
       work.then(
-        () => 'ok',
-        (error: Error) => error.message || 'failed',
+        ([row]) => (row?.fine ? 'ok' : 'incomplete'),
+        (error: Error) => `failed (${'code' in error ? error.code : 'unknown'})`,
       ),
       new Promise<string>((resolve) => setTimeout(resolve, 3000, 'no answer in 3 s').unref()),
     ])
   const [database, migrations, queue] = await Promise.all([
-    ask(d.sql`select 1`),
-    ask(d.sql`select 1 from _prisma_migrations where finished_at is not null limit 1`),
-    ask(d.sql`select 1 from graphile_worker._private_jobs limit 1`),
+    ask(d.sql`select true as fine`),
+    ask(d.sql`
+      select count(*) filter (where finished_at is not null and rolled_back_at is null) >= ${wanted} as fine from _prisma_migrations`),
+    ask(d.sql`select count(*) >= 0 as fine from (select 1 from graphile_worker._private_jobs limit 1) as job`),
   ])
   return { database, migrations, queue }
 }
 
-const gauge = (name: string, help: string, label: string): Gauge =>
-  (register.getSingleMetric(name) as Gauge | undefined) ?? new Gauge({ name, help, labelNames: [label] })
+const gauge = (name: string, help: string, ...labels: string[]): Gauge =>
+  (register.getSingleMetric(name) as Gauge | undefined) ?? new Gauge({ name, help, labelNames: labels })
 
 const makeGauges = () => ({
+  database: gauge('drydock_database_up', '1 where the database gave the numbers below, else 0.'),
   jobs: gauge('drydock_jobs_waiting', 'Jobs in the queue, by task.', 'task'),
   builds: gauge('drydock_builds', 'Builds, by state.', 'state'),
   tags: gauge('drydock_tags', 'Tags, by status.', 'status'),

@@ -25,7 +25,7 @@ export async function lineage(
     const found = await (direction === 'up' ? basesOf(d, frontier) : childrenOf(d, frontier))
     for (const edge of found) edges.set(edge.parent, [...(edges.get(edge.parent) ?? []), edge])
     const fresh = [...new Set(found.map((edge) => edge.ref))].filter((name) => !seen.has(name))
-    truncated = seen.size + fresh.length > most
+    truncated = found.length > most || seen.size + fresh.length > most
     if (truncated) break
     for (const name of fresh) seen.add(name)
     frontier = fresh

@@ -11,16 +11,24 @@ export const NamespaceParams = z.object({
   ns: z.string().min(1).max(300).describe('`_` = the global namespace; `host/name` with several registries'),
 })
 
-/** The canonical ref of a tag. */
+/** The canonical ref of a tag of a configured registry. */
 export function refOf(d: Pick<Deps, 'config'>, text: string): string {
-  const [only, ...more] = d.config.registries
+  const ref = nameOf(d, text)
+  const host = ref.slice(0, ref.indexOf('/'))
+  if (!d.config.registries.some((registry) => registry.name === host))
+    throw new ApiError('no-such-registry', `${ref} is on ${host}, which is not configured`)
+  return ref
+}
+
+/**
+ * The canonical ref of any tag, as a base may be named. With one registry, what does not begin with its host is a repository of it
+ * (`docker.io/library/debian` may well be one), unless only a host can be written so (`other:5000/…`).
+ */
+export function nameOf(d: Pick<Deps, 'config'>, text: string): string {
   const hosts = d.config.registries.map((registry) => registry.name)
-  const bare = hosts.some((host) => text.toLowerCase().startsWith(`${host}/`))
-    ? text
-    : more.length === 0 && only
-      ? `${only.name}/${text}`
-      : text
-  const reference = parseReference(bare) ?? parseReference(text)
+  const hosted = hosts.some((host) => text.toLowerCase().startsWith(`${host}/`))
+  const own = !hosted && hosts.length === 1 ? parseReference(`${hosts[0]}/${text}`) : null
+  const reference = text === text.trim() ? (own ?? parseReference(text)) : null
   if (!reference?.tag || reference.digest)
     throw new ApiError('bad-request', `${JSON.stringify(text)} is no reference of a tag`)
   return tagRef(reference.host, reference.repository, reference.tag)
@@ -49,10 +57,15 @@ export function scopeOf(
       : several
         ? [key.slice(0, key.indexOf('/')), key.slice(key.indexOf('/') + 1)]
         : [null, key]
-  const repository = query.repository === undefined ? null : refOf(d, query.repository)
   return {
     host,
     namespace: name,
-    repository: repository === null ? null : repository.slice(0, repository.lastIndexOf(':')),
+    repository: query.repository === undefined ? null : repositoryOf(d, query.repository),
   }
+}
+
+function repositoryOf(d: Pick<Deps, 'config'>, text: string): string {
+  const ref = nameOf(d, text)
+  if (text.includes(':', text.lastIndexOf('/') + 1)) throw new ApiError('bad-request', `${text} is no repository`)
+  return ref.slice(0, ref.lastIndexOf(':'))
 }

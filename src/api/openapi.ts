@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import {
   createDocument,
   type ZodOpenApiOperationObject,
@@ -11,6 +12,43 @@ import { routes } from './routes.ts'
 /** Problems that any call may answer. */
 const always: ProblemCode[] = ['bad-request', 'unauthorized', 'database-down', 'internal']
 
+const Health = z.object({ status: z.string(), checks: z.record(z.string(), z.string()).optional() })
+const plain = (type: string, schema: z.ZodType, description: string) => ({
+  description,
+  content: { [type]: { schema } },
+})
+
+/** What wants no token. */
+const openPaths: ZodOpenApiPathsObject = {
+  '/api/v1/openapi.json': {
+    get: {
+      summary: 'This document',
+      security: [],
+      responses: { 200: plain('application/json', z.looseObject({}), 'OpenAPI 3.1') },
+    },
+  },
+  '/healthz': {
+    get: {
+      summary: 'The process lives',
+      security: [],
+      responses: { 200: plain('application/json', Health, 'it does') },
+    },
+  },
+  '/readyz': {
+    get: {
+      summary: 'Database, migrations and queue are there',
+      security: [],
+      responses: {
+        200: plain('application/json', Health, 'ready'),
+        503: plain('application/json', Health, 'not ready: what is not ok, and why'),
+      },
+    },
+  },
+  '/metrics': {
+    get: { summary: 'For Prometheus', security: [], responses: { 200: plain('text/plain', z.string(), 'metrics') } },
+  },
+}
+
 /** The OpenAPI document of exactly the routes there are. */
 export function openapiDocument(): object {
   const paths: ZodOpenApiPathsObject = {}
@@ -23,7 +61,7 @@ export function openapiDocument(): object {
       description: 'Times are ISO 8601 UTC. Lists are {items, next}. Problems are RFC 9457.',
     },
     security: [{ token: [] }],
-    paths,
+    paths: { ...paths, ...openPaths },
     components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
   })
 }
@@ -36,10 +74,16 @@ function operation(r: Route): ZodOpenApiOperationObject {
     ...(r.params || query
       ? { requestParams: { ...(r.params ? { path: r.params } : {}), ...(query ? { query } : {}) } }
       : {}),
-    ...(r.body ? { requestBody: { content: { 'application/json': { schema: r.body } } } } : {}),
+    ...(r.body
+      ? {
+          requestBody: { required: !r.body.safeParse({}).success, content: { 'application/json': { schema: r.body } } },
+        }
+      : {}),
     responses: responsesOf(r),
   }
 }
+
+const refProblems = (r: Route): ProblemCode[] => (r.params && 'ref' in r.params.shape ? ['no-such-registry'] : [])
 
 function responsesOf(r: Route): ZodOpenApiResponsesObject {
   const responses: ZodOpenApiResponsesObject = {}
@@ -47,12 +91,17 @@ function responsesOf(r: Route): ZodOpenApiResponsesObject {
     const content =
       schema === null
         ? {}
-        : typeof schema === 'string'
-          ? { content: { [schema]: {} } }
-          : { content: { 'application/json': { schema } } }
+        : schema instanceof z.ZodType
+          ? { content: { 'application/json': { schema } } }
+          : { content: Object.fromEntries(schema.map((type) => [type, { schema: z.string() }])) }
     responses[status as `${1 | 2 | 3 | 4 | 5}${string}`] = { description: 'done', ...content }
   }
-  const codes = [...always, ...(r.body ? (['body-too-large', 'not-json'] as const) : []), ...(r.problems ?? [])]
+  const codes = [
+    ...always,
+    ...(r.body ? (['body-too-large', 'not-json'] as const) : []),
+    ...refProblems(r),
+    ...(r.problems ?? []),
+  ]
   for (const [status, group] of Map.groupBy(codes, (code) => statusOf[code]))
     responses[`${status}` as `${1 | 2 | 3 | 4 | 5}${string}`] = {
       description: group.join(', '),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ApiError } from './problem.ts'
+import { illFormedAt } from './well-formed.ts'
 
 /** `?cursor=&limit=` of every list. */
 export const pageQuery = {
@@ -18,7 +19,9 @@ export const encodeCursor = (key: readonly (string | number)[]): string =>
 export function decodeCursor<T extends z.ZodType>(cursor: string | undefined, shape: T): z.infer<T> | null {
   if (cursor === undefined) return null
   try {
-    return shape.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
+    const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+    if (illFormedAt(key) !== null) throw new Error('a text in it is none')
+    return shape.parse(key)
   } catch (cause) {
     throw Object.assign(new ApiError('bad-request', 'no such cursor'), { cause })
   }
@@ -38,3 +41,15 @@ export function page<T, R>(
 
 /** A cursor that is one text. */
 export const oneText = z.tuple([z.string()])
+
+/** A cursor of rows by time and id, as a Date writes the time. */
+export const timeAndId = z.tuple([z.iso.datetime().regex(/^(19|2\d)\d\d-/), z.uuid()])
+
+/** A cursor of rows by an instant (64 bits of nanoseconds, as text) and a name. */
+export const instantAndName = z.tuple([
+  z
+    .string()
+    .regex(/^-?\d{1,19}$/)
+    .refine((text) => BigInt.asIntN(64, BigInt(text)) === BigInt(text)),
+  z.string(),
+])

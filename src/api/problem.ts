@@ -74,10 +74,16 @@ function asApiError(error: unknown): ApiError | null {
   if (type === 'entity.too.large') return new ApiError('body-too-large', 'the body is larger than 1 MiB')
   if (type === 'encoding.unsupported' || type === 'charset.unsupported')
     return new ApiError('bad-request', error.message)
+  if ('expose' in error && error.expose === true && 'status' in error && Number(error.status) < 500)
+    return new ApiError('bad-request', 'the request could not be read')
   if (error instanceof URIError) return new ApiError('bad-request', 'the path is not well encoded')
   const code = 'code' in error ? String(error.code) : ''
   if (code === 'no-such-user') return new ApiError('no-such-user', error.message)
-  if (/^(CONNECT|CONNECTION_|57P0|53300|08|ECONNREFUSED|ECONNRESET|P1001|P1017)/.test(code))
+  if (
+    /^(CONNECT|CONNECTION_|57P0|53300|08|3D000|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|P1\d\d\d|P2024)/.test(
+      code,
+    )
+  )
     return new ApiError('database-down', 'the database does not answer')
   return null
 }

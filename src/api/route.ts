@@ -2,6 +2,7 @@ import type { Request, Response } from 'express'
 import type { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { ApiError, invalid, type ProblemCode } from './problem.ts'
+import { illFormedAt } from './well-formed.ts'
 
 type Shape = z.ZodObject<z.ZodRawShape>
 type Answer = { status: number; body?: unknown }
@@ -16,8 +17,8 @@ type Input<P extends Shape, Q extends Shape, B extends z.ZodType> = {
 
 /**
  * One call of the API: the single source of its validation, its place in the OpenAPI document and its handler. `path` is
- * OpenAPI's (`/tags/{ref}`), below /api/v1. `responses`: what it answers besides problems, by status; null = no body, a string = that
- * media type. `stream` handlers write the response themselves and return null.
+ * OpenAPI's (`/tags/{ref}`), below /api/v1. `responses`: what it answers besides problems, by status; null = no body, a list = texts of
+ * these media types. `stream` handlers write the response themselves and return null.
  */
 export type Route<P extends Shape = Shape, Q extends Shape = Shape, B extends z.ZodType = z.ZodType> = {
   method: 'get' | 'put' | 'post' | 'delete'
@@ -26,7 +27,7 @@ export type Route<P extends Shape = Shape, Q extends Shape = Shape, B extends z.
   params?: P
   query?: Q
   body?: B
-  responses: Record<number, z.ZodType | string | null>
+  responses: Record<number, z.ZodType | readonly string[] | null>
   problems?: ProblemCode[]
   handle(d: Deps, input: Input<P, Q, B>, response: Response): Promise<Answer | null>
 }
@@ -40,6 +41,11 @@ export async function run(d: Deps, r: Route, request: Request, response: Respons
   const part = (where: string, schema: z.ZodType | undefined, value: unknown) => {
     const parsed = schema?.safeParse(value)
     if (parsed && !parsed.success) throw invalid(where, parsed.error)
+    const illFormed = illFormedAt(parsed?.data)
+    if (illFormed !== null)
+      throw new ApiError('bad-request', `the ${where} is not as it should be`, [
+        { path: illFormed, message: 'holds a NUL or half of a surrogate pair' },
+      ])
     return parsed?.data
   }
   if (r.body && request.body === undefined && !request.is('json') && hasBody(request))

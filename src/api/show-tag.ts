@@ -15,12 +15,13 @@ export type CauseRow = {
   stillAt: string[]
   via: string | null
   platforms: string[]
+  counted: boolean
 }
 
 /** Causes by tag, the root's name first. */
 export async function causesOf(d: Pick<Deps, 'sql'>, tagIds: number[]): Promise<Map<number, CauseRow[]>> {
   const rows = await d.sql<CauseRow[]>`
-    select tag_id, base, role, from_digest, to_digest, evidence::text[] as evidence, confidence, still_at, via, platforms from cause
+    select tag_id, base, role, from_digest, to_digest, evidence::text[] as evidence, confidence, still_at, via, platforms, counted from cause
     where tag_id = any(${tagIds}) order by tag_id, counted desc, base, role`
   return Map.groupBy(rows, (row) => row.tagId)
 }

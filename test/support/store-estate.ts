@@ -1,5 +1,6 @@
 import type { Sql } from '../../src/db/postgres.ts'
 import type { WorldRows } from '../../src/lineage/world.ts'
+import { namespaceOf } from '../../src/oci/reference.ts'
 
 /** Writes an estate's rows as ingest would have left them: what is there stays, tags take their new timelines. */
 export async function storeEstate(sql: Sql, rows: WorldRows): Promise<void> {
@@ -29,7 +30,7 @@ async function storeTag(sql: Sql, tag: WorldRows['tags'][number]): Promise<void>
   const [host, ...path] = tag.repository.split('/')
   const name = path.join('/')
   const [repository] = await sql<{ id: number }[]>`
-    insert into repository (registry_id, name, namespace) select id, ${name}, ${path[0]!} from registry where name = ${host!}
+    insert into repository (registry_id, name, namespace) select id, ${name}, ${namespaceOf(name)} from registry where name = ${host!}
     on conflict (registry_id, name) do update set namespace = excluded.namespace returning id`
   const last = tag.spans.at(-1)
   const head = last && last.to === null ? last : null

@@ -1,14 +1,13 @@
-import type { Response } from 'express'
 import { z } from 'zod'
 import { cancelBuild } from '../../build/cancel.ts'
-import { followLog, readLog } from '../../build/logs.ts'
 import { requestBuild } from '../../build/request.ts'
 import type { Deps } from '../../deps.ts'
-import { IdParams, refOf } from '../names.ts'
-import { decodeCursor, page, pageOf, pageQuery } from '../page.ts'
+import { IdParams, nameOf, refOf } from '../names.ts'
+import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
 import { Build, type BuildRow, showBuild } from '../schemas/build.ts'
+import { sendLog } from '../send-log.ts'
 
 const uuid = z.uuid()
 
@@ -23,31 +22,6 @@ async function buildOf(d: Pick<Deps, 'sql'>, id: string): Promise<BuildRow> {
   return row
 }
 
-/** The log as text or, asked for with Accept: text/event-stream, as events; with `follow` until the build ends. */
-async function sendLog(
-  d: Deps,
-  id: string,
-  follow: boolean,
-  events: boolean,
-  response: Response,
-  from: number,
-): Promise<void> {
-  const stop = new AbortController()
-  response.on('close', () => stop.abort())
-  response
-    .status(200)
-    .type(events ? 'text/event-stream' : 'text/plain')
-    .setHeader('cache-control', 'no-store')
-  if (!follow && !events) return void response.send(await readLog(d, id))
-  response.flushHeaders()
-  for await (const { text, next } of followLog(d, id, { signal: stop.signal, from })) {
-    const chunk = events ? `id: ${next}\n${text.replace(/^/gm, 'data: ')}\n\n` : text
-    if (!response.write(chunk)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
-  }
-  if (events && !stop.signal.aborted) response.write(`event: end\ndata: ${(await buildOf(d, id)).state}\n\n`)
-  response.end()
-}
-
 export const buildRoutes = [
   route({
     method: 'post',
@@ -55,7 +29,7 @@ export const buildRoutes = [
     summary: 'Build a tag by its recipe: 201, or 200 with the build that is queued already',
     body: z.strictObject({ ref: z.string().min(1).max(700), note: z.string().max(1000).optional() }),
     responses: { 200: Build, 201: Build },
-    problems: ['no-recipe'],
+    problems: ['no-recipe', 'no-such-registry'],
     async handle(d, { body }) {
       const ref = refOf(d, body.ref)
       const request = { ref, reason: { kind: 'manual' as const }, root: null, note: body.note ?? null }
@@ -71,9 +45,9 @@ export const buildRoutes = [
     query: z.object({ ...pageQuery, ref: z.string().max(700).optional(), state: Build.shape.state.optional() }),
     responses: { 200: pageOf(Build) },
     async handle(d, { query }) {
-      const ref = query.ref === undefined ? null : refOf(d, query.ref)
+      const ref = query.ref === undefined ? null : nameOf(d, query.ref)
       const state = query.state ?? null
-      const after = decodeCursor(query.cursor, z.tuple([z.iso.datetime(), uuid]))
+      const after = decodeCursor(query.cursor, timeAndId)
       const rows = await d.sql<BuildRow[]>`
         select id, ref, state, builder, reason::text as reason, root, note, created_at, started_at, finished_at, steps::text as steps,
           commit, digest, bases::text as bases, error::text as error
@@ -102,20 +76,12 @@ export const buildRoutes = [
       'The log as text; with Accept: text/event-stream as events, each with the id to go on from (Last-Event-ID)',
     params: IdParams,
     query: z.object({ follow: z.enum(['0', '1', 'true', 'false']).default('0').describe('until the build ends') }),
-    responses: { 200: 'text/plain' },
+    responses: { 200: ['text/plain', 'text/event-stream'] },
     problems: ['no-such-build'],
     async handle(d, { params, query, request }, response) {
       await buildOf(d, params.id)
-      const events = request.accepts(['text/plain', 'text/event-stream']) === 'text/event-stream'
-      const from = Number(request.headers['last-event-id'] ?? 0)
-      await sendLog(
-        d,
-        params.id,
-        query.follow === '1' || query.follow === 'true',
-        events,
-        response,
-        Number.isInteger(from) && from > 0 ? from : 0,
-      )
+      const wants = query.follow === '1' || query.follow === 'true'
+      await sendLog(d, params.id, { follow: wants && request.method === 'GET', request, response })
       return null
     },
   }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { replay } from '../../inbox/replay.ts'
 import { IdParams } from '../names.ts'
-import { decodeCursor, page, pageOf, pageQuery } from '../page.ts'
+import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
 import { Time } from '../schemas/tag.ts'
@@ -45,7 +45,7 @@ export const eventRoutes = [
     query: z.object({ ...pageQuery, outcome: Outcome.optional() }),
     responses: { 200: pageOf(Event) },
     async handle(d, { query }) {
-      const after = decodeCursor(query.cursor, z.tuple([z.iso.datetime(), z.uuid()]))
+      const after = decodeCursor(query.cursor, timeAndId)
       const rows = await d.sql<Row[]>`
         select e.id, g.name as registry, e.event_id, e.action, e.repository, e.tag, e.digest, e.media_type, e.at, e.received_at,
           e.outcome, e.reason, e.error, e.attempts, e.next_try_at, e.handled_at

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { refOf, scopeOf } from '../names.ts'
-import { decodeCursor, page, pageOf, pageQuery } from '../page.ts'
+import { nameOf, scopeOf } from '../names.ts'
+import { decodeCursor, instantAndName, page, pageOf, pageQuery } from '../page.ts'
 import { route } from '../route.ts'
 import { OutdatedTag } from '../schemas/tag.ts'
 import { causesOf, rebuilds, showCause, showInstant } from '../show-tag.ts'
@@ -23,9 +23,9 @@ export const outdatedRoutes = [
     responses: { 200: pageOf(OutdatedTag) },
     async handle(d, { query }) {
       const scope = scopeOf(d, query)
-      const base = query.base === undefined ? null : refOf(d, query.base)
+      const base = query.base === undefined ? null : nameOf(d, query.base)
       const role = query.role === 'all' ? null : query.role
-      const after = decodeCursor(query.cursor, z.tuple([z.string().regex(/^\d+$/), z.string()]))
+      const after = decodeCursor(query.cursor, instantAndName)
       const rows = await d.sql<Row[]>`
         select t.id, t.ref, t.head_digest, t.outdated_since
         from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
@@ -55,7 +55,7 @@ export const outdatedRoutes = [
           return {
             ref: row.ref,
             digest: row.headDigest,
-            platforms: [...new Set(shown.flatMap((c) => c.platforms))].sort(),
+            platforms: [...new Set(shown.filter((c) => c.counted).flatMap((c) => c.platforms))].sort(),
             outdatedSince: showInstant(row.outdatedSince),
             causes: shown.map(showCause),
             rebuild: rebuild(row.ref),

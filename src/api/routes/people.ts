@@ -149,7 +149,6 @@ export const peopleRoutes = [
     responses: { 204: null },
     async handle(d, { params, body }) {
       const key = namespaceOfPath(d, params.ns)
-      await setVisibility(d, key)
       await putCredential(d, key, params.name, body)
       return { status: 204 }
     },

@@ -5,11 +5,12 @@ import { RefParams, refOf } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
+import { RecipeView } from '../schemas/recipe.ts'
 import { Time } from '../schemas/tag.ts'
 
-const RecipeView = z.object({ ref: z.string(), recipe: Recipe, updatedAt: Time }).meta({ id: 'Recipe' })
+const ListedRecipe = z.object({ ref: z.string(), updatedAt: Time, ...RecipeView.shape }).meta({ id: 'ListedRecipe' })
 
-const show = ({ ref, recipe, updatedAt }: StoredRecipe) => ({ ref, recipe, updatedAt: updatedAt.toISOString() })
+const show = ({ ref, recipe, updatedAt }: StoredRecipe) => ({ ref, updatedAt: updatedAt.toISOString(), ...recipe })
 
 export const recipeRoutes = [
   route({
@@ -17,7 +18,7 @@ export const recipeRoutes = [
     path: '/recipes',
     summary: 'Recipes, by tag',
     query: z.object(pageQuery),
-    responses: { 200: pageOf(RecipeView) },
+    responses: { 200: pageOf(ListedRecipe) },
     async handle(d, { query }) {
       const after = decodeCursor(query.cursor, oneText)
       const rows = await listRecipes(d, { limit: query.limit + 1, ...(after ? { after: after[0] } : {}) })
@@ -34,7 +35,7 @@ export const recipeRoutes = [
     async handle(d, { params }) {
       const found = await getRecipe(d, refOf(d, params.ref))
       if (!found) throw new ApiError('no-such-recipe', `${params.ref} has no recipe`)
-      return { status: 200, body: show(found) }
+      return { status: 200, body: found.recipe }
     },
   }),
   route({
@@ -54,7 +55,7 @@ export const recipeRoutes = [
           parsed.faults.map(({ path, code, message }) => ({ path, message: `${message} (${code})` })),
         )
       await putRecipe(d, ref, parsed.recipe)
-      return { status: 200, body: show((await getRecipe(d, ref))!) }
+      return { status: 200, body: parsed.recipe }
     },
   }),
   route({

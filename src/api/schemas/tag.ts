@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { RecipeView } from './recipe.ts'
 
 export const Digest = z.string().describe('sha256:…')
 export const Time = z.string().describe('ISO 8601, UTC')
@@ -90,7 +91,7 @@ export const TagStatus = z
     disagreements: z.array(
       z.object({ platform: z.string(), base: z.string().nullable(), evidence: z.array(Evidence) }),
     ),
-    recipe: z.unknown().describe('as GET /recipes/REF, null: none'),
+    recipe: RecipeView.nullable().describe('null: none'),
     rebuild: Rebuild,
   })
   .meta({ id: 'Tag' })
