@@ -8,21 +8,19 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { push } from '../src/demo/distribution.ts'
 import { base, baseContent } from '../src/demo/family.ts'
-import { type Closers, setStage } from '../src/demo/stage.ts'
+import type { Content } from '../src/demo/make-content.ts'
+import { type Closers, type Stage, setStage } from '../src/demo/stage.ts'
 import { load, type Measured } from './load.ts'
 
 const rounds = 3
 const seconds = 5
 const root = join(import.meta.dirname, '..')
-const closers: Closers = []
-
-async function startRival(): Promise<string> {
+async function startRival(): Promise<{ url: string; end: () => void }> {
   const child = spawn(process.execPath, [join(root, 'bench/express-no-op.ts')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  closers.push(() => void child.kill())
   const [port] = (await once(child.stdout, 'data')) as [Buffer]
-  return `http://127.0.0.1:${port.toString().trim()}/v2/webhooks/events`
+  return { url: `http://127.0.0.1:${port.toString().trim()}/v2/webhooks/events`, end: () => void child.kill() }
 }
 
 const middle = (all: readonly Measured[], of: (one: Measured) => number) =>
@@ -34,49 +32,57 @@ const line = (name: string, all: readonly Measured[]) =>
       7,
     )}/s  p50 ${middle(all, (one) => one.p50).toFixed(2)} ms  p99 ${middle(all, (one) => one.p99).toFixed(2)} ms`
 
-try {
-  const stage = await setStage(join(root, 'bin/drydock.mjs'), process.env, closers, () => {})
-  const content = baseContent('1', new Date())
-  await push(stage.registry, base.repository, base.tag, content)
-  const target = {
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    digest: content.digest,
-    size: content.manifest.length,
-  }
-  const headers = {
-    'content-type': 'application/vnd.docker.distribution.events.v1+json',
-    authorization: `Bearer ${stage.hook}`,
-  }
-  /** A push event as Distribution sends it, with an id of its own; all name the same tag and digest. */
-  const body = () =>
-    JSON.stringify({
-      events: [
-        {
-          id: randomUUID(),
-          timestamp: new Date().toISOString(),
-          action: 'push',
-          target: { ...target, repository: base.repository, tag: base.tag, url: `${stage.registry}/v2/` },
-          request: { id: randomUUID(), addr: '127.0.0.1', host: stage.host, method: 'PUT', useragent: 'bench' },
-          actor: {},
-          source: { addr: 'bench', instanceID: 'bench' },
-        },
-      ],
-    })
-  const rival = await startRival()
-  for (const connections of [1, 32]) {
-    const [ours, theirs]: [Measured[], Measured[]] = [[], []]
-    for (let round = 0; round < rounds; round++) {
-      theirs.push(await load({ url: rival, headers, body }, connections, seconds))
-      ours.push(await load({ url: `${stage.url}/v2/webhooks/events`, headers, body }, connections, seconds))
+/** Measures the service in these roles; web alone takes events in and leaves them for later. */
+async function measure(rival: string, roles: string): Promise<void> {
+  const closers: Closers = []
+  try {
+    const stage = await setStage(join(root, 'bin/drydock.mjs'), roles, process.env, closers, () => {})
+    const content = baseContent('1', new Date())
+    await push(stage.registry, base.repository, base.tag, content)
+    const headers = {
+      'content-type': 'application/vnd.docker.distribution.events.v1+json',
+      authorization: `Bearer ${stage.hook}`,
     }
-    console.log(
-      `${connections} ${connections === 1 ? 'connection' : 'connections'}, ${rounds} rounds of ${seconds} s, medians`,
-    )
-    console.log(`  ${line('express, nothing done', theirs)}`)
-    console.log(`  ${line('drydock, durable', ours)}`)
-    const ratio = middle(ours, (one) => one.perSecond) / middle(theirs, (one) => one.perSecond)
-    console.log(`  ratio ${ratio.toFixed(2)}`)
+    const body = () => pushEvent(stage, content)
+    for (const connections of [1, 32]) {
+      const [ours, theirs]: [Measured[], Measured[]] = [[], []]
+      for (let round = 0; round < rounds; round++) {
+        theirs.push(await load({ url: rival, headers, body }, connections, seconds))
+        ours.push(await load({ url: `${stage.url}/v2/webhooks/events`, headers, body }, connections, seconds))
+      }
+      console.log(`connections: ${connections}, roles: ${roles}`)
+      console.log(`  ${line('express, nothing done', theirs)}`)
+      console.log(`  ${line('drydock, durable', ours)}`)
+      const ratio = middle(ours, (one) => one.perSecond) / middle(theirs, (one) => one.perSecond)
+      console.log(`  ratio ${ratio.toFixed(2)}`)
+    }
+  } finally {
+    for (const end of closers.reverse()) await end()
   }
+}
+
+/** A push event as Distribution sends it, with an id of its own; all name the same tag and digest. */
+function pushEvent({ registry, host }: Stage, { digest, manifest }: Content): string {
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json'
+  const target = { mediaType, digest, size: manifest.length, repository: base.repository, tag: base.tag }
+  const request = { id: randomUUID(), addr: '127.0.0.1', host, method: 'PUT', useragent: 'bench' }
+  const event = {
+    id: randomUUID(),
+    timestamp: new Date().toISOString(),
+    action: 'push',
+    target: { ...target, url: `${registry}/v2/${base.repository}/manifests/${digest}` },
+    request,
+    actor: {},
+    source: { addr: 'bench', instanceID: 'bench' },
+  }
+  return JSON.stringify({ events: [event] })
+}
+
+console.log(`medians of ${rounds} rounds of ${seconds} s, in turns`)
+const rival = await startRival()
+try {
+  await measure(rival.url, 'web')
+  await measure(rival.url, 'web,worker,builder')
 } finally {
-  for (const end of closers.reverse()) await end()
+  rival.end()
 }

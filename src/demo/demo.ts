@@ -26,7 +26,7 @@ export async function demo({ exit, bin, env, say, interrupted }: DemoOptions): P
   const story = async () => {
     say('Drydock demo: a base moves, and everything built on it follows.')
     say('Settle time and notify window are 1 s here, so that you need not wait (by default 30 s and 300 s).\n')
-    set.stage = await setStage(bin, env, closers, say)
+    set.stage = await setStage(bin, 'web,worker,builder', env, closers, say)
     await tellStory(set.stage, say)
     say(`\nAll of it happened, in ${((performance.now() - start) / 1000).toFixed(0)} s.`)
   }

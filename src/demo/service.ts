@@ -8,14 +8,19 @@ export type Service = { url: string; logFile: string; ready: () => Promise<void>
 /**
  * Starts `drydock serve`; `ready` waits until `GET /readyz` answers 200 (at most 60 s).
  * @param bin the `drydock` executable's script
+ * @param roles what it does, of web, worker and builder
  * @param env the whole environment of the service
  * @param dir where its log goes: `service.log`
  */
-export function startService(bin: string, env: NodeJS.ProcessEnv, dir: string): Service {
+export function startService(bin: string, roles: string, env: NodeJS.ProcessEnv, dir: string): Service {
   const logFile = join(dir, 'service.log')
   const log = openSync(logFile, 'a')
   // A process group of its own: Ctrl-C reaches the demo alone, which then ends the service in good order.
-  const child = spawn(process.execPath, [bin, 'serve'], { env, detached: true, stdio: ['ignore', log, log] })
+  const child = spawn(process.execPath, [bin, 'serve', '--roles', roles], {
+    env,
+    detached: true,
+    stdio: ['ignore', log, log],
+  })
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => resolve())
     child.once('exit', () => resolve())

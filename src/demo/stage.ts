@@ -31,9 +31,16 @@ export type Closers = (() => void | Promise<void>)[]
  * has them. Data goes to a new temporary directory. Each part puts its end into `closers` as soon as it is there, so that
  * the caller can end a half set stage.
  * @param bin the script of `drydock`
+ * @param roles what the service does, of web, worker and builder
  * @param env the caller's environment; settings of Drydock in it are left out
  */
-export async function setStage(bin: string, env: NodeJS.ProcessEnv, closers: Closers, say: Say): Promise<Stage> {
+export async function setStage(
+  bin: string,
+  roles: string,
+  env: NodeJS.ProcessEnv,
+  closers: Closers,
+  say: Say,
+): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'drydock-demo-'))
   closers.push(() => rmSync(dir, { recursive: true, force: true }))
   // PostgreSQL refuses to be root and then runs as another user, who must be able to reach its directory below.
@@ -63,7 +70,7 @@ export async function setStage(bin: string, env: NodeJS.ProcessEnv, closers: Clo
     SMTP_URL: inbox.url,
     MAIL_FROM: 'drydock@example.org',
   }
-  const service = startService(bin, { ...outside(env), ...settings }, dir)
+  const service = startService(bin, roles, { ...outside(env), ...settings }, dir)
   closers.push(service.close)
   await service.ready()
   const { url, logFile } = service
