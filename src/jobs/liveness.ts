@@ -8,7 +8,13 @@ const lockClass = 7_233_003
 /** Milliseconds between two tries to take the locks again while the database is away. */
 const retryMs = 250
 
-export type Liveness = { add(poolId: string): void; remove(poolId: string): void; close(): Promise<void> }
+/** `held`: resolves once the ids added so far are held, or have been given up for a lost connection that is being mended. */
+export type Liveness = {
+  add(poolId: string): void
+  remove(poolId: string): void
+  held(): Promise<void>
+  close(): Promise<void>
+}
 
 /**
  * Tells live pools of workers from dead ones. graphile-worker locks a job under the id of the pool that runs it. Each such id is
@@ -18,6 +24,7 @@ export function keepAlive(url: string, log: Logger): Liveness {
   const ids = new Set<string>()
   let closed = false
   let retaking = false
+  let holding: Promise<void> = Promise.resolve()
   const hold = (id: string) => session`select pg_advisory_lock(${lockClass}, hashtext(${id}))`
   const retake = async () => {
     if (closed || retaking) return
@@ -37,7 +44,7 @@ export function keepAlive(url: string, log: Logger): Liveness {
   return {
     add(id) {
       ids.add(id)
-      hold(id).catch(retake)
+      holding = Promise.all([holding, hold(id).then(() => undefined, retake)]).then(() => undefined)
     },
     remove(id) {
       ids.delete(id)
@@ -45,6 +52,7 @@ export function keepAlive(url: string, log: Logger): Liveness {
         log.debug({ err: error, pool: id }, 'the lock went with its connection'),
       )
     },
+    held: () => holding,
     async close() {
       closed = true
       await session.end({ timeout: 2 })

@@ -47,6 +47,7 @@ export async function runWorkers({ url, sql, log, tasks, roles, buildWorkers, gr
       keepRunning(log, () => startPool(pool.connections, log, liveness, taskList(tasks, pool.names), pool.concurrency)),
     ),
   )
+  await liveness.held()
   return {
     async sweep() {
       const dead = await sweep()
