@@ -47,16 +47,14 @@ const headContents = async (tx: Tx, refs: string[]): Promise<string[]> =>
     union select e.manifest_digest from head join index_entry e on e.index_digest = head.digest where not e.attestation`,
   )
 
-/** Tags that point at one of these now, by themselves or through an index. */
+/** After a `with found (digest)`: the tags that point at one of these now, by themselves or through an index. */
+const pointingAtFound = (tx: Tx) => tx<{ ref: string }[]>`
+  select t.ref from found f join tag t on t.head_digest = f.digest
+  union
+  select t.ref from found f join index_entry e on e.manifest_digest = f.digest join tag t on t.head_digest = e.index_digest`
+
 const headsAt = async (tx: Tx, digests: string[]): Promise<string[]> =>
-  refsOf(
-    await tx`
-    with at as (
-      select unnest(${digests}::text[]) as digest
-      union select index_digest from index_entry where manifest_digest = any(${digests})
-    )
-    select t.ref from at join tag t on t.head_digest = at.digest`,
-  )
+  refsOf(await tx`with found as (select unnest(${digests}::text[]) as digest) ${pointingAtFound(tx)}`)
 
 /** Tags whose present layers begin with, or equal, the whole of one of these: one GIN look-up a content. */
 const extending = async (tx: Tx, digests: string[]): Promise<string[]> =>
@@ -66,12 +64,9 @@ const extending = async (tx: Tx, digests: string[]): Promise<string[]> =>
         await tx`
     with base as (
       select distinct last_chain from manifest where digest = any(${digests}) and last_chain is not null
-    ), descendant as (
+    ), found as (
       select distinct m.digest from base join manifest m on m.chain_ids @> array[base.last_chain]
-    )
-    select t.ref from descendant d join tag t on t.head_digest = d.digest
-    union
-    select t.ref from descendant d join index_entry e on e.manifest_digest = d.digest join tag t on t.head_digest = e.index_digest`,
+    ) ${pointingAtFound(tx)}`,
       )
 
 /** Tags whose head declares one of these digests (or a content that extends one) by a bare digest or before it was known. */
@@ -85,14 +80,11 @@ const declaringDigest = async (tx: Tx, digests: string[]): Promise<string[]> =>
     ), content as (
       select m.digest from base join manifest m on m.chain_ids @> array[base.last_chain]
       union select unnest(${digests}::text[])
-    ), said as (
-      select d.subject from content c join declaration d on d.digest = c.digest
+    ), found as (
+      select d.subject as digest from content c join declaration d on d.digest = c.digest
       union
       select d.subject from content c join index_entry e on e.manifest_digest = c.digest join declaration d on d.digest = e.index_digest
-    )
-    select t.ref from said s join tag t on t.head_digest = s.subject
-    union
-    select t.ref from said s join index_entry e on e.manifest_digest = s.subject join tag t on t.head_digest = e.index_digest`,
+    ) ${pointingAtFound(tx)}`,
       )
 
 /** Tags whose head names one of these as a base. */
@@ -101,8 +93,5 @@ const declaringName = async (tx: Tx, refs: string[]): Promise<string[]> =>
     ? []
     : refsOf(
         await tx`
-    with said as (select distinct subject from declaration where name = any(${refs}))
-    select t.ref from said s join tag t on t.head_digest = s.subject
-    union
-    select t.ref from said s join index_entry e on e.manifest_digest = s.subject join tag t on t.head_digest = e.index_digest`,
+    with found as (select distinct subject as digest from declaration where name = any(${refs})) ${pointingAtFound(tx)}`,
       )
