@@ -47,11 +47,12 @@ export const makeJobs = (): Jobs => ({
   },
   async enqueueMany(tx, task, payloads, options = {}) {
     if (payloads.length === 0) return
+    // one call for all of them: with one for each a burst was acknowledged half as fast (npm run bench:acks)
     await tx`
-      select graphile_worker.add_job(
-        ${task}, payload::json, queue_name := ${options.queue ?? null}, run_at := ${options.runAt ?? null},
-        max_attempts := ${options.maxAttempts ?? defaultAttempts}, priority := ${options.priority ?? null})
-      from unnest(${payloads.map((payload) => JSON.stringify(payload))}::text[]) as payload`
+      select count(*) from graphile_worker.add_jobs((
+        select array_agg((${task}::text, payload::json, ${options.queue ?? null}::text, ${options.runAt ?? null}::timestamptz,
+          ${options.maxAttempts ?? defaultAttempts}::smallint, null, ${options.priority ?? null}::smallint, null)::graphile_worker.job_spec)
+        from unnest(${payloads.map((payload) => JSON.stringify(payload))}::text[]) as payload))`
   },
 })
 
