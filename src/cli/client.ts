@@ -1,3 +1,7 @@
+import { readFileSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import axios, { type AxiosResponse } from 'axios'
 import type { Command } from 'commander'
 import type { Context } from './context.ts'
 
@@ -18,32 +22,39 @@ export type Client = {
   stream(path: string): AsyncGenerator<string>
 }
 
-/** A client of the service at DRYDOCK_URL, with DRYDOCK_TOKEN. */
+/**
+ * A client of the service at DRYDOCK_URL, with DRYDOCK_TOKEN. It waits as long as the service does: a reconcile or a silent build
+ * may take an hour, which fetch would not wait for.
+ */
 export function client(env: NodeJS.ProcessEnv): Client {
   const base = (env.DRYDOCK_URL || 'http://127.0.0.1:8080').replace(/\/+$/, '')
-  const token = env.DRYDOCK_TOKEN || env.DRYDOCK_ADMIN_TOKEN
-  async function call(method: string, path: string, body?: unknown): Promise<Response> {
-    if (!token) throw new ClientError('no-token', 'set DRYDOCK_TOKEN to an API token')
-    const headers = {
-      authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    }
-    const response = await fetch(`${base}/api/v1${path}`, {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    }).catch((error: Error) => {
-      throw new ClientError(
-        'unreachable',
-        `no service answers at ${base} (${error.cause instanceof Error ? error.cause.message : error.message}); is DRYDOCK_URL right?`,
-      )
-    })
-    if (response.ok) return response
-    throw await problem(response)
+  const token = tokenOf(env)
+  async function call(method: string, path: string, body?: unknown): Promise<Readable> {
+    if (!/^https?:\/\//.test(base)) throw new ClientError('bad-url', `DRYDOCK_URL is no http address: ${base}`)
+    const response: AxiosResponse<Readable> = await axios
+      .request<Readable>({
+        ...{ url: `${base}/api/v1${path}`, method, responseType: 'stream', proxy: false, validateStatus: null },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { data: JSON.stringify(body) }),
+      })
+      .catch((error: Error) => {
+        const why = error.message || ('code' in error ? String(error.code) : 'no answer')
+        throw new ClientError('unreachable', `no service answers at ${base} (${why}); is DRYDOCK_URL right?`)
+      })
+    if (response.status < 300) return response.data
+    throw problem(response.status, await text(response.data))
   }
   const json = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-    const text = await (await call(method, path, body)).text()
-    return (text === '' ? null : JSON.parse(text)) as T
+    const answer = await text(await call(method, path, body))
+    if (answer === '') return null as T
+    try {
+      return JSON.parse(answer) as T
+    } catch {
+      throw new ClientError('bad-answer', `${base} answers no JSON; is DRYDOCK_URL right?`)
+    }
   }
   return {
     json,
@@ -58,24 +69,36 @@ export function client(env: NodeJS.ProcessEnv): Client {
       } while (cursor !== null)
     },
     async *stream(path) {
-      const response = await call('GET', path)
       const decoder = new TextDecoder()
-      for await (const chunk of response.body ?? []) yield decoder.decode(chunk, { stream: true })
+      try {
+        for await (const chunk of await call('GET', path)) yield decoder.decode(chunk, { stream: true })
+      } catch (error) {
+        if (error instanceof ClientError) throw error
+        throw new ClientError('broken-off', `the service broke off its answer (${(error as Error).message})`)
+      }
     },
   }
 }
 
-async function problem(response: Response): Promise<ClientError> {
-  const text = await response.text()
+/** DRYDOCK_TOKEN, or the file that DRYDOCK_TOKEN_FILE names; a line break at its end is no part of it. */
+function tokenOf(env: NodeJS.ProcessEnv): string {
+  const said = env.DRYDOCK_TOKEN || (env.DRYDOCK_TOKEN_FILE ? readFileSync(env.DRYDOCK_TOKEN_FILE, 'utf8') : '')
+  const token = (said || env.DRYDOCK_ADMIN_TOKEN || '').trim()
+  if (token === '') throw new ClientError('no-token', 'set DRYDOCK_TOKEN to an API token')
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new ClientError('no-token', 'DRYDOCK_TOKEN is no token: it holds spaces')
+  return token
+}
+
+function problem(status: number, body: string): ClientError {
   try {
     const {
       code,
       detail,
       errors = [],
-    } = JSON.parse(text) as { code: string; detail?: string; errors?: { path: string; message: string }[] }
+    } = JSON.parse(body) as { code: string; detail?: string; errors?: { path: string; message: string }[] }
     return new ClientError(code, [detail ?? code, ...errors.map((e) => `  ${e.path}: ${e.message}`)].join('\n'))
   } catch {
-    return new ClientError('bad-answer', `the service answered ${response.status}: ${text.slice(0, 200)}`)
+    return new ClientError('bad-answer', `the service answered ${status}: ${body.slice(0, 200)}`)
   }
 }
 

@@ -1,6 +1,7 @@
 /** What a command may touch of its process. `fail` says why and sets the exit code: 1 failed (default), 2 used wrongly. */
 export type Context = {
   env: NodeJS.ProcessEnv
+  stdin: NodeJS.ReadStream
   stdout: NodeJS.WriteStream
   stderr: NodeJS.WriteStream
   fail(message: string, code?: 1 | 2): void

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { at, client, print, say } from './client.ts'
 import type { Context } from './context.ts'
+import { readInput } from './read-input.ts'
 
 type Options = { kind: string; url: string; username?: string; secretFile: string; knownHosts?: string; json?: boolean }
 
@@ -21,13 +21,14 @@ export const credentialCommand = (program: Command, ctx: Context): void => {
     .option('--known-hosts <file>', 'for ssh')
     .option('--json', 'print JSON')
     .action(async (ns: string, name: string, o: Options) => {
-      const secret = readFileSync(o.secretFile === '-' ? 0 : o.secretFile, 'utf8')
+      const secret = await readInput(ctx, o.secretFile)
+      if (secret.trim() === '') throw new Error('the secret is empty')
       const body = {
         kind: o.kind,
         urlPrefix: o.url,
         ...(o.username ? { username: o.username } : {}),
         ...(o.kind === 'ssh' ? { privateKey: secret } : { password: secret.replace(/\r?\n$/, '') }),
-        ...(o.knownHosts ? { knownHosts: readFileSync(o.knownHosts, 'utf8') } : {}),
+        ...(o.knownHosts ? { knownHosts: await readInput(ctx, o.knownHosts) } : {}),
       }
       await client(ctx.env).json('PUT', path(ns, name), body)
       if (o.json) print(ctx, { namespace: ns, name, stored: true })

@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
-import { demo } from '../demo/demo.ts'
 import type { Context } from './context.ts'
 
 const bin = fileURLToPath(new URL('../../bin/drydock.mjs', import.meta.url))
@@ -12,6 +11,7 @@ export const demoCommand = (program: Command, ctx: Context): void => {
     .description('push a family of tags, move its base, and watch what happens')
     .option('--exit', 'end after the story; exit code 0 only if every step really happened', false)
     .action(async (options: { exit: boolean }) => {
+      const { demo } = await import('../demo/demo.ts')
       const interrupted = new Promise<void>((resolve) => {
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve())
       })

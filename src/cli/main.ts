@@ -41,6 +41,7 @@ const commands = [
 export async function main(argv: readonly string[]): Promise<void> {
   const ctx: Context = {
     env: process.env,
+    stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     fail: (message, code = 1) => {
@@ -48,6 +49,8 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = code
     },
   }
+  // Whoever reads may stop reading (`drydock outdated | head`): that is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   const program = new Command('drydock')
     .description('Keeps container images from going stale.')
     .showHelpAfterError()

@@ -1,6 +1,4 @@
 import type { Command } from 'commander'
-import { migrate } from '../db/migrate.ts'
-import { configure, openDatabase } from '../main.ts'
 import type { Context } from './context.ts'
 
 /** `drydock migrate`: brings the database up to date, then ends. */
@@ -10,6 +8,9 @@ export const migrateCommand = (program: Command, ctx: Context): void => {
     .description('bring the database up to date')
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
+      // Loaded here alone: the service's parts cost a client command most of a second.
+      const { migrate } = await import('../db/migrate.ts')
+      const { configure, openDatabase } = await import('../main.ts')
       const { config, log } = await configure(ctx.env)
       const database = await openDatabase(config, log)
       try {

@@ -1,16 +1,13 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { parseAllDocuments } from 'yaml'
+import { parseAllDocuments, stringify } from 'yaml'
 import { z } from 'zod'
-import { at, client, print, say } from './client.ts'
+import { at, type Client, client, print, say } from './client.ts'
 import type { Context } from './context.ts'
+import { readInput } from './read-input.ts'
 import { table } from './table.ts'
 
-type View = {
-  ref: string
-  recipe: { strategy: string; auto: boolean; on: string; git?: { url: string; ref: string } }
-  updatedAt: string
-}
+type View = { strategy: string; auto: boolean; on: string; git?: { url: string; ref: string } }
+type Listed = View & { ref: string; updatedAt: string }
 
 /** What a file holds: documents, or a list, of {ref, and the recipe's own fields}. */
 const Entry = z.looseObject({ ref: z.string().min(1) })
@@ -23,28 +20,24 @@ export const recipeCommand = (program: Command, ctx: Context): void => {
     .description('all recipes')
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
-      const items: View[] = []
-      for await (const item of client(ctx.env).all<View>('/recipes')) items.push(item)
+      const items: Listed[] = []
+      for await (const item of client(ctx.env).all<Listed>('/recipes')) items.push(item)
       if (options.json) return print(ctx, items)
       table(
         ctx,
         ['tag', 'strategy', 'auto', 'on', 'git'],
-        items.map(({ ref, recipe: r }) => [
-          ref,
-          r.strategy,
-          String(r.auto),
-          r.on,
-          r.git ? `${r.git.url}#${r.git.ref}` : '',
-        ]),
+        items.map(({ ref, ...r }) => [ref, r.strategy, String(r.auto), r.on, r.git ? `${r.git.url}#${r.git.ref}` : '']),
       )
     })
   recipe
     .command('show')
-    .description('one recipe')
+    .description('one recipe, as YAML that `recipe apply` takes')
     .argument('<ref>')
     .option('--json', 'print JSON')
-    .action(async (ref: string) => {
-      print(ctx, await client(ctx.env).json<View>('GET', `/recipes/${at(ref)}`))
+    .action(async (ref: string, options: { json?: boolean }) => {
+      const found = await client(ctx.env).json<View>('GET', `/recipes/${at(ref)}`)
+      if (options.json) print(ctx, found)
+      else ctx.stdout.write(stringify({ ref, ...found }))
     })
   recipe
     .command('apply')
@@ -52,11 +45,13 @@ export const recipeCommand = (program: Command, ctx: Context): void => {
     .requiredOption('-f, --file <file>', 'the file')
     .option('--json', 'print JSON')
     .action(async (options: { file: string; json?: boolean }) => {
-      const stored: View[] = []
-      for (const { ref, ...spec } of entries(options.file))
-        stored.push(await client(ctx.env).json<View>('PUT', `/recipes/${at(ref)}`, spec))
+      const api = client(ctx.env)
+      const stored: (View & { ref: string })[] = []
+      for (const { ref, ...spec } of entriesOf(options.file, await readInput(ctx, options.file))) {
+        stored.push({ ref, ...(await put(api, ref, spec)) })
+        if (!options.json) say(ctx, `stored ${ref}`)
+      }
       if (options.json) print(ctx, stored)
-      else for (const { ref } of stored) say(ctx, `stored ${ref}`)
     })
   recipe
     .command('rm')
@@ -70,11 +65,19 @@ export const recipeCommand = (program: Command, ctx: Context): void => {
     })
 }
 
-function entries(file: string): z.infer<typeof Entry>[] {
-  const documents = parseAllDocuments(readFileSync(file === '-' ? 0 : file, 'utf8'))
+/** Stores one, and says whose fault a refusal is: those before it are stored. */
+const put = (api: Client, ref: string, spec: object): Promise<View> =>
+  api.json<View>('PUT', `/recipes/${at(ref)}`, spec).catch((error: Error) => {
+    throw new Error(`${ref}: ${error.message}`, { cause: error })
+  })
+
+/** Every recipe of the text, before the first is stored. */
+function entriesOf(file: string, text: string): z.infer<typeof Entry>[] {
+  const documents = parseAllDocuments(text)
   const faults = Array.isArray(documents) ? documents.flatMap((document) => document.errors) : []
   if (faults.length > 0) throw new Error(`${file}: ${faults[0]!.message}`)
-  const values = [...documents].flatMap((document) => document.toJS() as unknown)
+  // A document may be a list; one that holds nothing (a last `---`) is none.
+  const values = [...documents].flatMap((document) => (document.toJS() as unknown) ?? [])
   const parsed = z.array(Entry).min(1).safeParse(values)
   if (!parsed.success) throw new Error(`${file}: each recipe needs its ref: {ref: …, git: …}`)
   return parsed.data

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { type Role, serve } from '../main.ts'
+import type { Role } from '../main.ts'
 import type { Context } from './context.ts'
 
 /** How long an end in good order may take, milliseconds: less than the ten seconds that Docker gives before SIGKILL. */
@@ -21,6 +21,8 @@ export const serveCommand = (program: Command, ctx: Context): void => {
     .description('run the service')
     .option('--roles <list>', 'what this process does: web, worker, builder', roles, all)
     .action(async (options: { roles: Role[] }) => {
+      // Loaded here alone: the service's parts cost a client command most of a second.
+      const { serve } = await import('../main.ts')
       const service = await serve(ctx.env, options.roles)
       let stopping = false
       const stop = () => {
