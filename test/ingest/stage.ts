@@ -63,8 +63,8 @@ export async function openStage(registryUrl: string | null = null) {
   const webhookUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v2/webhooks/events`
 
   /** Runs the jobs that are due until there are none, as the workers would. */
-  const drain = () =>
-    runOnce({
+  const drain = async () => {
+    await runOnce({
       pgPool: pool,
       noHandleSignals: true,
       logger: new Logger(() => () => undefined),
@@ -76,6 +76,10 @@ export async function openStage(registryUrl: string | null = null) {
         refresh: () => undefined,
       },
     })
+    // the library does not wait until it has written down that a job has ended
+    const held = () => pg.sql`select from graphile_worker._private_jobs where locked_by is not null limit 1`
+    while ((await held()).length > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
 
   const event = ({ action = 'push', repository, tag, digest, mediaType = imageType, at, id }: EventFields) => ({
     id: id ?? `${action} ${repository}:${tag} ${digest} ${at}`,
