@@ -40,7 +40,7 @@ export async function startEmbedded(
     // a session that holds the lock is kept, so that another process that ends leaves the server to us
     const presence = connect(url, { max: 1 })
     await presence`select pg_advisory_lock_shared(${presenceLock})`
-    return { url, stop: () => withStartLock(folder, () => stop(cluster, presence)) }
+    return { url, stop: () => withStartLock(folder, () => stop(cluster, url, presence)) }
   })
 }
 
@@ -151,16 +151,26 @@ async function answers(url: string, seconds: number, over: () => boolean = () =>
  * Ends the server unless another process of ours still works on it. Asked of the lock, not of the sessions there are: our own, just
  * closed, may still be among those.
  */
-async function stop(cluster: Cluster, presence: Sql): Promise<void> {
-  await presence`select pg_advisory_unlock_shared(${presenceLock})`
-  const [row] = await presence<{ alone: boolean }[]>`select pg_try_advisory_lock(${presenceLock}) as alone`
-  await presence.end({ timeout: 1 })
-  if (!row!.alone) return
+async function stop(cluster: Cluster, url: string, presence: Sql): Promise<void> {
   const file = join(cluster.folder, 'postmaster.pid')
+  if (!existsSync(file)) return
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
+  const last = await isLast(presence).catch(async () => {
+    // its connection was lost, and our lock with it
+    const session = connect(url, { max: 1 })
+    return isLast(session).finally(() => session.end())
+  })
+  await presence.end({ timeout: 1 })
+  if (!last) return
   process.kill(pid, 'SIGINT')
   // the file goes shortly before the process does
   for (let i = 0; i < 400 && (existsSync(file) || isServerOf(cluster.folder, pid)); i++) await sleep(25)
+}
+
+async function isLast(session: Sql): Promise<boolean> {
+  await session`select pg_advisory_unlock_shared(${presenceLock})`
+  const [row] = await session<{ alone: boolean }[]>`select pg_try_advisory_lock(${presenceLock}) as alone`
+  return row!.alone
 }
 
 const freePort = () =>
