@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
@@ -33,13 +34,11 @@ function start(...words: string[]) {
   return { child, said, saying, ended: once(child, 'close') }
 }
 
-function isProcess(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
+const answers = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
 
 test('with --exit the whole story happens, in order, and ends with 0', async () => {
   const { said, ended } = start('--exit')
@@ -65,12 +64,12 @@ test('without --exit the service stays until Ctrl-C, and nothing is left behind'
   const tags = await fetch(`${url}/api/v1/tags`, { headers: { authorization: `Bearer ${token}` } })
   expect(tags.status).toBe(200)
   const dir = /PostgreSQL of its own in (\S+)/.exec(said.text)![1]!
-  const postgres = Number(readFileSync(join(dir, 'data/postgres/postmaster.pid'), 'utf8').split('\n')[0])
-  expect(isProcess(postgres)).toBe(true)
+  const postgres = Number(readFileSync(join(dir, 'data/postgres/postmaster.pid'), 'utf8').split('\n')[3])
+  expect(await answers(postgres)).toBe(true)
   child.kill('SIGINT')
   expect(await ended).toEqual([0, null])
   expect(existsSync(dir)).toBe(false)
-  expect(isProcess(postgres)).toBe(false)
+  expect(await answers(postgres)).toBe(false)
   await expect(fetch(`${url}/healthz`)).rejects.toThrow()
 }, 120_000)
 
