@@ -46,7 +46,7 @@ export default {
         path: '.',
         pathNot: [
           ...pure,
-          '^node_modules/(graphology|graphology-dag|packageurl-js|dockerfile-ast|zod)/',
+          '^node_modules/(graphology|graphology-components|graphology-dag|packageurl-js|dockerfile-ast|zod)/',
           '^(crypto|path)$',
         ],
         dependencyTypesNot: ['type-only'],
