@@ -19,14 +19,47 @@ export type DemoOptions = {
   interrupted: Promise<void>
 }
 
-export async function demo({ exit, bin, env, say, interrupted }: DemoOptions): Promise<number> {
+export async function demo(options: DemoOptions): Promise<number> {
   const closers: Closers = []
+  let code = await tell(options, closers)
+  code = (await endAll(closers, options.say)) ? code : code || 1
+  return code
+}
+
+/** Ends everything, whatever fails; false where something did. */
+async function endAll(closers: Closers, say: Say): Promise<boolean> {
+  let orderly = true
+  for (const end of closers.splice(0).reverse()) {
+    try {
+      await end()
+    } catch (error) {
+      orderly = false
+      say(`\nFAILED to end in good order: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  return orderly
+}
+
+/** A port that was free may be taken by the time the service listens; then other ports are tried, once. */
+async function setFreeStage(bin: string, env: NodeJS.ProcessEnv, closers: Closers, say: Say): Promise<Stage> {
+  const roles = 'web,worker,builder'
+  try {
+    return await setStage(bin, roles, env, closers, say)
+  } catch (error) {
+    if (!String(error).includes('EADDRINUSE')) throw error
+    say('again  with another port: somebody else took it meanwhile')
+    await endAll(closers, say)
+    return setStage(bin, roles, env, closers, say)
+  }
+}
+
+async function tell({ exit, bin, env, say, interrupted }: DemoOptions, closers: Closers): Promise<number> {
   const start = performance.now()
   const set: { stage: Stage | null } = { stage: null }
   const story = async () => {
     say('Drydock demo: a base moves, and everything built on it follows.')
     say('Settle time and notify window are 1 s here, so that you need not wait (by default 30 s and 300 s).\n')
-    set.stage = await setStage(bin, 'web,worker,builder', env, closers, say)
+    set.stage = await setFreeStage(bin, env, closers, say)
     await tellStory(set.stage, say)
     say(`\nAll of it happened, in ${((performance.now() - start) / 1000).toFixed(0)} s.`)
   }
@@ -44,8 +77,6 @@ export async function demo({ exit, bin, env, say, interrupted }: DemoOptions): P
     say(`\nFAILED ${error instanceof Error ? error.message : String(error)}`)
     if (set.stage) say(tail(set.stage.logFile))
     return 1
-  } finally {
-    for (const end of closers.reverse()) await end()
   }
 }
 

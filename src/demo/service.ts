@@ -25,15 +25,15 @@ export function startService(bin: string, roles: string, env: NodeJS.ProcessEnv,
     child.once('error', () => resolve())
     child.once('exit', () => resolve())
   })
-  const url = `http://127.0.0.1:${env.DRYDOCK_PORT}`
+  const [url, token] = [`http://127.0.0.1:${env.DRYDOCK_PORT}`, env.DRYDOCK_ADMIN_TOKEN ?? '']
   async function ready(): Promise<void> {
     const deadline = Date.now() + 60_000
-    while (!(await isReady(url))) {
+    while (!(await isReady(url, token))) {
       if (!isRunning(child)) throw new Error(`the service ended at its start\n${tail(logFile)}`)
       if (Date.now() > deadline) throw new Error(`the service was not ready after 60 s\n${tail(logFile)}`)
     }
   }
-  return { url, logFile, ready, close: () => stop(child, ended) }
+  return { url, logFile, ready, close: () => stop(child, ended, logFile) }
 }
 
 /** The last lines of a log, indented. */
@@ -43,21 +43,25 @@ export const tail = (file: string): string =>
 const isRunning = (child: ChildProcess) =>
   child.exitCode === null && child.signalCode === null && child.pid !== undefined
 
-/** Asks once; waits 100 ms where the answer is no, so that a caller may ask again at once. */
-async function isReady(url: string): Promise<boolean> {
-  const ready = await fetch(`${url}/readyz`).then(
-    (response) => response.ok,
-    () => false,
-  )
+/** Asks once, with our token: another service may be at that port. Waits 100 ms where the answer is no, so that a caller may ask again. */
+async function isReady(url: string, token: string): Promise<boolean> {
+  const ok = (path: string) =>
+    fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } }).then(
+      (response) => response.ok,
+      () => false,
+    )
+  const ready = (await ok('/readyz')) && (await ok('/api/v1/tags'))
   if (!ready) await new Promise((resolve) => setTimeout(resolve, 100))
   return ready
 }
 
-/** SIGTERM and, where 15 s are not enough for a clean end, SIGKILL. */
-async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
+/** SIGTERM and, where 30 s are not enough for a clean end, SIGKILL. An end that was not clean is an error. */
+async function stop(child: ChildProcess, ended: Promise<void>, logFile: string): Promise<void> {
   if (!isRunning(child)) return
   child.kill('SIGTERM')
-  const hard = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  const hard = setTimeout(() => child.kill('SIGKILL'), 30_000)
   await ended
   clearTimeout(hard)
+  if (child.exitCode !== 0)
+    throw new Error(`the service ended with ${child.exitCode ?? child.signalCode}\n${tail(logFile)}`)
 }
