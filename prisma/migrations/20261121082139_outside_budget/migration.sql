@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "registry" ADD COLUMN     "spent_until" TIMESTAMPTZ(3);
