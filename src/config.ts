@@ -4,9 +4,10 @@
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { z } from 'zod'
+import { environment, flag, listOf } from './environment.ts'
+import { normaliseHost } from './oci/reference.ts'
 import type { RegistryConfig } from './registry/registries.ts'
-import { isToken, type Read, registriesOfFile, registryOf, tokenFault } from './registry-settings.ts'
+import { type Read, registriesOfFile, registryOf, sharedHosts } from './registry-settings.ts'
 import { settings, unsupported } from './settings.ts'
 
 export type Config = Readonly<{
@@ -19,7 +20,14 @@ export type Config = Readonly<{
   secretKey: string
   adminToken: string
   webhookToken: string
+  /** those that send us events and are reconciled */
   registries: readonly RegistryConfig[]
+  /** those with `watch`: they send nothing, and only bases that are named are asked for */
+  outside: readonly RegistryConfig[]
+  /** globs of hosts nobody configured that may be asked for bases; none = never */
+  watch: readonly string[]
+  /** seconds */
+  watchInterval: number
   smtpUrl: string | null
   mailFrom: string | null
   /** seconds */
@@ -57,63 +65,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** A whole number in decimal, within limits. */
-const whole = (min: number, max: number, fallback: number) => {
-  const wanted = `must be a whole number from ${min} to ${max}`
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, wanted)
-    .default(String(fallback))
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, wanted)
-}
-const seconds = (fallback: number) => whole(0, 31_536_000, fallback)
-const flag = z
-  .enum(['true', 'false', '1', '0'], 'must be true or false')
-  .default('false')
-  .transform((text) => text === 'true' || text === '1')
-const url = (protocols: RegExp, example: string) =>
-  z.url({ protocol: protocols, error: `must be an address like ${example}` })
-const token = z.string().refine(isToken, tokenFault)
-const secret = z.string().min(16, 'must have at least 16 characters')
-
-const environment = z.object({
-  DRYDOCK_HOST: z.string().default('127.0.0.1'),
-  DRYDOCK_PORT: whole(1, 65_535, 8080),
-  DRYDOCK_PUBLIC_URL: url(/^https?$/, 'https://drydock.example.com').optional(),
-  DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:pass@host:5432/drydock').optional(),
-  DRYDOCK_DATA_DIR: z.string().optional(),
-  DRYDOCK_SECRET_KEY: secret.optional(),
-  DRYDOCK_ADMIN_TOKEN: token.optional(),
-  DRYDOCK_CONFIG: z.string().optional(),
-  DRYDOCK_REGISTRY_URL: z.string().optional(),
-  DRYDOCK_REGISTRY_NAME: z.string().optional(),
-  DRYDOCK_REGISTRY_USERNAME: z.string().optional(),
-  DRYDOCK_REGISTRY_PASSWORD: z.string().optional(),
-  DRYDOCK_REGISTRY_CA_FILE: z.string().optional(),
-  DRYDOCK_REGISTRY_INSECURE: flag,
-  DRYDOCK_WEBHOOK_TOKEN: token.optional(),
-  SMTP_URL: url(/^smtps?$/, 'smtp://user:pass@host:587').optional(),
-  MAIL_FROM: z
-    .string()
-    .regex(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'must be a mail address')
-    .optional(),
-  DRYDOCK_NOTIFY_WINDOW: seconds(300),
-  DRYDOCK_SETTLE: seconds(30),
-  DRYDOCK_RECONCILE_INTERVAL: seconds(3600),
-  DRYDOCK_OBSERVE: flag,
-  DRYDOCK_BUILDER: z
-    .enum(['docker', 'rebase'], 'must be docker or rebase; docker-machine and build services are not supported yet')
-    .optional(),
-  DRYDOCK_BUILD_WORKERS: whole(1, 64, 2),
-  DRYDOCK_GIT_PROTOCOLS: z
-    .string()
-    .default('https,ssh')
-    .transform((text) => text.split(',').map((part) => part.trim()))
-    .pipe(z.array(z.enum(['https', 'ssh', 'http', 'file'], 'must be a list out of https, ssh, http, file'))),
-  DRYDOCK_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
-})
-
 type Env = Record<string, string | undefined>
 
 /** Reads settings. `readFile` gives a file's text; `uid` is the process's. Throws a ConfigError. */
@@ -142,9 +93,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     ...registryOfEnvironment(values, read, fault),
     ...registriesIn(values.DRYDOCK_CONFIG, read, fault),
   ]
-  const names = registries.map((registry) => registry.name)
-  for (const name of new Set(names.filter((n, i) => names.indexOf(n) !== i)))
-    fault(`DRYDOCK_CONFIG: two registries are called ${name}`)
+  for (const text of sharedHosts(registries)) fault(`DRYDOCK_CONFIG: ${text}`)
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const e = parsed.data
   const publicUrl = (e.DRYDOCK_PUBLIC_URL ?? `http://${shownHost(e.DRYDOCK_HOST)}:${e.DRYDOCK_PORT}`).replace(
@@ -160,7 +109,10 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     secretKey: e.DRYDOCK_SECRET_KEY ?? null,
     adminToken: e.DRYDOCK_ADMIN_TOKEN ?? null,
     webhookToken: e.DRYDOCK_WEBHOOK_TOKEN ?? null,
-    registries,
+    registries: registries.filter((registry) => !registry.watch),
+    outside: registries.filter((registry) => registry.watch),
+    watch: e.DRYDOCK_WATCH.map(normaliseHost),
+    watchInterval: e.DRYDOCK_WATCH_INTERVAL,
     smtpUrl: e.SMTP_URL ?? null,
     mailFrom: e.MAIL_FROM ?? `drydock@${mailHost(publicUrl)}`,
     notifyWindow: e.DRYDOCK_NOTIFY_WINDOW,
@@ -175,11 +127,11 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
   })
 }
 
-/** Empty = not set. A secret may stand in a file; both at once is a fault. */
+/** Empty = not set, but where the table says that empty means something. A secret may stand in a file; both at once is a fault. */
 function withFiles(env: Env, read: Read, fault: (text: string) => void): Env {
   const values: Env = {}
-  for (const { name, secret: isSecret } of settings) {
-    values[name] = env[name] || undefined
+  for (const { name, secret: isSecret, emptyCounts } of settings) {
+    values[name] = emptyCounts ? env[name] : env[name] || undefined
     const path = isSecret ? env[`${name}_FILE`] : undefined
     if (!path) continue
     if (values[name]) fault(`${name}: it and ${name}_FILE are both set`)
@@ -191,7 +143,7 @@ function withFiles(env: Env, read: Read, fault: (text: string) => void): Env {
 function registryOfEnvironment(values: Env, read: Read, fault: (text: string) => void): RegistryConfig[] {
   const url = values.DRYDOCK_REGISTRY_URL
   if (url === undefined) {
-    for (const name of ['NAME', 'USERNAME', 'PASSWORD', 'CA_FILE', 'INSECURE'].map(
+    for (const name of ['NAME', 'ALIASES', 'USERNAME', 'PASSWORD', 'CA_FILE', 'INSECURE'].map(
       (part) => `DRYDOCK_REGISTRY_${part}`,
     ))
       if (values[name]) fault(`${name}: needs DRYDOCK_REGISTRY_URL`)
@@ -200,6 +152,7 @@ function registryOfEnvironment(values: Env, read: Read, fault: (text: string) =>
   const said = {
     url,
     name: values.DRYDOCK_REGISTRY_NAME,
+    aliases: listOf(values.DRYDOCK_REGISTRY_ALIASES ?? ''),
     username: values.DRYDOCK_REGISTRY_USERNAME,
     password: values.DRYDOCK_REGISTRY_PASSWORD,
     caFile: values.DRYDOCK_REGISTRY_CA_FILE,
@@ -207,7 +160,7 @@ function registryOfEnvironment(values: Env, read: Read, fault: (text: string) =>
   }
   const asVariable = (name: string, path: string) => read(name === 'caFile' ? 'DRYDOCK_REGISTRY_CA_FILE' : name, path)
   return registryOf(said, asVariable, (text) =>
-    fault(`DRYDOCK_REGISTRY_${text.replace(/^(url|name)/, (field) => field.toUpperCase())}`),
+    fault(`DRYDOCK_REGISTRY_${text.replace(/^(url|name|aliases)/, (field) => field.toUpperCase())}`),
   )
 }
 

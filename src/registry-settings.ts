@@ -1,14 +1,18 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { normaliseHost, parseReference } from './oci/reference.ts'
+import { isHost, normaliseHost } from './oci/reference.ts'
 import type { RegistryConfig } from './registry/registries.ts'
 
 const line = z.string('must be text').min(1, 'must not be empty')
+const perMinute = z.int('must be a whole number from 1 to 10000').min(1).max(10_000)
 
 /** A registry as the YAML file has it; a secret is given itself or as a file's name. */
 const entry = z.strictObject({
   url: line,
   name: line.optional(),
+  aliases: z.array(line, 'must be a list of hosts').default([]),
+  watch: z.boolean('must be true or false').default(false),
+  perMinute: perMinute.optional(),
   username: line.optional(),
   password: line.optional(),
   passwordFile: line.optional(),
@@ -45,6 +49,9 @@ export function registriesOfFile(text: string, read: Read, fault: (text: string)
       if (said[name] !== undefined && path !== undefined) fault(`${place}: ${name} and ${name}File are both set`)
       return path === undefined ? said[name] : read(`${place}: ${name}File`, path)
     }
+    if (said.perMinute !== undefined && !said.watch) fault(`${place}: perMinute: is for a registry with watch`)
+    if (said.watch && (said.webhookToken !== undefined || webhookTokenFile !== undefined))
+      fault(`${place}: webhookToken: a registry with watch sends nothing`)
     const password = secret('password', passwordFile)
     const webhookToken = secret('webhookToken', webhookTokenFile)
     return registryOf({ ...said, password, webhookToken }, read, (text) => fault(`${place}: ${text}`))
@@ -59,12 +66,15 @@ export function registryOf(said: Said, read: Read, fault: (text: string) => void
     return []
   }
   const name = normaliseHost(said.name ?? url.host)
+  const aliases = [...new Set((said.aliases ?? []).map(normaliseHost))].filter((alias) => alias !== name)
   const faults = [
     url.username || url.password ? 'url: must have no account; there are a username and a password' : '',
     url.pathname !== '/' || url.search || url.hash ? 'url: must end after host and port' : '',
-    parseReference(`${name}/a:b`)?.host === name
-      ? ''
-      : `name: "${name}" cannot be the host of an image reference: it wants a dot, a port, or to be localhost`,
+    ...[{ field: 'name', host: name }, ...aliases.map((host) => ({ field: 'aliases', host }))].map(({ field, host }) =>
+      isHost(host)
+        ? ''
+        : `${field}: "${host}" cannot be the host of an image reference: it wants a dot, a port, or to be localhost`,
+    ),
     url.protocol === 'http:' && !isLoopback(url.hostname) && !said.insecure
       ? 'url: plain http is for loopback alone, unless insecure is set'
       : '',
@@ -73,7 +83,23 @@ export function registryOf(said: Said, read: Read, fault: (text: string) => void
   ].filter((text) => text !== '')
   for (const text of faults) fault(text)
   const trusted = said.caFile == null || read('caFile', said.caFile) !== undefined
-  return faults.length === 0 && trusted ? [Object.freeze({ ...said, name, url: url.origin })] : []
+  return faults.length === 0 && trusted ? [Object.freeze({ ...said, name, aliases, url: url.origin })] : []
+}
+
+/** Faults for hosts that two registries claim: as name or alias. */
+export function sharedHosts(registries: readonly RegistryConfig[]): string[] {
+  const names = registries.map((registry) => registry.name)
+  const twice = new Set(names.filter((name, i) => names.indexOf(name) !== i))
+  const owners = new Map(names.map((name) => [name, name]))
+  const faults = [...twice].map((name) => `two registries are called ${name}`)
+  for (const { name, aliases = [] } of registries)
+    for (const alias of aliases) {
+      const owner = owners.get(alias)
+      if (owner === undefined) owners.set(alias, name)
+      else if (owner === alias) faults.push(`${alias} is an alias of ${name}, and the name of another registry`)
+      else faults.push(`${alias} is an alias of two registries, ${owner} and ${name}`)
+    }
+  return faults
 }
 
 /** What an Authorization header can carry. */

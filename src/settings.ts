@@ -1,5 +1,5 @@
 /** One environment variable: how it is called, what holds without it, what it means. Secrets are also read from `NAME_FILE`. */
-export type Setting = { name: string; default: string; meaning: string; secret?: true }
+export type Setting = { name: string; default: string; meaning: string; secret?: true; emptyCounts?: true }
 
 /** Every setting that does something, in the order of the README's table, which is printed from here. */
 export const settings: readonly Setting[] = [
@@ -33,10 +33,15 @@ export const settings: readonly Setting[] = [
     name: 'DRYDOCK_CONFIG',
     default: 'none',
     meaning:
-      'YAML file for what has structure: `registries: [{name, url, username, password, caFile, insecure, webhookToken}]`',
+      'YAML file for what has structure: `registries: [{name, aliases, url, username, password, caFile, insecure, webhookToken, watch, perMinute}]`',
   },
   { name: 'DRYDOCK_REGISTRY_URL', default: 'none', meaning: 'one registry, without a file' },
   { name: 'DRYDOCK_REGISTRY_NAME', default: "the URL's host", meaning: 'the host in image references' },
+  {
+    name: 'DRYDOCK_REGISTRY_ALIASES',
+    default: 'none',
+    meaning: 'further hosts under which image references name it, with commas between',
+  },
   { name: 'DRYDOCK_REGISTRY_USERNAME', default: 'none', meaning: 'for that registry' },
   { name: 'DRYDOCK_REGISTRY_PASSWORD', default: 'none', meaning: 'for that registry', secret: true },
   { name: 'DRYDOCK_REGISTRY_CA_FILE', default: 'none', meaning: 'PEM file of the authority to trust for it' },
@@ -67,6 +72,18 @@ export const settings: readonly Setting[] = [
     name: 'DRYDOCK_RECONCILE_INTERVAL',
     default: '3600',
     meaning: 'seconds between comparisons of registry and database; 0 = only at start and on demand',
+  },
+  {
+    name: 'DRYDOCK_WATCH',
+    default: '`*`',
+    meaning:
+      'hosts nobody configured that are asked, without a login, for the bases that images name: with commas between, `*` for any characters; empty = none',
+    emptyCounts: true,
+  },
+  {
+    name: 'DRYDOCK_WATCH_INTERVAL',
+    default: '3600',
+    meaning: 'seconds between two questions for a base on a registry that sends us nothing',
   },
   {
     name: 'DRYDOCK_OBSERVE',

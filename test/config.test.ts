@@ -38,7 +38,7 @@ function faultsOf(env: Record<string, string>): readonly string[] {
 }
 
 describe('with nothing set', () => {
-  test('the defaults are those of the table, and nothing is watched', () => {
+  test('the defaults are those of the table', () => {
     expect(load({})).toEqual({
       host: '127.0.0.1',
       port: 8080,
@@ -58,6 +58,9 @@ describe('with nothing set', () => {
       buildWorkers: 2,
       gitProtocols: ['https', 'ssh'],
       registries: [],
+      outside: [],
+      watch: ['*'],
+      watchInterval: 3600,
       logLevel: 'info',
       warnings: [],
     })
@@ -107,6 +110,8 @@ describe('registries', () => {
       {
         name: 'registry.example.org',
         url: 'https://registry.example.org',
+        aliases: [],
+        watch: false,
         username: 'me',
         password: 'from a file',
         insecure: false,
@@ -115,6 +120,9 @@ describe('registries', () => {
       {
         name: 'localhost:5000',
         url: 'http://127.0.0.1:5000',
+        aliases: [],
+        watch: false,
+        password: undefined,
         caFile: '/etc/ca.pem',
         insecure: false,
         webhookToken: 'two',

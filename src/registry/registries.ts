@@ -15,6 +15,12 @@ export type { RegistryClient } from './client.ts'
 export type RegistryConfig = {
   name: string
   url: string
+  /** further hosts under which references name it, normalised */
+  aliases?: readonly string[] | undefined
+  /** it sends us nothing: only the bases that are named are asked for */
+  watch?: boolean | undefined
+  /** requests a minute at most, where it is watched */
+  perMinute?: number | undefined
   username?: string | null | undefined
   password?: string | null | undefined
   /** a PEM file of certificates to trust besides the usual ones */

@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { isToken, tokenFault } from './registry-settings.ts'
+
+/** A whole number in decimal, within limits. */
+const whole = (min: number, max: number, fallback: number) => {
+  const wanted = `must be a whole number from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, wanted)
+    .default(String(fallback))
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, wanted)
+}
+const seconds = (fallback: number) => whole(0, 31_536_000, fallback)
+export const flag = z
+  .enum(['true', 'false', '1', '0'], 'must be true or false')
+  .default('false')
+  .transform((text) => text === 'true' || text === '1')
+const url = (protocols: RegExp, example: string) =>
+  z.url({ protocol: protocols, error: `must be an address like ${example}` })
+const token = z.string().refine(isToken, tokenFault)
+const secret = z.string().min(16, 'must have at least 16 characters')
+
+/** What stands between commas, without blanks around it. */
+export const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+
+/** What each variable may hold, and its default. */
+export const environment = z.object({
+  DRYDOCK_HOST: z.string().default('127.0.0.1'),
+  DRYDOCK_PORT: whole(1, 65_535, 8080),
+  DRYDOCK_PUBLIC_URL: url(/^https?$/, 'https://drydock.example.com').optional(),
+  DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:pass@host:5432/drydock').optional(),
+  DRYDOCK_DATA_DIR: z.string().optional(),
+  DRYDOCK_SECRET_KEY: secret.optional(),
+  DRYDOCK_ADMIN_TOKEN: token.optional(),
+  DRYDOCK_CONFIG: z.string().optional(),
+  DRYDOCK_REGISTRY_URL: z.string().optional(),
+  DRYDOCK_REGISTRY_NAME: z.string().optional(),
+  DRYDOCK_REGISTRY_ALIASES: z.string().optional(),
+  DRYDOCK_REGISTRY_USERNAME: z.string().optional(),
+  DRYDOCK_REGISTRY_PASSWORD: z.string().optional(),
+  DRYDOCK_REGISTRY_CA_FILE: z.string().optional(),
+  DRYDOCK_REGISTRY_INSECURE: flag,
+  DRYDOCK_WEBHOOK_TOKEN: token.optional(),
+  SMTP_URL: url(/^smtps?$/, 'smtp://user:pass@host:587').optional(),
+  MAIL_FROM: z
+    .string()
+    .regex(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'must be a mail address')
+    .optional(),
+  DRYDOCK_NOTIFY_WINDOW: seconds(300),
+  DRYDOCK_SETTLE: seconds(30),
+  DRYDOCK_RECONCILE_INTERVAL: seconds(3600),
+  DRYDOCK_WATCH: z
+    .string()
+    .default('*')
+    .transform(listOf)
+    .pipe(z.array(z.string().regex(/^[A-Za-z0-9.:*[\]-]+$/, 'must be a list of hosts, with * for any characters'))),
+  DRYDOCK_WATCH_INTERVAL: whole(1, 31_536_000, 3600),
+  DRYDOCK_OBSERVE: flag,
+  DRYDOCK_BUILDER: z
+    .enum(['docker', 'rebase'], 'must be docker or rebase; docker-machine and build services are not supported yet')
+    .optional(),
+  DRYDOCK_BUILD_WORKERS: whole(1, 64, 2),
+  DRYDOCK_GIT_PROTOCOLS: z
+    .string()
+    .default('https,ssh')
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .pipe(z.array(z.enum(['https', 'ssh', 'http', 'file'], 'must be a list out of https, ssh, http, file'))),
+  DRYDOCK_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+})
