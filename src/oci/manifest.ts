@@ -35,6 +35,7 @@ const platform = z.object({ os: text, architecture: text, variant: text, 'os.ver
 const Descriptor = z
   .object({
     mediaType: text,
+    artifactType: text,
     digest: z.custom<Digest>(isDigest),
     size: z.number().nullish().catch(null),
     platform,
@@ -42,6 +43,7 @@ const Descriptor = z
   })
   .transform((d) => ({
     mediaType: d.mediaType ?? '',
+    artifactType: d.artifactType ?? null,
     digest: d.digest,
     size: d.size ?? null,
     platform: d.platform

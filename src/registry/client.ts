@@ -10,6 +10,7 @@ import { getBlob, hasBlob, mountBlob, uploadBlob } from './blobs.ts'
 import { makeExchange, type TimeOuts } from './exchange.ts'
 import { listRepositories, listTags } from './listings.ts'
 import { type FoundManifest, getManifest, headManifest, type ManifestHead, putManifest } from './manifests.ts'
+import { type ListReferrers, makeListReferrers } from './referrers.ts'
 import type { OnRetry, RetryPolicy } from './retry.ts'
 
 type Signal = { signal?: AbortSignal }
@@ -35,6 +36,8 @@ export type RegistryClient = {
   mountBlob: (repository: string, digest: Digest, from: string, options?: Signal) => Promise<boolean>
   listTags: (repository: string, options?: Signal) => AsyncGenerator<string>
   listRepositories: (options?: Signal) => AsyncGenerator<string>
+  /** null where the registry cannot tell; that is found out once */
+  listReferrers: ListReferrers
   /** Ends its connections; what is asked afterwards is `unreachable`. */
   close: () => void
 }
@@ -76,6 +79,7 @@ export function makeClient(options: ClientOptions): RegistryClient {
     mountBlob: (...asked) => mountBlob(registry, ...asked),
     listTags: (...asked) => listTags(registry, ...asked),
     listRepositories: (...asked) => listRepositories(registry, ...asked),
+    listReferrers: makeListReferrers(registry),
     close: exchange.close,
   }
 }

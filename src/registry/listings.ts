@@ -54,6 +54,16 @@ async function* pages(
   // 400 is what a registry says that allows only shorter pages; asked for none, it takes its own length.
   if (answer.status === 400) answer = await get(path)
   if (answer.status === 404) return yield answer
+  yield* pagesFrom(registry, answer, get)
+}
+
+/** A first answer and those that follow it along `Link`, asked for with `get`. Each must be a 200. */
+export async function* pagesFrom(
+  registry: Pick<AskRegistry, 'url' | 'plain'>,
+  first: Answer,
+  get: (at: URL) => Promise<Answer>,
+): AsyncGenerator<Answer> {
+  let answer = first
   const seen = new Set<string>()
   for (;;) {
     if (answer.status !== 200) throw errorOf('GET', answer)

@@ -35,8 +35,9 @@ export const registryUser = { username: 'drydock', password: 'drydock' }
 const htpasswd = 'drydock:$2y$05$abcdefghijklmnopqrstuutXjyqh94A1vN8ejczLg7cCkjkynZ5ei\n'
 
 /** Our own small registry, in this process. */
-export async function startSmall(options: TestRegistryOptions = {}): Promise<TestRegistry> {
-  const registry = await startSmallRegistry({ port: options.port ?? 0, endpoints: options.endpoints ?? [] })
+export async function startSmall(options: TestRegistryOptions & { referrers?: boolean } = {}): Promise<TestRegistry> {
+  const { port = 0, endpoints = [], referrers = false } = options
+  const registry = await startSmallRegistry({ port, endpoints, referrers })
   const client = makeClient({ url: new URL(registry.url) })
   const close = async () => {
     client.close()

@@ -14,6 +14,8 @@ export type Exchange = {
   /** what the path names: a tag or digest, an upload's id */
   reference: string
   store: Store
+  /** has the referrers API */
+  referrers: boolean
   announce: (action: 'push' | 'delete', target: Target) => void
 }
 

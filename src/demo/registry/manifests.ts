@@ -3,6 +3,7 @@ import { bareMediaType } from '../../oci/media-type.ts'
 import { isTagName } from '../../oci/reference.ts'
 import { answer, type Exchange, readBody } from './exchange.ts'
 import { type Reference, readReferences } from './read-references.ts'
+import { subjectOf } from './referrers.ts'
 import { SpecError } from './spec-error.ts'
 import { digestOf, type StoredManifest } from './store.ts'
 
@@ -58,7 +59,9 @@ async function put(exchange: Exchange): Promise<void> {
   const tag = isDigest(reference) ? {} : { tag: reference }
   const listed = references.map(({ mediaType, size, digest }) => ({ mediaType, size, digest }))
   exchange.announce('push', { mediaType, size, digest, length: size, repository, url, ...tag, references: listed })
-  answer(exchange, 201, { location: url, 'docker-content-digest': digest })
+  const subject = exchange.referrers ? subjectOf({ bytes, mediaType }) : null
+  const headers = { location: url, 'docker-content-digest': digest }
+  answer(exchange, 201, subject === null ? headers : { ...headers, 'oci-subject': subject })
 }
 
 /** What a manifest points at must be in its repository; layers that are fetched from elsewhere (`urls`) need not. */

@@ -1,7 +1,7 @@
 /*
  * In: the requests of a client that pushes or pulls. Out: its answers, and a notification to every endpoint for each push and delete.
  * Guarantees: what the distribution spec says of pushing and pulling, digests checked; events in order, repeated until taken.
- * For the demo and the tests: in memory, one process, no authentication, no referrers.
+ * For the demo and the tests: in memory, one process, no authentication; referrers where they are asked for.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -11,8 +11,9 @@ import { eventMaker, type Target } from './event.ts'
 import { answer, answerPage, type Exchange, type Route } from './exchange.ts'
 import { manifestRoute } from './manifests.ts'
 import { type Endpoint, startNotifier } from './notifier.ts'
+import { referrersRoute } from './referrers.ts'
 import { SpecError } from './spec-error.ts'
-import { makeStore, type Store } from './store.ts'
+import { makeStore } from './store.ts'
 
 export type SmallRegistryOptions = {
   /** default 0: any free port */
@@ -22,13 +23,18 @@ export type SmallRegistryOptions = {
   /** its host in image references, default `localhost:PORT` */
   name?: string
   endpoints?: readonly Endpoint[]
+  /** has the referrers API; default false, as Distribution has none */
+  referrers?: boolean
 }
 
 /** `url`: where it is reached, without a slash at the end. `host`: its name in image references. */
 export type SmallRegistry = { url: string; host: string; port: number; close: () => Promise<void> }
 
+const withReferrers: readonly [RegExp, Route][] = [
+  [/^(?<repository>.+)\/referrers\/(?<reference>[^/]+)$/, referrersRoute],
+]
 /** Paths below `/v2/`, in this order: a repository may be called `a/tags/list/b`. */
-const routes: readonly [RegExp, Route][] = [
+const usual: readonly [RegExp, Route][] = [
   [/^(?<repository>.+)\/tags\/list$/, listTags],
   [/^(?<repository>.+)\/manifests\/(?<reference>[^/]+)$/, manifestRoute],
   [/^(?<repository>.+)\/blobs\/uploads\/(?<reference>[^/]*)$/, uploadRoute],
@@ -38,7 +44,7 @@ const routes: readonly [RegExp, Route][] = [
 ]
 
 export async function startSmallRegistry(options: SmallRegistryOptions = {}): Promise<SmallRegistry> {
-  const { port = 0, host: address = '127.0.0.1', endpoints = [] } = options
+  const { port = 0, host: address = '127.0.0.1', endpoints = [], referrers = false } = options
   const store = makeStore()
   const notifiers = endpoints.map(startNotifier)
   const server = createServer()
@@ -60,7 +66,7 @@ export async function startSmallRegistry(options: SmallRegistryOptions = {}): Pr
   }
   server.on('request', (request, response) => {
     const said = (action: 'push' | 'delete', target: Target) => announce(request, action, target)
-    void serve(store, said, request, response)
+    void serve({ store, referrers, announce: said }, request, response)
   })
   return {
     url: `http://${address.includes(':') ? `[${address}]` : address}:${listening}`,
@@ -74,15 +80,12 @@ export async function startSmallRegistry(options: SmallRegistryOptions = {}): Pr
   }
 }
 
-async function serve(
-  store: Store,
-  announce: Exchange['announce'],
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+type Parts = Pick<Exchange, 'store' | 'announce' | 'referrers'>
+
+async function serve(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   response.setHeader('docker-distribution-api-version', 'registry/2.0')
   const url = new URL(request.url ?? '/', 'http://registry')
-  const exchange = { request, response, method: request.method ?? 'GET', query: url.searchParams, store, announce }
+  const exchange = { request, response, method: request.method ?? 'GET', query: url.searchParams, ...parts }
   try {
     await dispatch(exchange, decodeURIComponent(url.pathname))
   } catch (error) {
@@ -97,7 +100,7 @@ async function serve(
 
 async function dispatch(exchange: Omit<Exchange, 'repository' | 'reference'>, path: string): Promise<void> {
   if (!path.startsWith('/v2/')) throw new SpecError('NAME_UNKNOWN', 'no such path')
-  for (const [pattern, route] of routes) {
+  for (const [pattern, route] of exchange.referrers ? [...withReferrers, ...usual] : usual) {
     const found = pattern.exec(path.slice('/v2/'.length))
     if (!found) continue
     const { repository = '', reference = '' } = found.groups ?? {}
