@@ -13,6 +13,7 @@ const pure = [
   '^src/webhook/envelope',
   '^src/build/(rebase-merge|rebase-manifest|expand-args|dockerfile|git-url|url-prefix|mask|recipe|key|build-error)\\.ts',
   '^src/notify/digest',
+  '^src/policy/(tag-shape|newer-tag|tag-globs|immutable-tag|tag-policy|curate-tags)\\.ts',
 ]
 const front = '^src/(pipeline\\.ts|api/|ui/|cli/|main\\.ts)'
 const only = (name, where, library) => ({
@@ -46,7 +47,7 @@ export default {
         path: '.',
         pathNot: [
           ...pure,
-          '^node_modules/(graphology|graphology-components|graphology-dag|packageurl-js|dockerfile-ast|zod)/',
+          '^node_modules/(graphology|graphology-components|graphology-dag|packageurl-js|dockerfile-ast|zod|semver|picomatch)/',
           '^(crypto|path)$',
         ],
         dependencyTypesNot: ['type-only'],
