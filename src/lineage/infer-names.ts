@@ -7,8 +7,15 @@ import { headOf, type Span, type TagTimeline, type World } from './world.ts'
 /** A name that may have been the base: it was at `u` (in `span`), and still exists. */
 export type Candidate = { tag: TagTimeline; u: ManifestFacts; span: Span; content: ManifestFacts[] }
 
-/** named: the nearest ancestor that has a name. none: current with no bases. unnamed: it has a base, but nobody's name for it. */
-export type Inferred = { kind: 'named'; candidates: Candidate[] } | { kind: 'none' } | { kind: 'unnamed' }
+/**
+ * named: the nearest ancestor that has a name. none: current with no bases. unnamed: it has a base, but nobody's name for it.
+ * `reach`: layers of the farthest base that was asked for its names; those with fewer had no say.
+ */
+export type Inferred = { reach: number } & (
+  | { kind: 'named'; candidates: Candidate[] }
+  | { kind: 'none' }
+  | { kind: 'unnamed' }
+)
 
 /** The names of M's base as layers and times alone suggest them, for a tag T that points at M. */
 export const inferNames = (world: World, t: TagTimeline, m: ManifestFacts): Inferred =>
@@ -24,10 +31,14 @@ function namesOf(world: World, t: TagTimeline, m: ManifestFacts, levels: Level[]
     const candidates = candidatesAt(world, t, m, level)
     const existing = candidates.filter((c) => headOf(c.tag) !== null)
     if (existing.length > 0)
-      return { kind: 'named', candidates: existing.sort((a, b) => (a.tag.ref < b.tag.ref ? -1 : 1)) }
+      return {
+        kind: 'named',
+        reach: level[0]![0]!.layerCount,
+        candidates: existing.sort((a, b) => (a.tag.ref < b.tag.ref ? -1 : 1)),
+      }
     own ||= level.some((content) => content.some((b) => world.tagsEverAt(b.digest).includes(t)))
   }
-  return own || levels.length === 0 ? { kind: 'none' } : { kind: 'unnamed' }
+  return { kind: own || levels.length === 0 ? 'none' : 'unnamed', reach: 0 }
 }
 
 type Stay = { tag: TagTimeline; span: Span; u: ManifestFacts; from: Instant | null; content: ManifestFacts[] }

@@ -1,7 +1,7 @@
 import { ancestorLevels } from '../lineage/ancestors.ts'
 import { type ManifestFacts, startsWith } from '../lineage/content.ts'
 import { contentOf, type DeclaredBase, declaredBases } from '../lineage/declared-bases.ts'
-import { inferNames, inferNamesAt } from '../lineage/infer-names.ts'
+import { type Inferred, inferNames, inferNamesAt } from '../lineage/infer-names.ts'
 import type { PlatformManifest } from '../lineage/platform-manifest.ts'
 import type { TagTimeline, World } from '../lineage/world.ts'
 import type { Platform } from '../oci/platform.ts'
@@ -12,11 +12,21 @@ import type { Disagreement, Findings } from './verdict.ts'
 /** Everything about one platform of T's head that does not need the verdicts of its bases. */
 export function judgePlatform(world: World, t: TagTimeline, head: string, at: PlatformManifest): Findings {
   const { platform, digest, manifest: m } = at
-  const nothing: Findings = { platform, digest, bases: [], links: [], direct: [], unknown: [], disagreements: [] }
+  const nothing: Findings = {
+    reach: 0,
+    platform,
+    digest,
+    bases: [],
+    links: [],
+    direct: [],
+    unknown: [],
+    disagreements: [],
+  }
   if (!m) return { ...nothing, unknown: [{ because: { reason: 'unreadable', base: null, platform }, role: 'runtime' }] }
   const ancestors = ancestorLevels(world, m).flat(2)
   const declared = declaredBases(world, { ref: t.ref, head }, m, platform, ancestors)
-  const runtime = judgeRuntime(world, t, m, platform, declared.runtime)
+  const inferred = inferNames(world, t, m)
+  const runtime = judgeRuntime(world, t, m, platform, declared.runtime, inferred)
   const others = declared.others.map((base) => judgeOther(world, t, m, platform, base))
   const all = [runtime, ...others]
   const weaker = declared.weaker.map(
@@ -24,6 +34,7 @@ export function judgePlatform(world: World, t: TagTimeline, head: string, at: Pl
   )
   return {
     ...nothing,
+    reach: inferred.reach,
     bases: all.flatMap((part) => part.bases),
     links: all.flatMap((part) => part.links),
     direct: all.flatMap((part) => part.direct),
@@ -39,9 +50,9 @@ function judgeRuntime(
   m: ManifestFacts,
   platform: Platform,
   base: DeclaredBase | null,
+  inferred: Inferred,
 ): Part & { disagreements: Disagreement[] } {
-  const layers = () =>
-    judgeInferred(world, t, m, platform, inferNames(world, t, m), { evidence: ['layers'], pinned: false })
+  const layers = () => judgeInferred(world, t, m, platform, inferred, { evidence: ['layers'], pinned: false })
   if (!base) return { ...layers(), disagreements: [] }
   if (base.name === null) return { ...judgeBare(world, t, m, platform, base, layers), disagreements: [] }
   const declared = judgeDeclared(world, t, m, platform, { ...base, name: base.name })

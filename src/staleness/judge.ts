@@ -44,6 +44,7 @@ const unreadable = (digest: string): Findings => {
   const platform = 'unknown/unknown' as Platform
   const because = { reason: 'unreadable' as const, base: null, platform }
   return {
+    reach: 0,
     platform,
     digest,
     bases: [],

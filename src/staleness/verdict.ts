@@ -46,8 +46,12 @@ export type PlatformCause = {
 /** What weaker evidence, or layers alone, would have said besides. Shown, never a cause. */
 export type Disagreement = { platform: Platform; base: string | null; evidence: EvidenceKind[] }
 
-/** What can be said of one platform of T without looking at its bases' own verdicts. */
+/**
+ * What can be said of one platform of T without looking at its bases' own verdicts. `reach`: layers of the farthest base that layers
+ * alone were asked about; what happens to bases with fewer changes nothing here, unless it is declared.
+ */
 export type Findings = {
+  reach: number
   platform: Platform
   digest: string
   bases: BaseRow[]
