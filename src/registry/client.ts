@@ -3,11 +3,12 @@
  * Guarantees: bytes are what their digest says; nothing is read beyond its limit; every failure is a RegistryError with a code, or
  * the reason of the caller's signal; what may pass was tried again; passwords and tokens go to the registry and its token service alone.
  */
+import type { LookupFunction } from 'node:net'
 import type { Digest } from '../oci/digest.ts'
 import { makeAskRegistry } from './ask-registry.ts'
 import { type Credentials, makeAuthorizer } from './authorize.ts'
 import { getBlob, hasBlob, mountBlob, uploadBlob } from './blobs.ts'
-import { makeExchange, type TimeOuts } from './exchange.ts'
+import { type Exchange, makeExchange, type TimeOuts } from './exchange.ts'
 import { listRepositories, listTags } from './listings.ts'
 import { type FoundManifest, getManifest, headManifest, type ManifestHead, putManifest } from './manifests.ts'
 import { type ListReferrers, makeListReferrers } from './referrers.ts'
@@ -55,6 +56,9 @@ export type ClientOptions = {
   timeOuts?: TimeOuts
   policy?: RetryPolicy
   onRetry?: OnRetry
+  /** of every request, whoever it goes to: the addresses of names, and what is to be done around it */
+  lookup?: LookupFunction
+  around?: (send: Exchange['send']) => Exchange['send']
 }
 
 /** A catalog on a slow disk takes its time; a connection that says nothing for half a minute is dead. Milliseconds. */
@@ -63,12 +67,12 @@ const stubbornness: RetryPolicy = { attempts: 4, firstPause: 250, longestPause: 
 
 export function makeClient(options: ClientOptions): RegistryClient {
   const { url, credentials = null, ca = null, insecure = false, width = 8 } = options
-  const { timeOuts = patience, policy = stubbornness, onRetry = () => undefined } = options
-  const exchange = makeExchange(timeOuts, { verify: !insecure, ca: ca && [...ca.usual, ca.own] })
-  const send = exchange.send
+  const { timeOuts = patience, policy = stubbornness, onRetry = () => undefined, around = (send) => send } = options
+  const exchange = makeExchange(timeOuts, { verify: !insecure, ca: ca && [...ca.usual, ca.own] }, options.lookup)
+  const send = around(exchange.send)
   const authorizer = makeAuthorizer({ registry: url, credentials, insecure, send })
   const plain = insecure || url.protocol === 'http:'
-  const registry = makeAskRegistry({ url, plain, exchange, authorizer, width, policy, onRetry })
+  const registry = makeAskRegistry({ url, plain, exchange: { send }, authorizer, width, policy, onRetry })
   return {
     getManifest: (...asked) => getManifest(registry, ...asked),
     headManifest: (...asked) => headManifest(registry, ...asked),

@@ -1,5 +1,6 @@
 import { Agent } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
+import type { LookupFunction } from 'node:net'
 import { Readable } from 'node:stream'
 import axios, { AxiosError, type AxiosInstance } from 'axios'
 import { RegistryError } from './registry-error.ts'
@@ -30,12 +31,13 @@ const chunkBytes = 64 * 1024
 
 /**
  * Makes HTTP requests, one answer each, on connections that are kept. Redirects are answers. Errors: `timeout`, `unreachable`,
- * `too-large`; the signal's reason where it was aborted.
+ * `too-large`; the signal's reason where it was aborted. `lookup`: in place of the system's, for the addresses of names.
  */
-export function makeExchange(timeOuts: TimeOuts, { verify, ca }: Trust): Exchange {
+export function makeExchange(timeOuts: TimeOuts, { verify, ca }: Trust, lookup?: LookupFunction): Exchange {
+  const kept = { keepAlive: true, ...(lookup ? { lookup } : {}) }
   const agents = [
-    new Agent({ keepAlive: true }),
-    new SecureAgent({ keepAlive: true, rejectUnauthorized: verify, ...(ca === null ? {} : { ca: [...ca] }) }),
+    new Agent(kept),
+    new SecureAgent({ ...kept, rejectUnauthorized: verify, ...(ca === null ? {} : { ca: [...ca] }) }),
   ] as const
   const http = axios.create({
     adapter: 'http',

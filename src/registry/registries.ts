@@ -5,9 +5,10 @@
 import { readFileSync } from 'node:fs'
 import { getCACertificates } from 'node:tls'
 import type { Logger } from 'pino'
-import { normaliseHost } from '../oci/reference.ts'
-import { makeClient, type RegistryClient } from './client.ts'
+import { type CanonicalHost, canonicalHosts } from '../oci/reference.ts'
+import { type ClientOptions, makeClient, type RegistryClient } from './client.ts'
 import { isLoopback } from './loopback.ts'
+import { anonymousRegistry, matchesHost, type OutsideRegistry, outsideRegistry, usualPerMinute } from './outside.ts'
 
 export type { RegistryClient } from './client.ts'
 
@@ -31,37 +32,67 @@ export type RegistryConfig = {
 }
 
 export type Registries = {
-  /** The client of a host (`docker.io` under any of its names), or null where nobody configured it. */
+  /** The client of a host (a registry's name, an alias, `docker.io` under any of its names), or null where nobody configured it. */
   byName: (host: string) => RegistryClient | null
+  /** Those that send us events. */
   all: () => readonly { name: string; client: RegistryClient }[]
+  /** The name of the registry that a host in a reference means. What comes from outside is stored and looked up under it. */
+  canonicalHost: CanonicalHost
+  /** A registry that sends us nothing, where its bases may be asked for: one with `watch`, or any host that DRYDOCK_WATCH allows. */
+  outside: (host: string) => OutsideRegistry | null
   close: () => void
 }
 
+/** `outside`: registries with `watch`. `watch`: globs of hosts nobody configured that may be asked. */
+export type Beyond = { outside: readonly RegistryConfig[]; watch: readonly string[] }
+
 /** The clients of all configured registries. Throws RegistryConfigError; asks no registry anything. */
-export function makeRegistries(configs: readonly RegistryConfig[], log: Logger): Registries {
-  const clients = configs.map((config) => ({ name: config.name, client: clientOf(config, log) }))
-  const byHost = new Map(clients.map(({ name, client }) => [normaliseHost(name), client]))
+export function makeRegistries(
+  configs: readonly RegistryConfig[],
+  log: Logger,
+  { outside, watch }: Beyond = { outside: [], watch: [] },
+): Registries {
+  const clientsOf = (all: readonly RegistryConfig[]) =>
+    all.map((config) => ({ name: config.name, client: clientOf(config, log) }))
+  const sending = clientsOf(configs)
+  const every = [...sending, ...clientsOf(outside)]
+  const canonicalHost = canonicalHosts([...configs, ...outside])
+  const byHost = new Map(every.map(({ name, client }) => [canonicalHost(name), client]))
+  const watched = new Map(outside.map((config) => [config.name, config]))
   return {
-    byName: (host) => byHost.get(normaliseHost(host)) ?? null,
-    all: () => clients,
+    byName: (host) => byHost.get(canonicalHost(host)) ?? null,
+    all: () => sending,
+    canonicalHost,
+    outside(said) {
+      const host = canonicalHost(said)
+      const config = watched.get(host)
+      if (config) return outsideRegistry(host, optionsOf(config), config.perMinute ?? usualPerMinute, log, null)
+      return byHost.has(host) || !matchesHost(watch, host) ? null : anonymousRegistry(host, log)
+    },
     close() {
-      for (const { client } of clients) client.close()
+      for (const { client } of every) client.close()
     },
   }
 }
 
 function clientOf(config: RegistryConfig, log: Logger): RegistryClient {
+  const child = log.child({ registry: config.name })
+  return makeClient({
+    ...optionsOf(config),
+    onRetry: (error, attempt, wait) => child.warn({ err: error, attempt, wait }, 'registry: asking again'),
+  })
+}
+
+function optionsOf(config: RegistryConfig): ClientOptions {
   const { name, username, password, caFile, insecure } = config
   const fault = faultOfUrl(config)
   if (fault !== null) throw new RegistryConfigError(`registry ${name}: ${fault}`)
-  const child = log.child({ registry: name })
-  return makeClient({
+  return {
     url: new URL(config.url),
     credentials: username && password ? { username, password } : null,
     ca: caFile ? { own: readCertificates(name, caFile), usual: getCACertificates('default') } : null,
     insecure,
-    onRetry: (error, attempt, wait) => child.warn({ err: error, attempt, wait }, 'registry: asking again'),
-  })
+  }
 }
 
 /** What is wrong with a registry's address, or null. */

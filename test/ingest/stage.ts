@@ -8,6 +8,7 @@ import { startSmallRegistry } from '../../src/demo/registry/small-registry.ts'
 import { reconcile } from '../../src/inbox/reconcile.ts'
 import { ingest } from '../../src/ingest/ingest.ts'
 import { look } from '../../src/ingest/look.ts'
+import { normaliseHost } from '../../src/oci/reference.ts'
 import { makeClient } from '../../src/registry/client.ts'
 import type { Registries } from '../../src/registry/registries.ts'
 import { webhookRoute } from '../../src/webhook/route.ts'
@@ -48,6 +49,8 @@ export async function openStage(registryUrl: string | null = null) {
   const registries: Registries = {
     byName: (host) => (host === familyHost ? client : null),
     all: () => [{ name: familyHost, client }],
+    canonicalHost: normaliseHost,
+    outside: () => null,
     close: client.close,
   }
   const config = {
