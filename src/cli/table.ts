@@ -37,6 +37,9 @@ export const state = (ctx: Context, name: string | null): string => {
   return ctx.stdout.isTTY ? (colours[text]?.(text) ?? text) : text
 }
 
+/** What matters less, on a terminal. */
+export const dim = (ctx: Context, text: string): string => (ctx.stdout.isTTY ? pc.dim(text) : text)
+
 /** "3 h", "2 d": how long ago. */
 export function age(iso: string, now = Date.now()): string {
   const seconds = Math.max(0, Math.round((now - Date.parse(iso)) / 1000))

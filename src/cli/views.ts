@@ -33,10 +33,15 @@ export type BuildView = {
 }
 export type NodeView = {
   ref: string
+  aliases: string[]
   digest: string | null
   status: string | null
   platforms: string[]
   role: string | null
+  confidence: string | null
   again: boolean
+  cycle: boolean
+  more: number
   children: NodeView[]
 }
+export type TreeView = { direction: 'up' | 'down'; truncated: boolean; root: NodeView }

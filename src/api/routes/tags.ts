@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { getRecipe } from '../../build/recipes.ts'
 import type { Deps } from '../../deps.ts'
+import { findTag } from '../find-tag.ts'
 import { lineage } from '../lineage.ts'
 import { RefParams, refOf, scopeOf } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
-import { HistoryItem, Lineage, Status, TagStatus, TagSummary } from '../schemas/tag.ts'
+import { Lineage } from '../schemas/lineage.ts'
+import { HistoryItem, Status, TagStatus, TagSummary } from '../schemas/tag.ts'
 import { causesOf, rebuilds, showCause, showInstant, showInstantOrNull } from '../show-tag.ts'
 
 type Row = {
@@ -122,12 +124,15 @@ export const tagRoutes = [
     path: '/tags/{ref}/lineage',
     summary: 'What the tag is based on (up), or what is based on it (down)',
     params: RefParams,
-    query: z.object({ direction: z.enum(['up', 'down']).default('up') }),
+    query: z.object({
+      direction: z.enum(['up', 'down']).default('up'),
+      depth: z.coerce.number().int().min(1).max(1000).optional().describe('levels; without it all of them'),
+    }),
     responses: { 200: Lineage },
-    problems: ['no-such-tag'],
+    problems: ['no-such-tag', 'no-such-registry'],
     async handle(d, { params, query }) {
-      const tag = await tagOf(d, params.ref)
-      return { status: 200, body: await lineage(d, tag.ref, query.direction) }
+      const tag = await findTag(d, params.ref)
+      return { status: 200, body: await lineage(d, tag, { direction: query.direction, depth: query.depth ?? null }) }
     },
   }),
 ]

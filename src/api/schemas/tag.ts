@@ -114,21 +114,3 @@ export const HistoryItem = z
     exact: z.boolean().describe('false: found so at `from`, true since earlier'),
   })
   .meta({ id: 'HistoryItem' })
-
-export const LineageNode = z
-  .object({
-    ref: z.string(),
-    digest: Digest.nullable(),
-    status: Status.nullable(),
-    platforms: z.array(z.string()).describe('on which it is related to the node above'),
-    role: Role.nullable(),
-    again: z.boolean().describe('it stands, with what follows, elsewhere in this tree (or closes a cycle)'),
-    get children() {
-      return z.array(LineageNode)
-    },
-  })
-  .meta({ id: 'LineageNode' })
-
-export const Lineage = z
-  .object({ direction: z.enum(['up', 'down']), truncated: z.boolean(), root: LineageNode })
-  .meta({ id: 'Lineage' })
