@@ -3,13 +3,12 @@ import type { Deps } from '../deps.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import type { Descriptor, IndexManifest, Manifest } from '../oci/manifest.ts'
 import type { Platform } from '../oci/platform.ts'
-import { type Provenance, parseProvenance } from '../oci/provenance.ts'
 import type { RegistryClient } from '../registry/registries.ts'
-import { type Fetched, fetchConfig, fetchManifest, fetchStatement } from './fetch.ts'
+import { type Fetched, fetchConfig, fetchManifest } from './fetch.ts'
 import { completeness, knownManifests } from './known-content.ts'
+import { learnArtifact, mayBeProvenance } from './learn-attestation.ts'
 import {
   declaredByAnnotations,
-  declaredByProvenance,
   entryPlatform,
   isAttestation,
   type ObservedManifest,
@@ -25,11 +24,16 @@ const entryLimit = 1_000
 /** Requests under way for one index. */
 const width = 8
 
+/** Attestations followed of one digest. */
+const referrerLimit = 32
+
 type Source = Pick<Deps, 'sql'> & { client: RegistryClient; repository: string }
 
 /**
  * Learns the content behind a digest: the manifest and its config; of an index every entry and its attestations.
- * What is known already is not fetched again (content never changes under its digest), what could not be had before is.
+ * What is known already is not fetched again (content never changes under its digest), what could not be had before is. Where
+ * the registry can tell what refers to an image or index, the provenance among it is read as well; an artifact with a
+ * subject, or in a fallback tag's index, speaks of that subject whichever of them comes first.
  * An index inside an index is stored for itself, and its entries also stand, in its place, among the outer one's.
  * Throws what may pass (time-out, 401, 5xx); what says something about the content becomes a row with its fault.
  */
@@ -58,12 +62,17 @@ async function learnOne(s: Source, digest: Digest, mediaType: string, fetched: F
   })
   if (fetched.fault !== null) return only(observeAbsent(digest, mediaType, fetched.fault))
   const manifest = fetched.value
-  if (manifest.kind !== 'image') return only(observePlain(digest, manifest))
+  if (manifest.kind === 'artifact') {
+    const artifact = await learnArtifact(s, digest, manifest, null)
+    return { ...only(artifact.manifest), declarations: artifact.declarations }
+  }
+  if (manifest.kind === 'index') return only(observePlain(digest, manifest))
   const config = await fetchConfig(s.client, s.repository, manifest.config.digest)
   if (config.fault !== null) return only(observeAbsent(digest, manifest.mediaType, config.fault))
   const image = observeImage(digest, manifest, config.value)
   const learned = only(image.manifest)
-  return { ...learned, declarations: [...learned.declarations, ...image.declarations] }
+  const own = { ...learned, declarations: [...learned.declarations, ...image.declarations] }
+  return joined(own, await learnReferrers(s, digest))
 }
 
 /** `outer`: the indexes this one is inside of. */
@@ -85,7 +94,7 @@ async function learnIndex(s: Source, digest: Digest, index: IndexManifest, outer
     ),
   )
   const leaves = parts.flatMap((part) => part.leaves)
-  return {
+  const own = {
     manifests: [observePlain(digest, index), ...parts.flatMap((part) => part.learned.manifests)],
     entries: [
       ...leaves.map((leaf, position) => ({ ...leaf, indexDigest: digest, position })),
@@ -94,6 +103,7 @@ async function learnIndex(s: Source, digest: Digest, index: IndexManifest, outer
     declarations: [...declaredByAnnotations(digest, index), ...parts.flatMap((part) => part.learned.declarations)],
     sighted: [digest, ...parts.flatMap((part) => part.learned.sighted)],
   }
+  return joined(own, await learnReferrers(s, digest))
 }
 
 type Leaf = Omit<ObservedEntry, 'indexDigest' | 'position'>
@@ -123,49 +133,50 @@ async function learnEntry(s: Source, descriptor: Descriptor, outer: Digest[]): P
   return { leaves: inner.map(({ indexDigest: _, position: __, ...leaf }) => leaf), learned }
 }
 
-/** An attestation manifest and its statements. A statement that cannot be read says nothing; one that is missing may come yet. */
+/** An attestation manifest and its statements. */
 async function learnAttestation(s: Source, index: IndexManifest, descriptor: Descriptor): Promise<Part> {
   const { digest, mediaType } = descriptor
+  const annotated = parseDigest(descriptor.annotations['vnd.docker.reference.digest'])
   const fetched = await fetchManifest(s.client, s.repository, digest)
-  const layers = fetched.value && fetched.value.kind !== 'index' ? fetched.value.layers : []
-  const statements: { source: Digest; said: Fetched<Uint8Array> }[] = []
-  for (const layer of layers.filter(holdsProvenance))
-    statements.push({ source: layer.digest, said: await fetchStatement(s.client, s.repository, layer.digest) })
-  const read = statements.flatMap(({ source, said }) => {
-    const provenance = said.value && parseProvenance(said.value)
-    return provenance ? [{ source, provenance }] : []
-  })
-  const missing = statements.find(({ said }) => said.fault === 'blob-not-found' || said.fault === 'digest-mismatch')
-  const fault = fetched.fault ?? missing?.said.fault ?? null
-  const attests = attestedDigest(index, descriptor, fetched.value, read[0]?.provenance)
+  const leaf = (attests: Digest | null) => [{ manifestDigest: digest, platform: null, attestation: true, attests }]
+  if (fetched.value?.kind !== 'artifact') {
+    const manifest = fetched.value
+      ? observePlain(digest, fetched.value)
+      : observeAbsent(digest, mediaType, fetched.fault!)
+    return { leaves: leaf(annotated), learned: { ...nothingLearned, manifests: [manifest], sighted: [digest] } }
+  }
+  const { subject } = fetched.value
+  const { manifest, declarations, subjects } = await learnArtifact(s, digest, fetched.value, annotated)
+  const inside = subjects.find((spoken) => index.manifests.some((entry) => entry.digest === spoken))
   return {
-    leaves: [{ manifestDigest: digest, platform: null, attestation: true, attests }],
-    learned: {
-      manifests: [
-        fetched.value && !fault ? observePlain(digest, fetched.value) : observeAbsent(digest, mediaType, fault!),
-      ],
-      entries: [],
-      declarations: attests === null ? [] : read.flatMap((r) => declaredByProvenance(attests, r.source, r.provenance)),
-      sighted: [digest],
-    },
+    leaves: leaf(annotated ?? subject ?? inside ?? null),
+    learned: { manifests: [manifest], entries: [], declarations, sighted: [digest] },
   }
 }
 
-const holdsProvenance = (layer: Descriptor): boolean =>
-  /in-toto|dsse/.test(layer.mediaType) &&
-  (layer.annotations['in-toto.io/predicate-type'] ?? 'https://slsa.dev/provenance/').startsWith(
-    'https://slsa.dev/provenance/',
+/**
+ * What the registry says refers to an image or index and may be provenance of it: pushed before or after, its event lost or not. Those
+ * known already have said what they say. Their times are their own, so none counts as seen here.
+ */
+async function learnReferrers(s: Source, digest: Digest): Promise<Learned> {
+  const listed = (await s.client.listReferrers(s.repository, digest)) ?? []
+  const wanted = listed.filter(mayBeProvenance).slice(0, referrerLimit)
+  const known = await knownManifests(
+    s.sql,
+    wanted.map((referrer) => referrer.digest),
   )
-
-/** BuildKit says it in the descriptor's annotation; else the attestation's `subject`, else the one entry its statement speaks of. */
-function attestedDigest(
-  index: IndexManifest,
-  descriptor: Descriptor,
-  manifest: Manifest | null,
-  said: Provenance | undefined,
-): Digest | null {
-  const annotated = parseDigest(descriptor.annotations['vnd.docker.reference.digest'])
-  return (
-    annotated ?? manifest?.subject ?? said?.subjects.find((s) => index.manifests.some((m) => m.digest === s)) ?? null
-  )
+  let learned = nothingLearned
+  for (const referrer of wanted.filter((r) => !known.has(r.digest))) {
+    const fetched = await fetchManifest(s.client, s.repository, referrer.digest)
+    if (fetched.value?.kind === 'image' || fetched.value?.kind === 'index') continue
+    learned = joined(learned, { ...(await learnOne(s, referrer.digest, referrer.mediaType, fetched)), sighted: [] })
+  }
+  return learned
 }
+
+const joined = (a: Learned, b: Learned): Learned => ({
+  manifests: [...a.manifests, ...b.manifests],
+  entries: [...a.entries, ...b.entries],
+  declarations: [...a.declarations, ...b.declarations],
+  sighted: [...a.sighted, ...b.sighted],
+})

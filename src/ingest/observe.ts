@@ -4,16 +4,17 @@
  * Guarantees: a function of the bytes alone; bytes that cannot be read give a row that says so, never an exception.
  */
 import type { ManifestFacts } from '../lineage/content.ts'
-import type { BaseRole, EvidenceKind } from '../lineage/world.ts'
+import type { BaseRole, EvidenceKind, UnresolvedReason } from '../lineage/world.ts'
 import { chainIds, steps } from '../oci/chain-id.ts'
 import type { Digest } from '../oci/digest.ts'
 import { parseDigest } from '../oci/digest.ts'
 import { type ImageConfig, parseImageConfig } from '../oci/image-config.ts'
-import type { Descriptor, ImageManifest, Manifest, ManifestFault } from '../oci/manifest.ts'
+import type { Descriptor, ImageManifest, IndexManifest, Manifest, ManifestFault } from '../oci/manifest.ts'
 import { normalisePlatform, type Platform } from '../oci/platform.ts'
-import type { Provenance } from '../oci/provenance.ts'
+import type { Provenance, StatementFault } from '../oci/provenance.ts'
 import { parseReference, tagRef } from '../oci/reference.ts'
 import { releaseId } from '../oci/run-config.ts'
+import { type ObservedOrigin, originByKeys } from './observe-origin.ts'
 
 /**
  * Why a manifest's content is not to be had. `not-found`, `blob-not-found` (its config or statement) and
@@ -27,19 +28,33 @@ export type Fault =
   | 'bad-config'
   | 'layers-mismatch'
   | ManifestFault
+  | AttestationFault
+
+/**
+ * Why an artifact's statements say nothing: they cannot be read, are no provenance, do not say of what they speak, or speak of
+ * something else than what they are attached to. Such an artifact is there all the same.
+ */
+export type AttestationFault = StatementFault | 'no-subject' | 'other-subject'
 
 type StoredLayer = { digest: string; diffId: string; size: number | null; mediaType: string }
 
-/** A manifest as content: a `manifest` row without the times at which it was seen. `fault` is set iff kind is absent. */
+/**
+ * A manifest as content: a `manifest` row without the times at which it was seen. `fault` is set where kind is absent, and of an
+ * artifact whose statements say nothing. `origins`: where it says that it, or what it speaks of, was built from.
+ */
 export type ObservedManifest = Omit<ManifestFacts, 'firstPushAt' | 'firstSeenAt'> & {
   mediaType: string
   artifactType: string | null
   configDigest: string | null
   layers: StoredLayer[]
   fault: Fault | null
+  origins: ObservedOrigin[]
 }
 
-/** A `declaration` row. `source`: digest of what said it; unique with subject, evidence and position. */
+/**
+ * A `declaration` row. `source`: digest of what said it; unique with subject, evidence and position. `reason`: why a recipe's FROM
+ * could not be resolved; then name and digest are null.
+ */
 export type ObservedDeclaration = {
   subject: string
   evidence: EvidenceKind
@@ -50,6 +65,7 @@ export type ObservedDeclaration = {
   platform: Platform | null
   role: BaseRole | null
   pinned: boolean
+  reason: UnresolvedReason | null
 }
 
 /** A row for content that carries no lineage: an index, an artifact, or what could not be had. */
@@ -69,6 +85,7 @@ const bare = (digest: string, kind: ManifestFacts['kind'], mediaType: string): O
   releaseId: null,
   layers: [],
   fault: null,
+  origins: [],
 })
 
 export const observeAbsent = (digest: string, mediaType: string, fault: Fault): ObservedManifest => ({
@@ -76,11 +93,17 @@ export const observeAbsent = (digest: string, mediaType: string, fault: Fault): 
   fault,
 })
 
-/** The row of an index or an artifact. */
+/** The row of an index or an artifact. Of an index' entries speak their descriptors' annotations too. */
 export const observePlain = (digest: Digest, manifest: Manifest): ObservedManifest => ({
   ...bare(digest, manifest.kind, manifest.mediaType),
   artifactType: manifest.artifactType,
   configDigest: manifest.kind === 'artifact' ? (manifest.config?.digest ?? null) : null,
+  origins: [
+    ...originByKeys('annotation', digest, digest, manifest.annotations),
+    ...(manifest.kind === 'index' ? distinctEntries(manifest) : []).flatMap((entry) =>
+      originByKeys('annotation', entry.digest, digest, entry.annotations),
+    ),
+  ],
 })
 
 /** The row of an image manifest from its config's bytes, and the bases its labels name. */
@@ -113,6 +136,10 @@ function imageRow(digest: Digest, manifest: ImageManifest, config: ImageConfig):
     stepIds,
     solidIds,
     releaseId: releaseId(config.diffIds, config.run),
+    origins: [
+      ...originByKeys('annotation', digest, digest, manifest.annotations),
+      ...originByKeys('label', digest, manifest.config.digest, config.labels),
+    ],
     layers: manifest.layers.map((layer, i) => ({
       digest: layer.digest,
       diffId: config.diffIds[i]!,
@@ -122,9 +149,26 @@ function imageRow(digest: Digest, manifest: ImageManifest, config: ImageConfig):
   }
 }
 
-/** The bases a manifest's or index's own annotations name. */
-export const declaredByAnnotations = (digest: Digest, manifest: Manifest): ObservedDeclaration[] =>
-  declaredByKeys('annotation', digest, digest, manifest.annotations)
+/**
+ * The bases that annotations name: a manifest's or index's own, and those on an index' descriptors, which speak of their manifests
+ * (after what such a manifest says itself).
+ */
+export const declaredByAnnotations = (digest: Digest, manifest: Manifest): ObservedDeclaration[] => [
+  ...declaredByKeys('annotation', digest, digest, manifest.annotations),
+  ...(manifest.kind === 'index' ? distinctEntries(manifest) : []).flatMap((entry) =>
+    declaredByKeys('annotation', entry.digest, digest, entry.annotations).map((d) => ({ ...d, position: 1 })),
+  ),
+]
+
+/** The descriptors of platforms, each digest once: a second one of the same manifest says nothing more. */
+const distinctEntries = (index: IndexManifest): Descriptor[] => [
+  ...new Map(
+    index.manifests
+      .filter((entry) => !isAttestation(entry))
+      .toReversed()
+      .map((entry) => [entry.digest, entry]),
+  ).values(),
+]
 
 const baseName = 'org.opencontainers.image.base.name'
 const baseDigest = 'org.opencontainers.image.base.digest'
@@ -143,14 +187,20 @@ function declaredByKeys(
   const { host = '', repository = '', tag = null } = reference ?? {}
   const name = tag === null ? null : tagRef(host, repository, tag)
   const pinned = reference !== null && reference.digest !== null
-  return [{ subject, evidence, source, position: 0, name, digest, platform: null, role: 'runtime', pinned }]
+  return [
+    { subject, evidence, source, position: 0, name, digest, platform: null, role: 'runtime', pinned, reason: null },
+  ]
 }
 
 /**
  * The bases an attestation names, for the digest it is attached to; none where the statement itself speaks of others.
  * `source`: digest of the statement. The role is the judge's: a statement does not say which FROM came last.
  */
-export function declaredByProvenance(attests: Digest, source: Digest, said: Provenance): ObservedDeclaration[] {
+export function declaredByProvenance(
+  attests: Digest,
+  source: Digest,
+  said: Pick<Provenance, 'subjects' | 'materials'>,
+): ObservedDeclaration[] {
   if (said.subjects.length > 0 && !said.subjects.includes(attests)) return []
   return said.materials.map((material, position) => ({
     subject: attests,
@@ -159,6 +209,7 @@ export function declaredByProvenance(attests: Digest, source: Digest, said: Prov
     position,
     ...material,
     role: null,
+    reason: null,
   }))
 }
 

@@ -17,7 +17,8 @@ export async function saveContent(
   const learnt = learned.manifests.length === 0 ? [] : await upsertManifests(tx, learned)
   if (learned.entries.length > 0) await insertEntries(tx, learned)
   const earlier = seen?.kind === 'push' ? await seenAt(tx, learned.sighted, seen) : []
-  const declarations = learned.declarations.length === 0 ? [] : await insertDeclarations(tx, learned)
+  const declarations = learned.declarations.length === 0 ? [] : await insertDeclarations(tx, learned.declarations)
+  await insertOrigins(tx, learned)
   const changed = new Set([...learnt, ...earlier, ...declarations.map((declaration) => declaration.subject)])
   return { manifests: [...changed].filter((digest) => !attestations.has(digest)), declarations }
 }
@@ -29,7 +30,10 @@ const json = (rows: readonly object[]): string =>
     return typeof value === 'string' ? value.replaceAll('\0', '') : value
   })
 
-/** Content never changes under its digest; only what could not be had before is replaced. Times are seenAt's. */
+/**
+ * Content never changes under its digest; only what could not be had before is replaced. Times are seenAt's. That an artifact's
+ * statements speak of something else is known only where it is attached, so that fault may come later, and stays.
+ */
 async function upsertManifests(tx: Tx, { manifests }: Learned): Promise<string[]> {
   const rows = manifests.map((m) => ({
     digest: m.digest,
@@ -64,9 +68,10 @@ async function upsertManifests(tx: Tx, { manifests }: Learned): Promise<string[]
       history_accounts = excluded.history_accounts, chain_ids = excluded.chain_ids, step_ids = excluded.step_ids,
       solid_ids = excluded.solid_ids, last_chain = excluded.last_chain, last_step = excluded.last_step,
       release_id = excluded.release_id, layers = excluded.layers, fault = excluded.fault
-    where manifest.kind = 'absent'
+    where (manifest.kind = 'absent'
       and (excluded.kind <> 'absent'
-        or (excluded.fault <> 'not-found' and excluded.fault is distinct from manifest.fault))
+        or (excluded.fault <> 'not-found' and excluded.fault is distinct from manifest.fault)))
+      or (manifest.kind = 'artifact' and manifest.fault is null and excluded.kind = 'artifact' and excluded.fault is not null)
     returning digest`
   return changed.map((row) => row.digest)
 }
@@ -107,12 +112,13 @@ async function seenAt(tx: Tx, digests: string[], seen: { at: bigint; exact: bool
   return changed.map((row) => row.digest)
 }
 
-async function insertDeclarations(tx: Tx, { declarations }: Learned): Promise<ObservedDeclaration[]> {
+/** Inserts what is not known yet, and answers that. Key: subject, evidence, source, position. */
+export async function insertDeclarations(tx: Tx, declarations: ObservedDeclaration[]): Promise<ObservedDeclaration[]> {
   const rows = declarations.map((declaration, i) => ({ ...declaration, i }))
   const inserted = await tx<{ subject: string; evidence: string; source: string; position: number }[]>`
-    insert into declaration (subject, evidence, source, position, name, digest, platform, role, pinned)
+    insert into declaration (subject, evidence, source, position, name, digest, platform, role, pinned, reason)
     select * from json_to_recordset(${json(rows)}::text::json) as d (subject text, evidence evidence_kind, source text,
-      position int, name text, digest text, platform text, role base_role, pinned boolean)
+      position int, name text, digest text, platform text, role base_role, pinned boolean, reason text)
     order by subject, evidence, source, position
     on conflict (subject, evidence, source, position) do nothing
     returning subject, evidence, source, position`
@@ -120,4 +126,16 @@ async function insertDeclarations(tx: Tx, { declarations }: Learned): Promise<Ob
     `${d.subject} ${d.evidence} ${d.source} ${d.position}`
   const fresh = new Set(inserted.map(key))
   return declarations.filter((declaration) => fresh.has(key(declaration)))
+}
+
+/** What was built from where. Key: subject, evidence, source. Nothing is judged by it, so nothing is marked. */
+async function insertOrigins(tx: Tx, { manifests }: Learned): Promise<void> {
+  const rows = manifests.flatMap((manifest) => manifest.origins)
+  if (rows.length === 0) return
+  await tx`
+    insert into origin (subject, evidence, source, url, revision, dockerfile, context, request)
+    select * from json_to_recordset(${json(rows)}::text::json) as o (subject text, evidence evidence_kind, source text,
+      url text, revision text, dockerfile text, context text, request jsonb)
+    order by subject, evidence, source
+    on conflict (subject, evidence, source) do nothing`
 }

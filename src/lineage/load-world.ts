@@ -81,7 +81,7 @@ const distinctRows = (rows: (Declaration & { id: number })[]): Declaration[] => 
 ]
 
 const declarationsOf = (tx: Tx, subjects: string[]) => tx<(Declaration & { id: number })[]>`
-  select id, subject, evidence, position, name, digest, platform, role, pinned from declaration where subject = any(${subjects})
+  select id, subject, evidence, position, name, digest, platform, role, pinned, reason from declaration where subject = any(${subjects})
   order by id`
 
 /** Every manifest whose whole chain is a prefix of one of these, equality included: one index look-up a chain id. */

@@ -13,7 +13,10 @@ export type IndexEntry = { manifestDigest: string; platform: Platform | null; at
 export type EvidenceKind = 'build' | 'provenance' | 'annotation' | 'label' | 'recipe' | 'layers'
 export type BaseRole = 'runtime' | 'build' | 'unknown'
 
-/** What `subject` (a manifest or index digest) says of one of its bases. `name` null: a bare digest. */
+/** Why the FROM of a recipe names nothing that can be looked up. */
+export type UnresolvedReason = 'unresolved-arg'
+
+/** What `subject` (a manifest or index digest) says of one of its bases. `name` null: a bare digest, or (`reason`) nothing at all. */
 export type Declaration = {
   subject: string
   evidence: EvidenceKind
@@ -23,6 +26,7 @@ export type Declaration = {
   platform: Platform | null
   role: BaseRole | null
   pinned: boolean
+  reason: UnresolvedReason | null
 }
 
 /** A cause stored for a tag outside the slice, as far as an inheriting tag needs it. */

@@ -1,15 +1,19 @@
 import { PackageURL } from 'packageurl-js'
 import { z } from 'zod'
+import { type BuildOrigin, originOf } from './build-origin.ts'
 import { type Digest, parseDigest } from './digest.ts'
-import { parseJson } from './manifest.ts'
 import { type Platform, parsePlatform } from './platform.ts'
 import { parseReference, tagRef } from './reference.ts'
+import { parseStatement, sha256Of } from './statement.ts'
 
 /** An image a build used. `name` is `host/repo:tag`, null for a bare digest; `pinned`: the FROM itself names a digest. */
 export type Material = { name: string | null; digest: Digest | null; platform: Platform | null; pinned: boolean }
 
-/** What an in-toto statement says: of which digests it speaks, and which images were used. */
-export type Provenance = { subjects: Digest[]; materials: Material[] }
+/** What a provenance says: of which digests it speaks, which images were used, and what was built from, where it says so. */
+export type Provenance = { subjects: Digest[]; materials: Material[]; origin: BuildOrigin | null }
+
+/** bad-statement: no statement, or a provenance that cannot be read. other-predicate: a statement of something else. */
+export type StatementFault = 'bad-statement' | 'other-predicate'
 
 const used = z.object({ uri: z.string(), digest: z.record(z.string(), z.unknown()).nullish().catch(null) })
 const resources = z.array(used.nullable().catch(null)).nullish().catch(null)
@@ -22,51 +26,45 @@ const sources = z
   .nullish()
   .catch(null)
 
-const Statement = z.object({
-  predicateType: z.string(),
-  subject: z
-    .array(z.object({ digest: z.record(z.string(), z.unknown()).nullish() }))
+const Predicate = z.object({
+  buildDefinition: z
+    .object({
+      resolvedDependencies: resources,
+      externalParameters: z.object({ request }).nullish().catch(null),
+    })
+    .nullish(),
+  runDetails: z
+    .object({ metadata: z.object({ buildkit_metadata: sources }).nullish() })
     .nullish()
     .catch(null),
-  predicate: z.object({
-    buildDefinition: z
-      .object({
-        resolvedDependencies: resources,
-        externalParameters: z.object({ request }).nullish().catch(null),
-      })
-      .nullish(),
-    runDetails: z.object({ metadata: z.object({ buildkit_metadata: sources }).nullish() }).nullish(),
-    materials: resources,
-    invocation: z.object({ parameters: request }).nullish().catch(null),
-    metadata: z.object({ 'https://mobyproject.org/buildkit@v1#metadata': sources }).nullish().catch(null),
-  }),
+  materials: resources,
+  invocation: z.object({ parameters: request }).nullish().catch(null),
+  metadata: z.object({ 'https://mobyproject.org/buildkit@v1#metadata': sources }).nullish().catch(null),
 })
+type Predicate = z.output<typeof Predicate>
+
+const provenanceType = 'https://slsa.dev/provenance/'
+export const isProvenance = (predicateType: string): boolean => predicateType.startsWith(provenanceType)
 
 /**
- * Reads a provenance statement: SLSA v1 `resolvedDependencies`, v0.2 and older `materials`. Null where the bytes are none.
+ * Reads a provenance statement: SLSA v1 `resolvedDependencies`, v0.2 and older `materials`, or why there is none in the bytes.
  * https://slsa.dev/spec/v1.0/provenance, https://docs.docker.com/build/metadata/attestations/slsa-provenance/
  */
-export function parseProvenance(bytes: Uint8Array): Provenance | null {
-  const parsed = Statement.safeParse(unwrapped(parseJson(bytes)))
-  if (!parsed.success || !parsed.data.predicateType.startsWith('https://slsa.dev/provenance/')) return null
-  const { predicate, subject } = parsed.data
-  const frontends = frontendsOf(parsed.data)
+export function parseProvenance(bytes: Uint8Array): Provenance | StatementFault {
+  const statement = parseStatement(bytes)
+  if (!statement) return 'bad-statement'
+  if (!isProvenance(statement.predicateType)) return 'other-predicate'
+  const parsed = Predicate.safeParse(statement.predicate)
+  if (!parsed.success) return 'bad-statement'
+  const predicate = parsed.data
+  const frontends = frontendsOf(predicate)
   const named = (predicate.buildDefinition?.resolvedDependencies ?? predicate.materials ?? []).flatMap((resource) => {
     const image = resource && parseImagePurl(resource.uri)
     if (!image || frontends.has(image.repository)) return []
     return [{ ...image.material, digest: sha256Of(resource.digest) ?? image.material.digest }]
   })
-  return { subjects: (subject ?? []).flatMap((s) => sha256Of(s.digest) ?? []), materials: named }
+  return { subjects: statement.subjects, materials: named, origin: originOf(statement.predicate) }
 }
-
-/** A statement may come in a DSSE envelope. https://github.com/secure-systems-lab/dsse/blob/master/envelope.md */
-function unwrapped(json: unknown): unknown {
-  const envelope = z.object({ payloadType: z.string(), payload: z.string() }).safeParse(json)
-  return envelope.success ? parseJson(Buffer.from(envelope.data.payload, 'base64')) : json
-}
-
-const sha256Of = (digests: Record<string, unknown> | null | undefined): Digest | null =>
-  parseDigest(`sha256:${String(digests?.sha256).toLowerCase()}`)
 
 /**
  * The image a purl names, null for anything else (git, a binary). `pkg:docker/NAME@TAG?platform=…&digest=…` is BuildKit's
@@ -111,7 +109,7 @@ const wellKnown = [
 const sourceArgs = new Set(['source', 'cmdline', 'build-arg:BUILDKIT_SYNTAX'])
 
 /** Repositories that took part in the build but are no base: Dockerfile frontends and SBOM scanners. */
-function frontendsOf({ predicate }: z.output<typeof Statement>): Set<string> {
+function frontendsOf(predicate: Predicate): Set<string> {
   const args = {
     ...predicate.invocation?.parameters?.args,
     ...predicate.buildDefinition?.externalParameters?.request?.args,

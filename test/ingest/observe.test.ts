@@ -115,6 +115,7 @@ describe('observeImage', () => {
         platform: null,
         role: 'runtime',
         pinned: false,
+        reason: null,
       },
     ])
   })
@@ -151,6 +152,35 @@ describe('declaredByAnnotations', () => {
     ['nothing', declared(), []],
   ])('%s', (_, found, expected) => {
     expect(found).toEqual(expected)
+  })
+
+  const named = (name: string) => ({ 'org.opencontainers.image.base.name': name })
+  const indexOf = (annotations: object, ...manifests: object[]) =>
+    parseManifest(Buffer.from(JSON.stringify({ annotations, manifests })), '') as Manifest
+  test("on an index' descriptors they speak of their manifests, each once; on the index of the index", () => {
+    const index = indexOf(
+      named('a:0'),
+      { digest: sha('x'), annotations: named('a:1') },
+      { digest: sha('y') },
+      { digest: sha('x'), annotations: named('a:2') },
+      { digest: sha('z'), annotations: { ...named('a:3'), 'vnd.docker.reference.type': 'attestation-manifest' } },
+    )
+    expect(declaredByAnnotations(sha('i'), index).map((d) => [d.subject, d.source, d.position, d.name])).toEqual([
+      [sha('i'), sha('i'), 0, 'docker.io/library/a:0'],
+      [sha('x'), sha('i'), 1, 'docker.io/library/a:1'],
+    ])
+  })
+
+  test('where something was built from is kept without its password', () => {
+    const source = (url: string) => ({
+      'org.opencontainers.image.source': url,
+      'org.opencontainers.image.revision': 'c',
+    })
+    const index = indexOf(source('https://me:secret@git.io/o/r'), { digest: sha('x'), annotations: source('git.io/x') })
+    expect(observePlain(sha('i'), index).origins.map((o) => [o.subject, o.url, o.revision])).toEqual([
+      [sha('i'), 'https://git.io/o/r', 'c'],
+      [sha('x'), 'git.io/x', 'c'],
+    ])
   })
 })
 

@@ -98,6 +98,7 @@ describe('save', () => {
       platform: null,
       role: 'runtime',
       pinned: false,
+      reason: null,
     }
     return { ...learned('child'), declarations: [declaration] }
   }

@@ -34,14 +34,14 @@ export type EventFields = {
 
 /**
  * Everything from the webhook to the facts, on real parts: PostgreSQL, the queue, a registry with a proxy before it that
- * can misbehave. `registryUrl` null: a small registry of its own. Times are seconds.
+ * can misbehave. `registryUrl` null: a small registry of its own, with the referrers API where asked for. Times are seconds.
  */
-export async function openStage(registryUrl: string | null = null) {
+export async function openStage(registryUrl: string | null = null, { referrers = false } = {}) {
   const pg = await testDatabase()
   const pool = new Pool({ connectionString: pg.url })
   const warn = (error: Error) => process.emitWarning(error.message)
   pool.on('error', warn).on('connect', (connection) => void connection.on('error', warn))
-  const small = registryUrl === null ? await startSmallRegistry() : null
+  const small = registryUrl === null ? await startSmallRegistry({ referrers }) : null
   const target = registryUrl ?? small!.url
   const proxy = await faultyProxy(target)
   const policy = { attempts: 1, firstPause: 1, longestPause: 1, longestRetryAfter: 1 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
-import { parseImagePurl, parseProvenance } from '../../src/oci/provenance.ts'
+import { type Provenance, parseImagePurl, parseProvenance } from '../../src/oci/provenance.ts'
 
 const hex = (c: string) => c.repeat(64)
 const digest = (c: string) => `sha256:${hex(c)}`
@@ -16,7 +16,8 @@ const v02 = (materials: unknown, more: object = {}) => ({
   predicateType: 'https://slsa.dev/provenance/v0.2',
   predicate: { materials, ...more },
 })
-const names = (statement: unknown) => parseProvenance(bytes(statement))?.materials.map((material) => material.name)
+const read = (statement: unknown) => parseProvenance(bytes(statement)) as Provenance
+const names = (statement: unknown) => read(statement).materials.map((material) => material.name)
 
 describe('parseImagePurl', () => {
   test.each([
@@ -61,6 +62,7 @@ describe('parseProvenance', () => {
     expect(parseProvenance(bytes(v1([uses('pkg:docker/debian@12?platform=linux%2Famd64')])))).toEqual({
       subjects: [digest('5')],
       materials: [{ name: 'docker.io/library/debian:12', digest: digest('a'), platform: 'linux/amd64', pinned: false }],
+      origin: null,
     })
   })
 
@@ -75,11 +77,11 @@ describe('parseProvenance', () => {
   test('keeps a material without digest, and one bad material does not cost the others', () => {
     const statement = v1([null, 7, { digest: {} }, { uri: 'pkg:docker/a@1' }, uses('pkg:docker/b@1')])
     expect(names(statement)).toEqual(['docker.io/library/a:1', 'docker.io/library/b:1'])
-    expect(parseProvenance(bytes(statement))?.materials[0]?.digest).toBeNull()
+    expect(read(statement).materials[0]?.digest).toBeNull()
   })
 
   test('the digest beside a pinned purl is the resolved one', () => {
-    const [material] = parseProvenance(bytes(v1([uses(`pkg:docker/a@1?digest=${digest('b')}`, 'c')])))!.materials
+    const [material] = read(v1([uses(`pkg:docker/a@1?digest=${digest('b')}`, 'c')])).materials
     expect(material).toMatchObject({ digest: digest('c'), pinned: true })
   })
 
@@ -119,11 +121,21 @@ describe('parseProvenance', () => {
   })
 
   test.each([
-    ['another predicate', { predicateType: 'https://spdx.dev/Document', predicate: {} }],
-    ['no statement', { hello: 1 }],
-    ['null', null],
-  ])('%s is no provenance', (_, statement) => {
-    expect(parseProvenance(bytes(statement))).toBeNull()
+    ['another predicate', { predicateType: 'https://spdx.dev/Document', predicate: {} }, 'other-predicate'],
+    ['no statement', { hello: 1 }, 'bad-statement'],
+    ['null', null, 'bad-statement'],
+    ['a predicate that is none', { predicateType: 'https://slsa.dev/provenance/v1', predicate: 7 }, 'bad-statement'],
+    ['an envelope of nothing', { payloadType: 'x', payload: '!' }, 'bad-statement'],
+  ])('%s is no provenance, and says why', (_, statement, fault) => {
+    expect(parseProvenance(bytes(statement))).toBe(fault)
+  })
+
+  test('reads a Sigstore bundle', () => {
+    const payload = bytes(v02([uses('pkg:docker/a@1')])).toString('base64')
+    const dsseEnvelope = { payloadType: 'application/vnd.in-toto+json', payload, signatures: [] }
+    expect(names({ mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json', dsseEnvelope })).toEqual([
+      'docker.io/library/a:1',
+    ])
   })
 
   test.each([
@@ -131,11 +143,11 @@ describe('parseProvenance', () => {
     ['BuildKit v0.2, mode=max', 'e4770173e857'],
   ])('reads what %s wrote', (_, prefix) => {
     const folder = new URL('../fixtures/family/', import.meta.url)
-    const found = parseProvenance(readBlob(folder, prefix))
-    expect(found?.materials.map((m) => m.name)).toEqual(
+    const found = parseProvenance(readBlob(folder, prefix)) as Provenance
+    expect(found.materials.map((m) => m.name)).toEqual(
       ['lib/base:1', 'lib/extra:1', 'lib/tool:1'].map((n) => `localhost:5000/${n}`),
     )
-    expect(found?.materials.every((m) => m.digest !== null && m.platform === 'linux/amd64' && !m.pinned)).toBe(true)
+    expect(found.materials.every((m) => m.digest !== null && m.platform === 'linux/amd64' && !m.pinned)).toBe(true)
   })
 })
 

@@ -151,7 +151,14 @@ export function estate() {
     declare: (
       subject: Built | Index,
       evidence: EvidenceKind,
-      base: { name?: string; digest?: string; platform?: string; role?: 'runtime' | 'build' },
+      base: {
+        name?: string
+        digest?: string
+        platform?: string
+        role?: 'runtime' | 'build'
+        /** FROM $X without a value */
+        unresolved?: boolean
+      },
     ) => {
       const parsed = base.name === undefined ? null : parseReference(base.name, host)
       declarations.push({
@@ -163,6 +170,7 @@ export function estate() {
         platform: (base.platform ?? null) as Platform | null,
         role: base.role ?? (evidence === 'annotation' || evidence === 'label' ? 'runtime' : null),
         pinned: parsed?.digest != null,
+        reason: base.unresolved ? 'unresolved-arg' : null,
       })
     },
     countBuild: (ref: string) => countBuild.push(full(ref)),

@@ -20,8 +20,9 @@ export async function storeEstate(sql: Sql, rows: WorldRows): Promise<void> {
       where exists (select 1 from manifest where digest = ${e.indexDigest}) on conflict do nothing`
   for (const d of rows.declarations)
     await sql`
-      insert into declaration (subject, evidence, source, position, name, digest, platform, role, pinned)
-      values (${d.subject}, ${d.evidence}, 'test', ${d.position}, ${d.name}, ${d.digest}, ${d.platform}, ${d.role}, ${d.pinned})
+      insert into declaration (subject, evidence, source, position, name, digest, platform, role, pinned, reason)
+      values (${d.subject}, ${d.evidence}, 'test', ${d.position}, ${d.name}, ${d.digest}, ${d.platform}, ${d.role}, ${d.pinned},
+        ${d.reason})
       on conflict do nothing`
   for (const tag of rows.tags) await storeTag(sql, tag)
 }
