@@ -7,14 +7,18 @@ import type { Tasks } from './jobs/jobs.ts'
 import { notify } from './notify/notify.ts'
 import { send } from './notify/send.ts'
 import { plan } from './plan/make-plan.ts'
+import { curate } from './policy/curate.ts'
 import { refresh } from './staleness/refresh.ts'
+import { watch } from './watch/watch.ts'
 
 /** The service, top to bottom. A finished build pushes a tag, and so comes back in as a webhook. */
 export const pipeline = (d: Deps): Tasks => ({
   ingest: ({ eventId }) => ingest(d, eventId), //          an event → facts, dirty tags            → refresh, look
   look: ({ ref }) => look(d, ref), //                      ask the registry for one tag → facts    → refresh
   reconcile: async ({ registry }) => void (await reconcile(d, { registry })), // catalog and tags against what is known → refresh
+  watch: ({ host }) => watch(d, { host }), //              bases on a registry that sends us nothing → facts → refresh
   refresh: () => refresh(d), //                            dirty tags → verdicts, causes           → notify, plan
+  curate: ({ scope }) => curate(d, scope), //              a policy changed → which tags matter     → notify, plan
   notify: () => notify(d), //                              new causes, gathered a window long      → mail
   mail: ({ mailId }) => send(d, mailId), //                one mail through SMTP
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)

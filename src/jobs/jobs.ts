@@ -5,7 +5,9 @@ export type Payloads = {
   ingest: { eventId: string }
   look: { ref: string }
   reconcile: { registry: string }
+  watch: { host: string }
   refresh: Record<string, never>
+  curate: { scope: string }
   notify: Record<string, never>
   mail: { mailId: string }
   plan: Record<string, never>

@@ -1,7 +1,8 @@
 import type { Deps } from '../deps.ts'
+import { isCauseSnoozed, isTagSnoozed } from '../policy/snoozed.ts'
 
 /** Any number, the same in every process: notices are raised by one at a time. */
-const raiseLock = 7_233_002
+export const raiseLock = 7_233_002
 
 /**
  * A notice for each owner and contributor of a namespace and each counted cause of a tag in it that they have not heard of.
@@ -10,6 +11,8 @@ const raiseLock = 7_233_002
  * somebody asked for it (the roots src/plan gives to what follows). A rebuilt base is thus no news to whom was told of the change
  * it was rebuilt for. While a build of ours that may have pushed `to` runs, the cause is held: its row does not know yet what it
  * pushed.
+ * Nothing of a tag that does not matter or is snoozed, nor of a cause whose base is; when a snooze has ended what it covered is
+ * news, also to whom it was told before.
  * A base that comes back to a digest told earlier, after another one, is news: the root then gets "#2", "#3", …
  *
  * One statement; nothing is read into memory. Key: (user_name, ref, root). `held`: causes to look at again soon.
@@ -18,6 +21,7 @@ export async function raiseNotices(
   d: Pick<Deps, 'sql' | 'clock' | 'config'>,
 ): Promise<{ raised: number; held: number }> {
   const several = d.config.registries.length > 1
+  const now = d.clock()
   return d.sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${raiseLock})`
     const [counts] = await tx<{ raised: number; held: number }[]>`
@@ -26,7 +30,7 @@ export async function raiseNotices(
           extract(epoch from started_at - interval '1 minute') * 1000000000 as after
         from build where state = 'running'
       ), counted as materialized (
-        select distinct on (t.ref, c.base) t.ref, c.base, c.to_digest, own.root as own_root,
+        select distinct on (t.ref, c.base) t.ref, c.base, c.via, c.to_digest, own.root as own_root,
           coalesce(own.root, c.base || '@' || c.to_digest) as root,
           case when ${several} then g.name || '/' || r.namespace else r.namespace end as namespace,
           own.root is null and exists (
@@ -42,8 +46,11 @@ export async function raiseNotices(
           select coalesce(b.root, b.id::text) as root from build b where b.digest = c.to_digest
           order by (b.root is null), b.created_at limit 1
         ) as own on true
-        where c.counted and t.head_digest is not null
+        where c.counted and t.head_digest is not null and t.ignored is null
+          and not ${isTagSnoozed(tx, now)} and not ${isCauseSnoozed(tx, now)}
         order by t.ref, c.base, c.role
+      ), ended as materialized (
+        select kind, ref, expires_at from snooze where expires_at <= ${now}
       ), fresh as (
         select k.*, p.name as user_name, told.times
         from counted k
@@ -51,14 +58,19 @@ export async function raiseNotices(
         join person p on p.name = m.user_name and p.enabled and not p.bot and p.email <> ''
         cross join lateral (
           select count(*) filter (where n.root = k.root or starts_with(n.root, k.root || '#')) as times,
+            max(n.created_at) filter (where n.root = k.root or starts_with(n.root, k.root || '#')) as last_at,
             (array_agg(n.content ->> 'to' order by n.id desc) filter (where n.content ->> 'base' = k.base))[1] as last_to
           from notice n where n.user_name = p.name and n.ref = k.ref
         ) as told
+        left join ended own on own.kind = 'tag' and own.ref = k.ref
+        left join ended root on root.kind = 'base' and root.ref = k.base
+        left join ended via on via.kind = 'base' and via.ref = k.via
         where not k.held
-          and (told.times = 0 or (k.own_root is null and told.last_to <> k.to_digest))
+          and (told.times = 0 or (k.own_root is null and told.last_to <> k.to_digest)
+            or told.last_at < greatest(own.expires_at, root.expires_at, via.expires_at))
       ), raised as (
         insert into notice (user_name, namespace, ref, root, content, created_at)
-        select user_name, namespace, ref, case when times = 0 then root else root || '#' || times + 1 end, content, ${d.clock()}::timestamptz
+        select user_name, namespace, ref, case when times = 0 then root else root || '#' || times + 1 end, content, ${now}::timestamptz
         from fresh order by user_name, namespace, ref, (own_root is not null), base
         on conflict (user_name, ref, root) do nothing
         returning 1

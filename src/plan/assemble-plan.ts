@@ -70,6 +70,8 @@ export type PlanTag = {
   builds: PlanBuild[]
   /** where its head is to the newest push of ours: at it, not seen there yet, put back to something older, or pushed over with something new */
   stand: 'at' | 'unseen' | 'back' | 'overtaken' | null
+  /** it does not matter, or is snoozed: nothing is built for it by itself */
+  held?: boolean
   /** false: facts that may concern it wait to be judged */
   judged: boolean
 }

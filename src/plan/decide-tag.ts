@@ -51,7 +51,7 @@ function decide(tag: PlanTag, around: Around): Outcome {
   if (causes.every((cause) => cause.pinned)) return be('pinned')
   if (!recipe) return be('none')
   if (!recipe.auto || !recipe.runnable) return be('manual')
-  if (around.observe) return be('paused')
+  if (around.observe || tag.held) return be('paused')
   const judged = judgeTriggers(tag, around)
   const triggers = judged.filter(({ bar }) => bar === null).map(({ cause }) => cause)
   const waitsFor = waits(tag, triggers, around)

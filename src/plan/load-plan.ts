@@ -4,6 +4,7 @@ import { Recipe } from '../build/recipe.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { parseReference, tagRef } from '../oci/reference.ts'
+import { isCauseSnoozed, isTagSnoozed } from '../policy/snoozed.ts'
 import type { PlanCause, PlanInput, PlanRecipe, PlanTag } from './assemble-plan.ts'
 import { buildsOf, ownPushes, standsOf } from './load-builds.ts'
 import { unjudgedTags } from './load-unjudged.ts'
@@ -12,10 +13,11 @@ import { unjudgedTags } from './load-unjudged.ts'
  * What is decided from, of these tags and all their bases at every depth. A number of statements that does not depend on how many
  * tags there are; give a transaction of one snapshot (`repeatable read`) where a decision is acted on.
  */
-export async function loadPlan(d: Pick<Deps, 'config'>, tx: Tx, refs: readonly string[]): Promise<PlanInput> {
+export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: readonly string[]): Promise<PlanInput> {
   const all = await withBases(tx, refs)
-  const tags = await tagsOf(tx, all)
-  const causes = await causesOf(tx, all)
+  const now = d.clock()
+  const tags = await tagsOf(tx, all, now)
+  const { causes, snoozed } = await causesOf(tx, all, now)
   const builds = await buildsOf(tx, all)
   const stands = await standsOf(tx, all)
   const recipes = recipesOf(d, tags)
@@ -41,6 +43,7 @@ export async function loadPlan(d: Pick<Deps, 'config'>, tx: Tx, refs: readonly s
         key: keys.get(tag.ref) ?? null,
         builds: builds.get(tag.ref) ?? [],
         stand: stands.get(tag.ref) ?? null,
+        held: tag.held || snoozed.has(tag.ref),
         judged: unjudged !== 'too-many' && !unjudged.has(tag.ref),
       }),
     ),
@@ -77,31 +80,42 @@ type TagRow = {
   judgedAt: Date | null
   bases: string[]
   spec: string | null
+  held: boolean
 }
 
 /** The recipe as text: the driver renames JSON keys, and build arguments are keys. */
-const tagsOf = (tx: Tx, refs: string[]) => tx<TagRow[]>`
-  select asked.ref, tag.head_at, tag.judged_at, recipe.spec::text as spec, array(
+const tagsOf = (tx: Tx, refs: string[], now: Date) => tx<TagRow[]>`
+  select asked.ref, t.head_at, t.judged_at, recipe.spec::text as spec,
+    t.ref is not null and (t.ignored is not null or ${isTagSnoozed(tx, now)}) as held, array(
       select distinct base->>'ref'
-      from jsonb_array_elements(tag.platforms) platform cross join jsonb_array_elements(platform->'bases') base
+      from jsonb_array_elements(t.platforms) platform cross join jsonb_array_elements(platform->'bases') base
       where base->>'ref' is not null and not coalesce((base->>'pinned')::boolean, false)
         and (base->>'role' = 'runtime' or (base->>'role' = 'build' and recipe.count_on = 'all'))) as bases
-  from unnest(${refs}::text[]) as asked (ref) left join tag on tag.ref = asked.ref left join recipe on recipe.ref = asked.ref
+  from unnest(${refs}::text[]) as asked (ref) left join tag t on t.ref = asked.ref left join recipe on recipe.ref = asked.ref
   order by asked.ref`
 
-async function causesOf(tx: Tx, refs: string[]): Promise<Map<string, PlanCause[]>> {
-  const rows = await tx<(PlanCause & { ref: string })[]>`
-    select tag.ref, cause.base, cause.from_digest as "from", cause.to_digest as "to", cause.via, cause.confidence, cause.pinned,
-      cause.since
-    from cause join tag on tag.id = cause.tag_id
-    where cause.counted and tag.ref = any(${refs}) order by tag.ref, cause.base, cause.role`
+/** Counted causes by tag. Those of snoozed bases only where there are no others: `snoozed` are the tags that have no others. */
+async function causesOf(
+  tx: Tx,
+  refs: string[],
+  now: Date,
+): Promise<{ causes: Map<string, PlanCause[]>; snoozed: Set<string> }> {
+  const rows = await tx<(PlanCause & { ref: string; quiet: boolean })[]>`
+    select t.ref, c.base, c.from_digest as "from", c.to_digest as "to", c.via, c.confidence, c.pinned, c.since,
+      ${isCauseSnoozed(tx, now)} as quiet
+    from cause c join tag t on t.id = c.tag_id
+    where c.counted and t.ref = any(${refs}) order by t.ref, c.base, c.role`
   const causes = new Map<string, PlanCause[]>()
-  for (const { ref, ...cause } of rows) {
-    const known = causes.get(ref)
-    if (known) known.push(cause)
-    else causes.set(ref, [cause])
+  const snoozed = new Set<string>()
+  for (const [ref, all] of Map.groupBy(rows, (row) => row.ref)) {
+    const loud = all.filter((row) => !row.quiet)
+    if (loud.length === 0) snoozed.add(ref)
+    causes.set(
+      ref,
+      (loud.length === 0 ? all : loud).map(({ ref: _ref, quiet: _quiet, ...cause }) => cause),
+    )
   }
-  return causes
+  return { causes, snoozed }
 }
 
 type LoadedRecipe = { recipe: Recipe; rule: PlanRecipe }

@@ -33,7 +33,7 @@ async function survey(d: Needs): Promise<{ chosen: string[]; lookAgainAt: Date |
   const { input, queuedOf } = await inSnapshot(d, async (tx) => {
     const rows = await tx<{ ref: string }[]>`
       select recipe.ref from recipe join tag on tag.ref = recipe.ref
-      where recipe.auto and exists (select from cause where cause.tag_id = tag.id and cause.counted)
+      where recipe.auto and tag.ignored is null and exists (select from cause where cause.tag_id = tag.id and cause.counted)
       union select ref from build where state = 'queued' and reason->>'kind' = 'base-moved'`
     const loaded = await loadPlan(
       d,

@@ -8,6 +8,7 @@ export const tasksThat = (given: Partial<Tasks>): Tasks => ({
   look: nothing,
   reconcile: nothing,
   refresh: nothing,
+  curate: nothing,
   notify: nothing,
   mail: nothing,
   plan: nothing,
