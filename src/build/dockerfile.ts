@@ -2,6 +2,7 @@ import { type Arg, type Copy, type Dockerfile, DockerfileParser, type From, type
 import { parseReference, type Reference } from '../oci/reference.ts'
 import { BuildError } from './build-error.ts'
 import { type ArgLookup, expandArgs } from './expand-args.ts'
+import { withoutHeredocs } from './heredocs.ts'
 
 /** One place of a Dockerfile that names a foreign base: its offsets in the text, and the platform its FROM asks for. */
 export type BaseUse = {
@@ -12,8 +13,14 @@ export type BaseUse = {
   end: number
 }
 
-type Stage = { name: string | null; use: BaseUse | null; parent: number | null }
+type Use = BaseUse | UnresolvedUse
+type Stage = { name: string | null; use: Use | null; parent: number | null }
 type Token = { text: string; start: number; end: number; line: number }
+
+/** A FROM that names nothing until somebody gives its arguments a value. `line`: counted from 1. */
+export type UnresolvedUse = { role: 'runtime' | 'build'; line: number; message: string }
+
+export type Uses = { uses: BaseUse[]; unresolved: UnresolvedUse[] }
 
 /**
  * Every base a Dockerfile takes from outside: each FROM, `COPY --from` and `RUN --mount from=` that names no stage of its own.
@@ -21,32 +28,44 @@ type Token = { text: string; start: number; end: number; line: number }
  * `builtin` what the builder predefines (BuildKit: TARGETPLATFORM, …). ONBUILD triggers of a base are not looked into.
  * Errors: `unresolved-arg`, `base-invalid`, `dockerfile-invalid`.
  */
-export function readBases(
+export function readBases(...asked: Parameters<typeof readUses>): BaseUse[] {
+  const { uses, unresolved } = readUses(...asked)
+  if (unresolved[0]) throw new BuildError('unresolved-arg', unresolved[0].message)
+  return uses
+}
+
+/** The same, where a FROM that cannot be resolved does not cost the others. Errors: `base-invalid`, `dockerfile-invalid`. */
+export function readUses(
   text: string,
   args: Readonly<Record<string, string>>,
   builtin: Readonly<Record<string, string>> = {},
-): BaseUse[] {
-  const file = DockerfileParser.parse(text)
+): Uses {
+  const escapeChar = DockerfileParser.parse(text).getEscapeCharacter()
+  const file = DockerfileParser.parse(withoutHeredocs(text, escapeChar))
   const offsets = lineOffsets(text)
   const lookup = globalArgs(file, args, builtin)
   const stages: Stage[] = []
-  const uses: BaseUse[] = []
+  const all: Use[] = []
   for (const instruction of file.getInstructions()) {
     if (instruction.getKeyword() === 'FROM') {
-      const stage = readFrom(instruction as From, stages, offsets, lookup, file.getEscapeCharacter())
-      if (stage.use) uses.push(stage.use)
+      const stage = readFrom(instruction as From, stages, offsets, lookup, escapeChar)
+      if (stage.use) all.push(stage.use)
       stages.push(stage)
       continue
     }
     for (const token of sourcesOf(instruction, offsets)) {
-      if (stageNamed(token.text, stages) === null) uses.push(externalUse(token, token.text, null))
+      if (stageNamed(token, stages) === null) all.push(externalUse(token, token.text, null))
     }
   }
   const last = stages.at(-1)
   if (!last) throw new BuildError('dockerfile-invalid', 'the Dockerfile has no FROM')
   let end: Stage = last
   while (end.parent !== null) end = stages[end.parent]!
-  return uses.map((use) => (use === end.use ? { ...use, role: 'runtime' } : use))
+  const ruled = all.map((use): Use => (use === end.use ? { ...use, role: 'runtime' } : use))
+  return {
+    uses: ruled.filter((use) => 'reference' in use),
+    unresolved: ruled.filter((use): use is UnresolvedUse => !('reference' in use)),
+  }
 }
 
 /** The same Dockerfile with each use replaced by `replace(use)`: the whole token, so that no argument can change it again. */
@@ -75,11 +94,21 @@ function globalArgs(
       const name = property.getName()
       const fallback = property.getUnescapedValue()
       const given = Object.hasOwn(args, name) ? args[name] : undefined
-      const value = given ?? (fallback === null ? undefined : expandArgs(fallback, lookup, file.getEscapeCharacter()))
+      const value = given ?? (fallback === null ? undefined : defaultOf(fallback, lookup, file.getEscapeCharacter()))
       if (value !== undefined) values.set(name, value)
     }
   }
   return lookup
+}
+
+/** A default that cannot be told before the build is none: the FROM that needs it says so. */
+function defaultOf(text: string, lookup: ArgLookup, escapeChar: string): string | undefined {
+  try {
+    return expandArgs(text, lookup, escapeChar)
+  } catch (error) {
+    if (error instanceof BuildError && error.code === 'unresolved-arg') return undefined
+    throw error
+  }
 }
 
 function readFrom(
@@ -93,7 +122,8 @@ function readFrom(
   const name = from.getBuildStage()?.toLowerCase() ?? null
   if (!range) throw new BuildError('dockerfile-invalid', `line ${from.getRange().start.line + 1}: FROM names nothing`)
   const token = tokenAt(from.getImage() ?? '', range, offsets)
-  const wanted = expandArgs(token.text, lookup, escapeChar)
+  const wanted = expanded(token, lookup, escapeChar)
+  if (typeof wanted !== 'string') return { name, use: wanted, parent: null }
   if (wanted.toLowerCase() === 'scratch') return { name, use: null, parent: null }
   const parent = stages.findLastIndex((stage) => stage.name === wanted.toLowerCase())
   if (parent >= 0) return { name, use: null, parent }
@@ -115,19 +145,38 @@ function sourcesOf(instruction: Instruction, offsets: number[]): Token[] {
   })
 }
 
-function stageNamed(text: string, stages: readonly Stage[]): Stage | null {
-  if (/^\d+$/.test(text)) return stages[Number(text)] ?? null
-  return stages.find((stage) => stage.name === text.toLowerCase()) ?? null
+/** The stage a source means, by name or number, or null where it names something foreign. A number means a stage or nothing. */
+function stageNamed({ text, line }: Token, stages: readonly Stage[]): Stage | null {
+  if (!/^\d+$/.test(text)) return stages.find((stage) => stage.name === text.toLowerCase()) ?? null
+  const stage = stages[Number(text)]
+  if (!stage) throw new BuildError('dockerfile-invalid', `line ${line + 1}: there is no stage ${text} before it`)
+  return stage
 }
 
-function externalUse(token: Token, wanted: string, platform: string | null): BaseUse {
-  const where = `line ${token.line + 1}: ${token.text}`
-  if (/\$/.test(wanted) || (wanted === '' && token.text !== '')) {
-    throw new BuildError('unresolved-arg', `${where} has no value to build from`)
+const whereIs = ({ line, text }: Token): string => `line ${line + 1}: ${text}`
+
+const unresolved = (token: Token, message: string): UnresolvedUse => ({
+  role: 'build',
+  line: token.line + 1,
+  message: `${whereIs(token)} ${message}`,
+})
+
+/** The word a FROM means, or why nobody can tell before the build. */
+function expanded(token: Token, lookup: ArgLookup, escapeChar: string): string | UnresolvedUse {
+  try {
+    return expandArgs(token.text, lookup, escapeChar)
+  } catch (error) {
+    if (!(error instanceof BuildError) || error.code !== 'unresolved-arg') throw error
+    return unresolved(token, `(${error.message})`)
   }
-  const reference = parseReference(wanted)
-  if (!reference) throw new BuildError('base-invalid', `${where} is no image reference (it says "${wanted}")`)
-  return { reference, role: 'build', platform, start: token.start, end: token.end }
+}
+
+/** A word with variables that comes to no reference has one without a value: `debian:$VERSION`. */
+function externalUse(token: Token, wanted: string, platform: string | null): Use {
+  const reference = /\$/.test(wanted) ? null : parseReference(wanted)
+  if (reference) return { reference, role: 'build', platform, start: token.start, end: token.end }
+  if (/\$/.test(token.text) || wanted === '') return unresolved(token, 'has no value to build from')
+  throw new BuildError('base-invalid', `${whereIs(token)} is no image reference (it says "${wanted}")`)
 }
 
 type TextRange = { start: { line: number; character: number }; end: { line: number; character: number } }

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of a Dockerfile
 import { describe, expect, it } from '@jest/globals'
-import { needsBuildKit, readBases, rewriteBases } from '../../src/build/dockerfile.ts'
+import { needsBuildKit, readBases, readUses, rewriteBases } from '../../src/build/dockerfile.ts'
 import { formatReference } from '../../src/oci/reference.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
@@ -67,6 +67,75 @@ describe('the bases of a Dockerfile', () => {
     expect(bases(text, args)).toEqual(expected)
   })
 
+  const mounts = [
+    'RUN --mount=type=bind,from=h.io/c:1,target=/x \\',
+    '  # FROM h.io/no:1',
+    '  --mount=type=bind,from=b,target=/y --mount=from=h.io/d:1,target=/z <<EOF',
+    'FROM h.io/no:2',
+    'COPY --from=h.io/no:3 a b',
+    'EOF',
+  ].join('\n')
+  const body = 'FROM h.io/no:1\nCOPY --from=h.io/no:2 a b'
+  const around: [string, string][] = [
+    ['several mounts and a heredoc', mounts],
+    ['a heredoc for another descriptor', `RUN cat 3<<EOF\n${body}\nEOF`],
+    ['two heredocs', `COPY <<A <<B /x/\n${body}\nA\n${body}\nB`],
+    ['a heredoc in quotes', `RUN <<'EOF'\n${body}\nEOF`],
+    ['a heredoc whose name has a blank', `COPY <<"my file" /x\n${body}\nmy file`],
+    ['a heredoc with tabs', `RUN <<-EOF\n\t${body}\n\tEOF`],
+    ['a heredoc that does not end at a similar line', `RUN <<EOF\n${body}\n EOF\nEOF`],
+    ['a heredoc with an interpreter', `RUN <<EOF bash -ex\n${body}\nEOF`],
+    ['a heredoc with CRLF', `RUN <<EOF\r\n${body.replace('\n', '\r\n')}\r\nEOF\r`],
+    ['ADD with a heredoc', `ADD <<EOF /x\n${body}\nEOF`],
+    ['ONBUILD with a heredoc', `ONBUILD RUN <<EOF\n${body}\nEOF`],
+    ['what only looks like a heredoc: quotes', 'RUN echo "a <<EOF" && cat \'<<EOF\''],
+    ['what only looks like a heredoc: JSON', 'RUN ["sh", "-c", "cat <<EOF"]'],
+    ['what only looks like a heredoc: a shift, a here-string', 'RUN echo $((1 << 2)) $((1<<2)) <<< "x"'],
+    ['a line that ends in two escapes', 'RUN dir C:\\\\'],
+    ['an ENV that ends in two escapes', 'ENV DIR=C:\\\\'],
+    ['empty lines and comments inside an instruction', 'RUN a && \\\n\n  # FROM h.io/no:1\n\n  b'],
+    ['a quoted line break', 'LABEL x="a \\\nFROM h.io/no:1"'],
+  ]
+  it.each(around)('nothing of it is read as a base, nothing after it is lost: %s', (name, text) => {
+    const all = bases(`FROM h.io/b:1 AS b\n${text}\nFROM h.io/end:1\n`)
+    const mounted = name === 'several mounts and a heredoc' ? ['build h.io/c:1', 'build h.io/d:1'] : []
+    expect(all).toEqual(['build h.io/b:1', ...mounted, 'runtime h.io/end:1'])
+  })
+
+  it.each([
+    ['escape', '# escape=`\nFROM `\n  h.io/a:1 AS x\nRUN dir C:\\\nFROM x', ['runtime h.io/a:1']],
+    [
+      'syntax and escape',
+      '# syntax=docker/dockerfile:1\n# escape=`\nFROM h.io/a`\n:1\nRUN C:\\\n',
+      ['runtime h.io/a:1'],
+    ],
+    [
+      'an escape after the first instruction is a comment',
+      'FROM h.io/a:1\n# escape=`\nRUN a \\\n b\nFROM h.io/b:1',
+      ['build h.io/a:1', 'runtime h.io/b:1'],
+    ],
+    ['a byte order mark', '\uFEFF# syntax=h.io/front:1\nFROM h.io/a:1', ['runtime h.io/a:1']],
+    ['lower case', 'arg B=h.io/a:1\nfrom $B as X\ncopy --from=x a b\nfrom x', ['runtime h.io/a:1']],
+  ])('directives: %s', (_name, text, expected) => {
+    expect(bases(text)).toEqual(expected)
+  })
+
+  it('ARG between FROMs counts for its stage alone', () => {
+    const text = 'ARG V=1\nFROM h.io/a:$V AS a\nARG V=2\nARG W=3\nFROM h.io/b:$V\nARG V\nFROM h.io/c:${W:-none}'
+    expect(bases(text)).toEqual(['build h.io/a:1', 'build h.io/b:1', 'runtime h.io/c:none'])
+  })
+
+  it('what cannot be resolved does not cost the rest', () => {
+    const text = 'ARG A\nFROM $A AS a\nFROM h.io/b:$A AS b\nFROM h.io/c:1\nCOPY --from=a x y\nCOPY --from=$A x y'
+    const { uses, unresolved } = readUses(text, {})
+    expect(uses.map((use) => `${use.role} ${formatReference(use.reference)}`)).toEqual(['runtime h.io/c:1'])
+    expect(unresolved.map(({ role, line }) => `${role} ${line}`)).toEqual(['build 2', 'build 3', 'build 6'])
+    expect(readUses('FROM h.io/a:1 AS a\nFROM ${B%%x} AS c\nFROM c', {}).unresolved).toMatchObject([
+      { role: 'runtime', line: 2 },
+    ])
+    expect(readUses('ARG B=${A%%x}\nFROM ${B:-h.io/a:1}', {}).uses).toHaveLength(1)
+  })
+
   it("knows the builder's own arguments, and what the recipe gives beats them", () => {
     expect(bases('FROM h.io/a-$TARGETARCH:1', {}, { TARGETARCH: 'arm64' })).toEqual(['runtime h.io/a-arm64:1'])
     const [use] = readBases('FROM --platform=$BUILDPLATFORM h.io/a:1', {}, { BUILDPLATFORM: 'linux/amd64' })
@@ -80,6 +149,11 @@ describe('the bases of a Dockerfile', () => {
     ['a modifier nobody can resolve here', 'ARG B=x\nFROM ${B%%x}', 'unresolved-arg'],
     ['a variable where none is expanded', 'FROM h.io/a:1\nCOPY --from=$B a b', 'unresolved-arg'],
     ['what is no reference', 'FROM h.io/A:1', 'base-invalid'],
+    ['a part without a value', 'ARG V\nFROM h.io/a:$V', 'unresolved-arg'],
+    ['the number of a stage that is not there', 'FROM h.io/a:1\nCOPY --from=1 a b', 'dockerfile-invalid'],
+    ['a heredoc that does not end', 'FROM h.io/a:1\nRUN <<EOF\ntrue\n', 'dockerfile-invalid'],
+    ['an empty file', '', 'dockerfile-invalid'],
+    ['what is no text', '\0\x01\xff\0', 'dockerfile-invalid'],
   ])('refuses %s', (_name, text, code) => {
     expect(() => bases(text)).toThrow(expect.objectContaining({ code }))
   })
