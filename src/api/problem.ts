@@ -15,6 +15,8 @@ export const statusOf = {
   'no-such-member': 404,
   'no-such-credential': 404,
   'no-such-registry': 404,
+  'no-such-policy': 404,
+  'no-such-snooze': 404,
   'method-not-allowed': 405,
   'no-recipe': 409,
   'not-replayable': 409,

@@ -4,14 +4,18 @@ import { eventRoutes } from './routes/events.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { outdatedRoutes } from './routes/outdated.ts'
 import { peopleRoutes } from './routes/people.ts'
+import { policyRoutes } from './routes/policies.ts'
 import { recipeRoutes } from './routes/recipes.ts'
 import { reconcileRoutes } from './routes/reconcile.ts'
+import { snoozeRoutes } from './routes/snoozes.ts'
 import { tagRoutes } from './routes/tags.ts'
 
 /** Every call of the API, in the order of the document. Longer paths of one prefix need not come first: REF has no slash. */
 export const routes: readonly Route[] = [
   ...outdatedRoutes,
   ...tagRoutes,
+  ...policyRoutes,
+  ...snoozeRoutes,
   ...peopleRoutes,
   ...recipeRoutes,
   ...buildRoutes,

@@ -2,7 +2,8 @@ import type { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { formatInstant } from '../oci/instant.ts'
 import { rebuildStates } from '../plan/rebuild-states.ts'
-import type { Cause, Rebuild } from './schemas/tag.ts'
+import { snoozedTags } from '../policy/snoozed.ts'
+import type { Cause, Rebuild, Snoozed } from './schemas/tag.ts'
 
 export type CauseRow = {
   tagId: number
@@ -45,6 +46,18 @@ export async function rebuilds(
 ): Promise<(ref: string) => z.infer<typeof Rebuild>> {
   const states = await rebuildStates(d, refs)
   return (ref) => states.get(ref) ?? { state: 'none', build: null, waitsFor: [] }
+}
+
+/** By ref; null where it is not snoozed. */
+export async function snoozes(
+  d: Pick<Deps, 'sql' | 'clock'>,
+  refs: string[],
+): Promise<(ref: string) => z.infer<typeof Snoozed> | null> {
+  const found = await snoozedTags(d, refs)
+  return (ref) => {
+    const snoozed = found.get(ref)
+    return snoozed ? { ...snoozed, expiresAt: showDate(snoozed.expiresAt) } : null
+  }
 }
 
 export const showInstant = (at: bigint): string => formatInstant(at)

@@ -2,12 +2,14 @@ import semver from 'semver'
 
 /**
  * What a tag's name says of versions. `family` is all of the name but the numbers and the pre-release: only tags of one family are
- * compared. `numbers` as they stand, the first counting most. `pre`: SemVer's pre-release identifiers (semver.org, 9), null = a
+ * compared; `prefix` and `suffix` are its ends. `numbers` as they stand, the first counting most. `pre`: SemVer's pre-release identifiers (semver.org, 9), null = a
  * release. calendar: dotted, and begins with a year; date: 20240127, 2024-01-27, with or without a time.
  */
 export type TagShape = {
   kind: 'version' | 'calendar' | 'date'
   family: string
+  prefix: string
+  suffix: string
   numbers: readonly bigint[]
   pre: string | null
 }
@@ -40,17 +42,23 @@ export function tagShape(name: string): TagShape | null {
     const { prefix = '', core = '', rest = '' } = dated.groups
     // The number of digits tells a day from a minute.
     const template = core.replace(/\d+/g, (run, at: number) => `N${at === 0 || core[at - 1] === 'T' ? run.length : ''}`)
-    return { kind: 'date', family: familyOf('date', prefix, template, rest), numbers: numbersOf(core), pre: null }
+    return shaped('date', { prefix, template, suffix: rest }, numbersOf(core), null)
   }
   const versioned = versionAtStart.exec(name) ?? (numberAtStart.test(name) ? null : versionWithin.exec(name))
   if (!versioned?.groups) return null
   const { prefix = '', core = '', rest = '' } = versioned.groups
   const kind = /^(?:19|20)\d\d\./.test(core) ? 'calendar' : 'version'
   const { pre, suffix } = splitPreRelease(rest)
-  return { kind, family: familyOf(kind, prefix, core.replace(/\d+/g, 'N'), suffix), numbers: numbersOf(core), pre }
+  return shaped(kind, { prefix, template: core.replace(/\d+/g, 'N'), suffix }, numbersOf(core), pre)
 }
 
-const familyOf = (...parts: string[]): string => JSON.stringify(parts)
+const shaped = (
+  kind: TagShape['kind'],
+  { prefix, template, suffix }: { prefix: string; template: string; suffix: string },
+  numbers: bigint[],
+  pre: string | null,
+): TagShape => ({ kind, family: JSON.stringify([kind, prefix, template, suffix]), prefix, suffix, numbers, pre })
+
 const numbersOf = (core: string): bigint[] => (core.match(/\d+/g) ?? []).map(BigInt)
 
 function splitPreRelease(rest: string): { pre: string | null; suffix: string } {

@@ -17,7 +17,14 @@ afterAll(async () => {
   await pg.close()
 })
 
-const values: Record<string, string> = { ref: 'a%2Fb%3A1', ns: 'a', user: 'u', name: 'n', id: crypto.randomUUID() }
+const values: Record<string, string> = {
+  ref: 'a%2Fb%3A1',
+  ns: 'a',
+  scope: 'a',
+  user: 'u',
+  name: 'n',
+  id: crypto.randomUUID(),
+}
 const paths = routes.map(
   (r) =>
     [r.method.toUpperCase(), r.path.slice(1).replace(/\{(\w+)\}/g, (_, name: string) => values[name]!), r] as const,

@@ -41,6 +41,8 @@ test('the outdated tags, in the shape that is promised', async () => {
       },
     ],
     rebuild: { state: 'none', build: null, waitsFor: [] },
+    ignored: null,
+    snoozed: null,
   })
   expect(list.items[0]!.causes[0]!).toMatchObject({ base: `${host}/lib/base:1`, via: `${host}/app/run:1` })
   expect(list.next).toBeNull()
@@ -94,7 +96,9 @@ test('tags, one not judged yet, none that was deleted', async () => {
 test('one tag, in the shape that is promised', async () => {
   const tag = await api.get('tags/app%2Frun%3A1')
   expect(Object.keys(tag).sort()).toEqual(
-    'ref status because digest pushedAt platforms causes disagreements recipe rebuild'.split(' ').sort(),
+    'ref status because digest pushedAt platforms causes disagreements recipe rebuild ignored snoozed newer'
+      .split(' ')
+      .sort(),
   )
   expect(tag).toMatchObject({ status: 'outdated', because: null, digest: world.run, recipe: null })
   const base = { ref: `${host}/lib/base:1`, digest: world.oldBase, role: 'runtime', confidence: 'declared' }

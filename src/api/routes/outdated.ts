@@ -1,11 +1,21 @@
 import { z } from 'zod'
+import { listNewer } from '../../policy/list-newer.ts'
+import { hasLoudCause, isTagSnoozed } from '../../policy/snoozed.ts'
 import { nameOf, scopeOf } from '../names.ts'
-import { decodeCursor, instantAndName, page, pageOf, pageQuery } from '../page.ts'
+import { decodeCursor, encodeCursor, instantAndName, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { route } from '../route.ts'
-import { OutdatedTag } from '../schemas/tag.ts'
-import { causesOf, rebuilds, showCause, showInstant } from '../show-tag.ts'
+import { NewerTag, OutdatedTag } from '../schemas/tag.ts'
+import { causesOf, rebuilds, showCause, showInstant, snoozes } from '../show-tag.ts'
 
-type Row = { id: number; ref: string; headDigest: string; outdatedSince: bigint }
+type Row = {
+  id: number
+  ref: string
+  headDigest: string
+  outdatedSince: bigint
+  ignored: z.infer<typeof OutdatedTag>['ignored']
+}
+
+const flag = (otherwise: 'true' | 'false') => z.enum(['true', 'false']).default(otherwise)
 
 /** Tags with a counted cause, those outdated longest first. */
 export const outdatedRoutes = [
@@ -19,6 +29,8 @@ export const outdatedRoutes = [
       repository: z.string().optional(),
       base: z.string().optional().describe('root cause or via'),
       role: z.enum(['runtime', 'build', 'all']).default('all').describe('of the causes that count and are listed'),
+      ignored: flag('false').describe('true: also tags that do not matter by a policy'),
+      snoozed: flag('true').describe('false: without what is snoozed'),
     }),
     responses: { 200: pageOf(OutdatedTag) },
     async handle(d, { query }) {
@@ -26,13 +38,16 @@ export const outdatedRoutes = [
       const base = query.base === undefined ? null : nameOf(d, query.base)
       const role = query.role === 'all' ? null : query.role
       const after = decodeCursor(query.cursor, instantAndName)
+      const now = d.clock()
       const rows = await d.sql<Row[]>`
-        select t.id, t.ref, t.head_digest, t.outdated_since
+        select t.id, t.ref, t.head_digest, t.outdated_since, t.ignored
         from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
         where t.status = 'outdated' and t.outdated_since is not null
           and exists (select from cause c where c.tag_id = t.id and c.counted
             and (${role}::base_role is null or c.role = ${role}::base_role)
             and (${base}::text is null or c.base = ${base} or c.via = ${base}))
+          and (${query.ignored === 'true'} or t.ignored is null)
+          and (${query.snoozed === 'true'} or (not ${isTagSnoozed(d.sql, now)} and ${hasLoudCause(d.sql, now)}))
           and (${scope.host}::text is null or g.name = ${scope.host})
           and (${scope.namespace}::text is null or r.namespace = ${scope.namespace})
           and (${scope.repository}::text is null or g.name || '/' || r.name = ${scope.repository})
@@ -42,10 +57,9 @@ export const outdatedRoutes = [
         d,
         rows.map((row) => row.id),
       )
-      const rebuild = await rebuilds(
-        d,
-        rows.slice(0, query.limit).map((row) => row.ref),
-      )
+      const shownRefs = rows.slice(0, query.limit).map((row) => row.ref)
+      const rebuild = await rebuilds(d, shownRefs)
+      const snoozed = await snoozes(d, shownRefs)
       const body = page(
         rows,
         query.limit,
@@ -59,10 +73,31 @@ export const outdatedRoutes = [
             outdatedSince: showInstant(row.outdatedSince),
             causes: shown.map(showCause),
             rebuild: rebuild(row.ref),
+            ignored: row.ignored,
+            snoozed: snoozed(row.ref),
           }
         },
       )
       return { status: 200, body }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/newer',
+    summary:
+      'Tags with a base of which a later version is there under another tag: no flag, and nothing is started by it',
+    query: z.object({
+      ...pageQuery,
+      namespace: z.string().optional(),
+      repository: z.string().optional(),
+      ignored: flag('false').describe('true: also tags that do not matter by a policy'),
+    }),
+    responses: { 200: pageOf(NewerTag).describe('a page may hold fewer than its limit, with more to come') },
+    async handle(d, { query }) {
+      const scope = { ...scopeOf(d, query), ignored: query.ignored === 'true' }
+      const after = decodeCursor(query.cursor, oneText)?.[0] ?? null
+      const { items, next } = await listNewer(d, scope, { after, limit: query.limit })
+      return { status: 200, body: { items, next: next === null ? null : encodeCursor([next]) } }
     },
   }),
 ]

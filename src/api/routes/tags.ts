@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { getRecipe } from '../../build/recipes.ts'
 import type { Deps } from '../../deps.ts'
+import { newerBases } from '../../policy/newer-bases.ts'
 import { findTag } from '../find-tag.ts'
 import { lineage } from '../lineage.ts'
 import { RefParams, refOf, scopeOf } from '../names.ts'
@@ -9,7 +10,7 @@ import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
 import { Lineage } from '../schemas/lineage.ts'
 import { HistoryItem, Status, TagStatus, TagSummary } from '../schemas/tag.ts'
-import { causesOf, rebuilds, showCause, showInstant, showInstantOrNull } from '../show-tag.ts'
+import { causesOf, rebuilds, showCause, showInstant, showInstantOrNull, snoozes } from '../show-tag.ts'
 
 type Row = {
   id: number
@@ -21,12 +22,13 @@ type Row = {
   platforms: z.infer<typeof TagStatus>['platforms']
   disagreements: z.infer<typeof TagStatus>['disagreements']
   outdatedSince: bigint | null
+  ignored: z.infer<typeof TagStatus>['ignored']
 }
 
 async function tagOf(d: Pick<Deps, 'sql' | 'config'>, text: string): Promise<Row> {
   const ref = refOf(d, text)
   const [row] = await d.sql<Row[]>`
-    select id, ref, head_digest, head_at, status, because, platforms, disagreements, outdated_since from tag
+    select id, ref, head_digest, head_at, status, because, platforms, disagreements, outdated_since, ignored from tag
     where ref = ${ref} and head_digest is not null`
   if (!row) throw new ApiError('no-such-tag', `${ref} is not known, or was deleted`)
   return row
@@ -48,7 +50,7 @@ export const tagRoutes = [
       const scope = scopeOf(d, query)
       const after = decodeCursor(query.cursor, oneText)
       const rows = await d.sql<Row[]>`
-        select t.ref, t.head_digest, t.head_at, t.status, t.outdated_since
+        select t.ref, t.head_digest, t.head_at, t.status, t.outdated_since, t.ignored
         from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
         where t.head_digest is not null and t.ref > ${after?.[0] ?? ''}
           and (${query.status ?? null}::tag_status is null or t.status = ${query.status ?? null}::tag_status)
@@ -66,6 +68,7 @@ export const tagRoutes = [
           digest: row.headDigest,
           pushedAt: showInstant(row.headAt),
           outdatedSince: showInstantOrNull(row.outdatedSince),
+          ignored: row.ignored,
         }),
       )
       return { status: 200, body }
@@ -83,6 +86,8 @@ export const tagRoutes = [
       const causes = (await causesOf(d, [tag.id])).get(tag.id) ?? []
       const recipe = await getRecipe(d, tag.ref)
       const rebuild = await rebuilds(d, [tag.ref])
+      const bases = new Set(tag.platforms.flatMap((p) => p.bases).flatMap((base) => base.ref ?? []))
+      const newer = await newerBases(d, [{ ref: tag.ref, bases: [...bases] }])
       const body = {
         ref: tag.ref,
         status: tag.status,
@@ -94,6 +99,9 @@ export const tagRoutes = [
         disagreements: tag.disagreements,
         recipe: recipe?.recipe ?? null,
         rebuild: rebuild(tag.ref),
+        ignored: tag.ignored,
+        snoozed: (await snoozes(d, [tag.ref]))(tag.ref),
+        newer: newer.get(tag.ref) ?? [],
       }
       return { status: 200, body }
     },

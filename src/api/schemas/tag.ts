@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Ignored } from '../../policy/tag-policy.ts'
 import { RecipeView } from './recipe.ts'
 
 export const Digest = z.string().describe('sha256:…')
@@ -41,6 +42,24 @@ export const Rebuild = z
   })
   .meta({ id: 'Rebuild' })
 
+const ignored = Ignored.nullable().describe('by which policy it does not matter; null: it does')
+
+export const Snoozed = z.object({ reason: z.string(), expiresAt: Time, by: z.string() }).meta({ id: 'Snoozed' })
+const snoozed = Snoozed.nullable().describe(
+  'neither mailed nor rebuilt by itself until then: the tag, or all it is outdated by',
+)
+
+/** Refs. It says nothing of being outdated, and starts nothing. */
+export const NewerBase = z
+  .object({
+    base: z.string(),
+    newer: z.string().nullable().describe('the newest tag of the same shape, within the same major version'),
+    newest: z.string().nullable().describe('the newest of all, where that is another one'),
+  })
+  .meta({ id: 'NewerBase' })
+
+export const NewerTag = z.object({ ref: z.string(), newer: z.array(NewerBase) }).meta({ id: 'NewerTag' })
+
 export const OutdatedTag = z
   .object({
     ref: z.string(),
@@ -49,6 +68,8 @@ export const OutdatedTag = z
     outdatedSince: Time,
     causes: z.array(Cause),
     rebuild: Rebuild,
+    ignored,
+    snoozed,
   })
   .meta({ id: 'OutdatedTag' })
 
@@ -93,6 +114,9 @@ export const TagStatus = z
     ),
     recipe: RecipeView.nullable().describe('null: none'),
     rebuild: Rebuild,
+    ignored,
+    snoozed,
+    newer: z.array(NewerBase).describe('bases of which a later version is there under a tag of its own'),
   })
   .meta({ id: 'Tag' })
 
@@ -103,6 +127,7 @@ export const TagSummary = z
     digest: Digest,
     pushedAt: Time,
     outdatedSince: Time.nullable(),
+    ignored,
   })
   .meta({ id: 'TagSummary' })
 

@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import { addSnooze, isKnown, listSnoozes, removeSnooze, type Snooze } from '../../policy/snoozes.ts'
+import { IdParams, nameOf, refOf } from '../names.ts'
+import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
+import { ApiError } from '../problem.ts'
+import { route } from '../route.ts'
+import { Time } from '../schemas/tag.ts'
+import { showDate } from '../show-tag.ts'
+
+const Kind = z.enum(['tag', 'base'])
+const NewSnooze = z
+  .strictObject({
+    kind: Kind.describe('tag: this tag alone; base: whatever this base causes, as root or via'),
+    ref: z.string().min(1).max(700),
+    reason: z.string().trim().min(1).max(1000),
+    expiresAt: z.iso.datetime({ offset: true }).describe('in the future, within a year'),
+    by: z.string().trim().min(1).max(200).default('admin').describe('who asks for it, as shown to others'),
+  })
+  .meta({ id: 'NewSnooze' })
+const StoredSnooze = z
+  .object({
+    id: z.string(),
+    kind: Kind,
+    ref: z.string(),
+    reason: z.string(),
+    by: z.string(),
+    createdAt: Time,
+    expiresAt: Time,
+  })
+  .meta({ id: 'Snooze' })
+
+const show = ({ author, createdAt, expiresAt, ...snooze }: Snooze) => ({
+  ...snooze,
+  by: author,
+  createdAt: showDate(createdAt),
+  expiresAt: showDate(expiresAt),
+})
+const longest = 366 * 86_400_000
+
+export const snoozeRoutes = [
+  route({
+    method: 'get',
+    path: '/snoozes',
+    summary: 'Snoozes that have not ended, the first to end first',
+    query: z.object(pageQuery),
+    responses: { 200: pageOf(StoredSnooze) },
+    async handle(d, { query }) {
+      const after = decodeCursor(query.cursor, timeAndId)
+      const rows = await listSnoozes(d, { after, limit: query.limit + 1 })
+      return { status: 200, body: page(rows, query.limit, (row) => [showDate(row.expiresAt), row.id], show) }
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/snoozes',
+    summary:
+      'Until then: no mail and no rebuild by itself, of a tag or because of a base. Takes the place of one for the same',
+    body: NewSnooze,
+    responses: { 201: StoredSnooze },
+    problems: ['no-such-tag'],
+    async handle(d, { body: { kind, reason, by, ...body } }) {
+      const ref = kind === 'tag' ? refOf(d, body.ref) : nameOf(d, body.ref)
+      const expiresAt = new Date(body.expiresAt)
+      const fromNow = expiresAt.getTime() - d.clock().getTime()
+      if (fromNow <= 0) throw badExpiry('is in the past')
+      if (fromNow > longest) throw badExpiry('is more than a year away')
+      if (!(await isKnown(d, kind, ref))) throw new ApiError('no-such-tag', `nothing is known of ${ref}`)
+      return { status: 201, body: show(await addSnooze(d, { kind, ref, reason, author: by, expiresAt })) }
+    },
+  }),
+  route({
+    method: 'delete',
+    path: '/snoozes/{id}',
+    summary: 'End a snooze: what it held up comes now',
+    params: IdParams,
+    responses: { 204: null },
+    problems: ['no-such-snooze'],
+    async handle(d, { params }) {
+      const isId = z.uuid().safeParse(params.id).success
+      if (!isId || !(await removeSnooze(d, params.id))) throw new ApiError('no-such-snooze', `no snooze ${params.id}`)
+      return { status: 204 }
+    },
+  }),
+]
+
+const badExpiry = (message: string): ApiError =>
+  new ApiError('bad-request', 'the body is not as it should be', [{ path: 'expiresAt', message }])
