@@ -23,6 +23,8 @@ import { makeMailer } from './notify/mailer.ts'
 import { pipeline } from './pipeline.ts'
 import { makeRegistries } from './registry/registries.ts'
 import { loadSecrets } from './secrets.ts'
+import { introduceRegistries } from './watch/introduce-registries.ts'
+import { sweepWatches } from './watch/sweep.ts'
 import { webhookRoute } from './webhook/route.ts'
 
 export type Role = 'web' | 'worker' | 'builder'
@@ -65,7 +67,8 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     const applied = await migrate(database.url)
     if (applied.length > 0) log.info({ applied }, 'migrated')
     const d = assemble(config, log, database.url, closers)
-    await introduceRegistries(d, roles.includes('worker'))
+    await introduceRegistries(d)
+    if (roles.includes('worker')) await enqueueReconcile(d)
     const workerRoles: Roles = { worker: roles.includes('worker'), builder: roles.includes('builder') }
     const workers = await runWorkers({
       url: database.url,
@@ -79,6 +82,7 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     closers.push(every(sweepMs, workers.sweep, log))
     if (workerRoles.worker && config.reconcileInterval > 0)
       closers.push(every(config.reconcileInterval * 1000, () => enqueueReconcile(d), log))
+    if (workerRoles.worker) closers.push(every(config.watchInterval * 1000, () => sweepWatches(d), log))
     const { server, url } = await listen(d, roles.includes('web'))
     closers.push(() => endServer(server))
     log.info({ url, roles, registries: config.registries.map((r) => r.name), builder: config.builder }, 'ready')
@@ -92,7 +96,7 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
 function assemble(config: Config, log: Logger, url: string, closers: (() => Promise<void> | void)[]): Deps {
   const sql = connect(url, { max: 20 })
   const db = makePrisma(url)
-  const registries = makeRegistries(config.registries, log)
+  const registries = makeRegistries(config.registries, log, config)
   closers.push(
     () => sql.end({ timeout: 5 }),
     () => db.$disconnect(),
@@ -111,13 +115,6 @@ function assemble(config: Config, log: Logger, url: string, closers: (() => Prom
   }
 }
 
-/** A row for each configured registry, and a first comparison with it. */
-async function introduceRegistries(d: Deps, worker: boolean): Promise<void> {
-  for (const { name } of d.config.registries)
-    await d.sql`insert into registry (name) values (${name}) on conflict do nothing`
-  if (worker) await enqueueReconcile(d)
-}
-
 const enqueueReconcile = async (d: Pick<Deps, 'sql' | 'jobs' | 'config'>): Promise<void> => {
   for (const { name } of d.config.registries)
     await d.jobs.enqueue(
@@ -131,12 +128,14 @@ const enqueueReconcile = async (d: Pick<Deps, 'sql' | 'jobs' | 'config'>): Promi
 /** Calls `work` every `ms`, never twice at once; a failure is told and the next turn tries again. Returns how to end it. */
 function every(ms: number, work: () => Promise<void>, log: Logger): () => void {
   let busy = false
-  const timer = setInterval(async () => {
+  const turn = async () => {
     if (busy) return
     busy = true
     await work().catch((error: unknown) => log.warn({ err: error }, 'a periodic task failed'))
     busy = false
-  }, ms)
+  }
+  // a timer holds 31 bits; a longer one would run all the time
+  const timer = setInterval(turn, Math.min(ms, 2 ** 31 - 1))
   return () => clearInterval(timer)
 }
 

@@ -10,7 +10,7 @@ export type ResolvedUse = BaseUse & { digest: Digest; pull: string }
 
 /**
  * Asks for the digest of every base before anything is built, each name once, so that a name that moves meanwhile gives no build
- * that mixes contents. A registry we know is asked itself; of others `pullByName` (the daemon) tells what it got.
+ * that mixes contents. Each use comes back under the name of its registry, however the Dockerfile calls it. A registry we know is asked itself; of others `pullByName` (the daemon) tells what it got.
  * Errors: `base-absent`, and those of the registry client.
  */
 export async function resolveBases(
@@ -24,7 +24,8 @@ export async function resolveBases(
     const name = formatReference(use.reference)
     const digest = known.get(name) ?? use.reference.digest ?? (await resolveName(d, use, pullByName))
     known.set(name, digest)
-    resolved.push({ ...use, digest, pull: `${use.reference.host}/${use.reference.repository}@${digest}` })
+    const reference = { ...use.reference, host: d.registries.canonicalHost(use.reference.host) }
+    resolved.push({ ...use, reference, digest, pull: `${reference.host}/${reference.repository}@${digest}` })
   }
   return resolved
 }

@@ -20,7 +20,7 @@ const width = 8
 const batchSize = 200
 
 type Pass = {
-  d: Pick<Deps, 'sql' | 'jobs' | 'log' | 'clock'>
+  d: Pick<Deps, 'sql' | 'jobs' | 'log' | 'clock' | 'registries'>
   client: RegistryClient
   registryId: number
   host: string

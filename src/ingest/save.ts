@@ -1,7 +1,7 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import type { Instant } from '../oci/instant.ts'
-import { namespaceOf } from '../oci/reference.ts'
+import { canonicalRef, namespaceOf } from '../oci/reference.ts'
 import { lookAtDeclared } from './look-at-declared.ts'
 import type { ObservedDeclaration, ObservedManifest } from './observe.ts'
 import { saveContent } from './save-content.ts'
@@ -52,19 +52,29 @@ export const nothingLearned: Learned = { manifests: [], entries: [], declaration
  * Rows that many transactions may want are taken in one order: repository, manifests by digest, …, dirty by key.
  */
 export async function save(
-  d: Pick<Deps, 'jobs'>,
+  d: Pick<Deps, 'jobs' | 'registries'>,
   tx: Tx,
   observation: Observation | null,
   learned: Learned,
 ): Promise<Changes> {
   const repositoryId = observation && (await lockRepository(tx, observation))
-  const content = await saveContent(tx, learned, observation)
+  const content = await saveContent(tx, named(d, learned), observation)
   const ofTag = observation !== null && (observation.tag !== '' || observation.kind === 'delete')
   const tags = ofTag ? await saveTagFact(tx, repositoryId!, observation) : []
   await markDirty(d, tx, { tags, manifests: content.manifests })
   await lookAtDeclared(d, tx, content.declarations)
   return { tags, manifests: content.manifests }
 }
+
+/** What content says of bases, under the names of their registries: the one place that declarations from outside come through. */
+const named = ({ registries }: Pick<Deps, 'registries'>, learned: Learned): Learned => ({
+  ...learned,
+  declarations: learned.declarations.map((declaration) =>
+    declaration.name === null
+      ? declaration
+      : { ...declaration, name: canonicalRef(registries.canonicalHost, declaration.name) },
+  ),
+})
 
 /** Creates the repository where it is new and holds it, so that ingests of one tag come one after another. */
 async function lockRepository(tx: Tx, o: Observation): Promise<number> {

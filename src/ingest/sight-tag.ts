@@ -17,7 +17,7 @@ export type TagName = { registryId: number; host: string; repository: string; ta
 /** `sourceId`: one for each asking. `listing`: what the repository's list of tags said of it, where there was one. */
 export type Asking = { sourceId: string; dryRun: boolean; listing: 'has-it' | 'lacks-it' | 'not-asked' }
 
-type Sighting = Pick<Deps, 'sql' | 'jobs' | 'clock'>
+type Sighting = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'registries'>
 
 /**
  * Asks the registry for one tag and saves what differs from what is known, in a transaction of its own. A tag counts as

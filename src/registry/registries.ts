@@ -11,6 +11,7 @@ import { isLoopback } from './loopback.ts'
 import { anonymousRegistry, matchesHost, type OutsideRegistry, outsideRegistry, usualPerMinute } from './outside.ts'
 
 export type { RegistryClient } from './client.ts'
+export type { OutsideRegistry } from './outside.ts'
 
 /** A registry as configured. `name`: the host in references (`localhost:5000`); `url`: where it is reached. */
 export type RegistryConfig = {

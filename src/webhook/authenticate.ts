@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Config } from '../config.ts'
-import { normaliseHost } from '../oci/reference.ts'
+import { canonicalHosts } from '../oci/reference.ts'
 
 /**
  * The registry a request speaks for, or null where its token is not right. With one registry every authenticated
@@ -14,10 +14,11 @@ export function authenticate(
 ): string | null {
   const presented = hash(/^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] ?? '')
   const only = config.registries.length === 1
+  const asked = named === null ? null : canonicalHosts(config.registries)(named)
   const right = config.registries.filter((registry) => {
     const own = matches(registry.webhookToken, presented)
     const common = matches(config.webhookToken, presented)
-    return only || (named !== null && normaliseHost(named) === registry.name) ? own || common : named === null && own
+    return only || asked === registry.name ? own || common : asked === null && own
   })
   return right.length === 1 ? right[0]!.name : null
 }

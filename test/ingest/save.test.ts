@@ -109,7 +109,10 @@ describe('save', () => {
     ['a digest its tag had', 'reg:5000/lib/base:1', 'A', []],
     ['a digest in an index its tag had', 'reg:5000/lib/base:1', 'inner', []],
     ['a base whose tag is known', 'reg:5000/lib/base:1', null, []],
-    ['a registry nobody configured', 'docker.io/library/debian:12', null, []],
+    ['another host of that registry', 'alias.reg/lib/other:1', null, ['look:reg:5000/lib/other:1']],
+    ['another host, a digest its tag had', 'alias.reg/lib/base:1', 'A', []],
+    ['a host that may not be asked', 'quay.io/lib/base:1', null, []],
+    ['a host nobody configured that is watched', 'docker.io/library/debian:12', null, ['watch:docker.io']],
     ['a host that only begins alike', 'reg:50001/lib/base:1', null, []],
     ['a bare digest', null, 'X', []],
   ])('declares %s', async (_, name, digest, looks) => {
@@ -130,6 +133,11 @@ describe('save', () => {
     await s.pg.sql`delete from graphile_worker._private_jobs`
     await s.saved(s.observed('1', 'push', 'child', 3, { repository: 'app/x' }), declares(name, digest))
     expect(await s.jobs()).toEqual([])
+  })
+
+  test('stores what is declared under the name of its registry', async () => {
+    await s.saved(s.observed('1', 'push', 'child', 3), declares('alias.reg/lib/base:1', 'A'))
+    expect(await s.pg.db.declaration.findMany()).toMatchObject([{ name: 'reg:5000/lib/base:1', digest: sha('A') }])
   })
 
   test('texts with NUL are stored without it', async () => {

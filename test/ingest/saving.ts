@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { inTransaction } from '../../src/ingest/in-transaction.ts'
 import { type ObservedManifest, observeAbsent } from '../../src/ingest/observe.ts'
 import { type Changes, type Learned, nothingLearned, type Observation, save } from '../../src/ingest/save.ts'
+import { makeRegistries } from '../../src/registry/registries.ts'
 import { testDeps } from '../support/deps.ts'
 import { testDatabase } from '../support/postgres.ts'
 
@@ -26,6 +27,11 @@ export const learned = (...names: string[]): Learned => ({
 /** Saving, on a database of its own: what is told of `reg:5000/lib/base` at a second, and what is stored then. */
 export async function openSaving() {
   const pg = await testDatabase()
+  const registries = makeRegistries(
+    [{ name: 'reg:5000', aliases: ['alias.reg'], url: 'http://localhost:1', insecure: false }],
+    testDeps(pg).log,
+    { outside: [], watch: ['docker.io'] },
+  )
   const [row] = await pg.sql<{ id: number }[]>`insert into registry (name) values ('reg:5000') returning id`
   const registryId = row!.id
 
@@ -51,7 +57,7 @@ export async function openSaving() {
   async function saved(o: Observation | null, content: Learned): Promise<Changes> {
     let changes: Changes = { tags: [], manifests: [] }
     await inTransaction(pg.sql, async (tx) => {
-      changes = await save(testDeps(pg), tx, o, content)
+      changes = await save({ ...testDeps(pg), registries }, tx, o, content)
     })
     return changes
   }
@@ -66,7 +72,7 @@ export async function openSaving() {
   const jobs = async () =>
     (await pg.sql<{ key: string }[]>`select key from graphile_worker._private_jobs order by key`).map((row) => row.key)
   const clear = async () => {
-    await pg.sql`truncate repository, manifest, declaration, dirty cascade`
+    await pg.sql`truncate repository, manifest, declaration, dirty, watch cascade`
     await pg.sql`delete from graphile_worker._private_jobs`
   }
 

@@ -1,0 +1,28 @@
+import type { Deps } from '../deps.ts'
+import { followAliases } from './follow-aliases.ts'
+import { sweepWatches } from './sweep.ts'
+
+/** Any number, the same in every process: the advisory lock under which one start after another makes registries known. */
+const startLock = 7_233_005
+
+/**
+ * A row for each configured registry, saying whether it sends us events; names brought under what the configuration calls their
+ * registries; a run for every host that is watched. Done at every start.
+ */
+export async function introduceRegistries(d: Pick<Deps, 'sql' | 'jobs' | 'registries' | 'config'>): Promise<void> {
+  await d.sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(${startLock})`
+    for (const { name } of d.config.registries) {
+      await tx`
+        insert into registry (name) values (${name})
+        on conflict (name) do update set outside = false, paused_until = null, spent_until = null where registry.outside`
+      await tx`delete from watch where host = ${name}`
+    }
+    for (const { name } of d.config.outside)
+      await tx`
+        insert into registry (name, outside) values (${name}, true)
+        on conflict (name) do update set outside = true where not registry.outside`
+    await followAliases(d, tx)
+  })
+  await sweepWatches(d)
+}
