@@ -14,13 +14,22 @@ export type WithBases = { ref: string; bases: readonly string[] }
  * and end as a base's does, of the repositories that bases with a version are of: floating bases cost nothing.
  */
 export async function newerBases(d: Pick<Deps, 'sql'>, tags: readonly WithBases[]): Promise<Map<string, NewerBase[]>> {
-  const bases = [...new Set(tags.flatMap((tag) => tag.bases))].flatMap((base) => versioned(base) ?? [])
-  const names = await namesLike(d, bases)
+  const known = new Set(tags.flatMap((tag) => tag.bases))
+  const bases = new Map([...known].flatMap((base) => versioned(base) ?? []).map((base) => [base.base, base]))
+  const names = await namesLike(d, [...bases.values()])
+  const namesOf = (base: Base) => names.get(repositoryOf(base)) ?? []
+  const elsewhere = new Map<string, NewerBase | null>()
   const found = new Map<string, NewerBase[]>()
   for (const { ref, bases: own } of tags) {
-    const newer = bases
-      .filter(({ base }) => own.includes(base))
-      .flatMap((base) => newerOf(ref, base, names.get(repositoryOf(base)) ?? []) ?? [])
+    const tag = parseReference(ref)
+    const newer = own.toSorted().flatMap((name) => {
+      const base = bases.get(name)
+      if (!base) return []
+      if (tag?.tag && repositoryOf(tag) === repositoryOf(base))
+        return newerOf(base, before(tag.tag, namesOf(base))) ?? []
+      if (!elsewhere.has(name)) elsewhere.set(name, newerOf(base, namesOf(base)))
+      return elsewhere.get(name) ?? []
+    })
     if (newer.length > 0) found.set(ref, newer)
   }
   return found
@@ -38,15 +47,16 @@ function versioned(base: string): Base | null {
 const repositoryOf = ({ host, repository }: Reference): string => `${host}/${repository}`
 
 /** A tag whose base is of its own repository is offered neither itself nor what comes after it: that may be built on it. */
-function newerOf(ref: string, base: Base, names: readonly string[]): NewerBase | null {
-  const tag = parseReference(ref)
-  const own = tag?.tag && repositoryOf(tag) === repositoryOf(base) ? tag.tag : null
-  const shape = own === null ? null : tagShape(own)
-  const after = (name: string): boolean => {
-    const other = shape && tagShape(name)
-    return other ? isNewer(shape, other) : false
-  }
-  const found = newerTag(base.tag, own === null ? names : names.filter((name) => name !== own && !after(name)))
+function before(own: string, names: readonly string[]): string[] {
+  const shape = tagShape(own)
+  return names.filter((name) => {
+    const other = tagShape(name)
+    return name !== own && !(shape && other && isNewer(shape, other))
+  })
+}
+
+function newerOf(base: Base, names: readonly string[]): NewerBase | null {
+  const found = newerTag(base.tag, names)
   if (!found) return null
   const named = (name: string | null) => (name === null ? null : formatReference({ ...base, tag: name }))
   return { base: base.base, newer: named(found.newer), newest: named(found.newest) }
