@@ -14,9 +14,11 @@ import { logsCommand } from './logs.ts'
 import { memberCommand } from './member.ts'
 import { migrateCommand } from './migrate.ts'
 import { outdatedCommand } from './outdated.ts'
+import { policyCommand } from './policy.ts'
 import { recipeCommand } from './recipe.ts'
 import { reconcileCommand } from './reconcile.ts'
 import { serveCommand } from './serve.ts'
+import { snoozeCommand } from './snooze.ts'
 import { treeCommand } from './tree.ts'
 import { whyCommand } from './why.ts'
 
@@ -32,6 +34,8 @@ const commands = [
   buildsCommand,
   cancelCommand,
   recipeCommand,
+  policyCommand,
+  snoozeCommand,
   credentialCommand,
   memberCommand,
   demoCommand,

@@ -10,7 +10,18 @@ export type CauseView = {
   platforms: string[]
 }
 export type RebuildView = { state: string; build: string | null; waitsFor: string[] }
-export type OutdatedView = { ref: string; outdatedSince: string; causes: CauseView[]; rebuild: RebuildView }
+export type IgnoredView = { rule: string; scope: string; detail: string }
+export type SnoozedView = { reason: string; expiresAt: string; by: string }
+export type NewerBaseView = { base: string; newer: string | null; newest: string | null }
+export type OutdatedView = {
+  ref: string
+  outdatedSince: string
+  causes: CauseView[]
+  rebuild: RebuildView
+  ignored: IgnoredView | null
+  snoozed: SnoozedView | null
+}
+export type NewerView = { ref: string; newer: NewerBaseView[] }
 export type TagView = {
   ref: string
   status: string | null
