@@ -23,36 +23,41 @@ export type LearnedArtifact = {
 
 type Artifact = Manifest & { kind: 'artifact' }
 
+/** The index that lists an artifact: the digest it attaches it to, where it says so, and all that it lists. */
+export type Holder = { attached: Digest | null; within: readonly Digest[] }
+
 /** Statements read of one artifact, and subjects of one statement, at most. */
 const statementLimit = 64
 const subjectLimit = 16
 
 /**
- * Reads the statements that an artifact holds. `attached`: the digest it is said to speak of (an index' annotation); else it is the
- * artifact's own `subject`, else what each statement names, so that a `sha256-….att` tag needs no name to be understood. A statement
- * that cannot be read says nothing, and why is kept; one that is missing makes the artifact absent, as it may come yet.
+ * Reads the statements that an artifact holds. They speak of the digest that an index attaches it to, else of the artifact's own
+ * `subject`, else of what each names: a signed one (so that a `sha256-….att` tag needs no name to be understood) of anything, a bare
+ * one of what stands in the same index. A statement that cannot be read says nothing, and why is kept; one that is
+ * missing makes the artifact absent, as it may come yet.
  */
 export async function learnArtifact(
   s: { client: RegistryClient; repository: string },
   digest: Digest,
   artifact: Artifact,
-  attached: Digest | null,
+  { attached, within }: Holder = { attached: null, within: [] },
 ): Promise<LearnedArtifact> {
   const manifest = observePlain(digest, artifact)
-  const read: { source: Digest; said: Provenance }[] = []
+  const read: { layer: Descriptor; said: Provenance }[] = []
   const faults: AttestationFault[] = []
   let missing: Fault | null = null
   for (const layer of statementsOf(artifact).slice(0, statementLimit)) {
     const found = await readStatement(s, layer)
     if (found.fault !== null) missing = found.fault
     else if (typeof found.value === 'string') faults.push(found.value)
-    else read.push({ source: layer.digest, said: found.value })
+    else read.push({ layer, said: found.value })
   }
   const declarations: ObservedDeclaration[] = []
   const origins: ObservedOrigin[] = []
   const subjects = new Set<Digest>()
-  for (const { source, said } of read) {
-    const spoken = spokenOf(said, attached ?? artifact.subject)
+  for (const { layer, said } of read) {
+    const source = layer.digest
+    const spoken = spokenOf(said, attached ?? artifact.subject, enveloped.test(layer.mediaType) ? null : within)
     if (typeof spoken === 'string') faults.push(spoken)
     else
       for (const subject of spoken) {
@@ -71,8 +76,15 @@ export async function learnArtifact(
   }
 }
 
-function spokenOf(said: Provenance, attached: Digest | null): Digest[] | AttestationFault {
-  if (attached === null) return said.subjects.length > 0 ? said.subjects.slice(0, subjectLimit) : 'no-subject'
+/** `within` null: anything. */
+function spokenOf(
+  said: Provenance,
+  attached: Digest | null,
+  within: readonly Digest[] | null,
+): Digest[] | AttestationFault {
+  if (attached === null && said.subjects.length === 0) return 'no-subject'
+  if (attached === null)
+    return said.subjects.filter((s) => within === null || within.includes(s)).slice(0, subjectLimit)
   return said.subjects.length === 0 || said.subjects.includes(attached) ? [attached] : 'other-subject'
 }
 
@@ -88,8 +100,9 @@ async function readStatement(
   return fetched.fault !== null ? fetched : { value: parseProvenance(fetched.value), fault: null }
 }
 
+const enveloped = /dsse|sigstore\.bundle/i
 const statement = /in-toto|dsse|slsa|provenance|sigstore\.bundle/i
-const materials = /spdx|cyclonedx|sbom|syft/i
+const bills = /spdx|cyclonedx|sbom|syft/i
 
 /** Layers that hold statements: by their own media type, or JSON in an artifact that is called an attestation. */
 const statementsOf = (artifact: Artifact): Descriptor[] =>
@@ -97,7 +110,7 @@ const statementsOf = (artifact: Artifact): Descriptor[] =>
     ({ mediaType }) => statement.test(mediaType) || (/json/i.test(mediaType) && isAbout(artifact.artifactType)),
   )
 
-const isAbout = (type: string | null): boolean => type !== null && statement.test(type) && !materials.test(type)
+const isAbout = (type: string | null): boolean => type !== null && statement.test(type) && !bills.test(type)
 
 /** BuildKit's, cosign's and Sigstore's words for it. */
 const predicateOf = (annotations: Record<string, string>): string | null =>

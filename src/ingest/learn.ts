@@ -63,7 +63,7 @@ async function learnOne(s: Source, digest: Digest, mediaType: string, fetched: F
   if (fetched.fault !== null) return only(observeAbsent(digest, mediaType, fetched.fault))
   const manifest = fetched.value
   if (manifest.kind === 'artifact') {
-    const artifact = await learnArtifact(s, digest, manifest, null)
+    const artifact = await learnArtifact(s, digest, manifest)
     return { ...only(artifact.manifest), declarations: artifact.declarations }
   }
   if (manifest.kind === 'index') return only(observePlain(digest, manifest))
@@ -146,10 +146,10 @@ async function learnAttestation(s: Source, index: IndexManifest, descriptor: Des
     return { leaves: leaf(annotated), learned: { ...nothingLearned, manifests: [manifest], sighted: [digest] } }
   }
   const { subject } = fetched.value
-  const { manifest, declarations, subjects } = await learnArtifact(s, digest, fetched.value, annotated)
-  const inside = subjects.find((spoken) => index.manifests.some((entry) => entry.digest === spoken))
+  const holder = { attached: annotated, within: index.manifests.map((entry) => entry.digest) }
+  const { manifest, declarations, subjects } = await learnArtifact(s, digest, fetched.value, holder)
   return {
-    leaves: leaf(annotated ?? subject ?? inside ?? null),
+    leaves: leaf(annotated ?? subject ?? subjects[0] ?? null),
     learned: { manifests: [manifest], entries: [], declarations, sighted: [digest] },
   }
 }

@@ -182,6 +182,18 @@ describe('a registry without it', () => {
     expect(await s.rows.manifests()).toMatchObject({ [attestation]: 'artifact' })
   })
 
+  test('a bare statement without a subject speaks of nothing until an index lists it beside what it names', async () => {
+    const digest = await s.image('app/b', null, ['b'])
+    const attestation = await p.attach('app/b', null, statement([digest, `sha256:${'6'.repeat(64)}`]))
+    await s.notify({ repository: 'app/b', digest: attestation, at: 10 })
+    expect(await p.declared()).toEqual([])
+    const entries = [s.entry(digest), s.entry(attestation, { platform: { os: 'unknown', architecture: 'unknown' } })]
+    const index = await s.manifest('app/b', '1', { manifests: entries }, indexType)
+    await s.notify({ repository: 'app/b', tag: '1', digest: index, mediaType: indexType, at: 11 })
+    expect(await p.declared()).toEqual([`${digest} provenance ${base}`])
+    expect(await s.pg.sql`select attests from index_entry where attestation`).toEqual([{ attests: digest }])
+  })
+
   test('where an image was built from is kept with it', async () => {
     const digest = await s.image('app/o', '1', ['o'])
     const uri = 'https://me:secret@git.io/o/r.git#refs/heads/main'
