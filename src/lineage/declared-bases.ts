@@ -1,7 +1,7 @@
 import type { Platform } from '../oci/platform.ts'
 import { commonSteps, type ManifestFacts, startsWith } from './content.ts'
 import { manifestFor } from './platform-manifest.ts'
-import type { BaseRole, Declaration, EvidenceKind, World } from './world.ts'
+import type { BaseRole, Declaration, EvidenceKind, UnresolvedReason, World } from './world.ts'
 
 /** A base as declared, all evidence of one name together, the strongest first. `digest` is what the strongest says. */
 export type DeclaredBase = {
@@ -13,8 +13,16 @@ export type DeclaredBase = {
   pinned: boolean
 }
 
-/** `weaker`: runtime bases that a weaker declaration names and a stronger one contradicts. */
-export type DeclaredBases = { runtime: DeclaredBase | null; others: DeclaredBase[]; weaker: DeclaredBase[] }
+/**
+ * `weaker`: runtime bases that a weaker declaration names and a stronger one contradicts. `unresolved`: what the recipe says is
+ * there but cannot name (`FROM $X`), where nothing stronger names it: the runtime base, or some of the others.
+ */
+export type DeclaredBases = {
+  runtime: DeclaredBase | null
+  others: DeclaredBase[]
+  weaker: DeclaredBase[]
+  unresolved: { role: BaseRole; reason: UnresolvedReason }[]
+}
 
 const strength: EvidenceKind[] = ['build', 'provenance', 'annotation', 'label', 'recipe', 'layers']
 
@@ -37,40 +45,70 @@ export function declaredBases(
       .filter((d) => d.evidence === 'label')
       .map(labelKey),
   )
-  const said = [...own, ...outer].filter((d) => d.evidence !== 'label' || !inherited.has(labelKey(d)))
-  const byEvidence = strength.map((kind) => distinct(said.filter((d) => d.evidence === kind)))
-  const annotated =
-    byEvidence[strength.indexOf('annotation')]![0]?.name ?? byEvidence[strength.indexOf('label')]![0]?.name ?? null
-  const ruled = byEvidence.flatMap((ds) => withRoles(world, ds, m, platform, annotated))
-  return combine(ruled.filter((base) => base.name !== t.ref))
+  const heard = (d: Declaration) => d.evidence !== 'label' || !inherited.has(labelKey(d))
+  const byEvidence = strength.map((kind) => distinct([own, outer], (d) => d.evidence === kind && heard(d)))
+  const of = (kind: EvidenceKind) => byEvidence[strength.indexOf(kind)]!
+  // lineage.md: the annotation's name, then the recipe's last FROM
+  const lastNamed = [
+    of('annotation')[0]?.name ?? of('label')[0]?.name,
+    of('recipe').find((d) => d.role === 'runtime')?.name,
+  ].flatMap((name) => name ?? [])
+  const ruled = byEvidence.flatMap((ds) =>
+    withRoles(
+      world,
+      ds.filter((d) => d.reason === null),
+      m,
+      platform,
+      lastNamed,
+    ),
+  )
+  const bases = combine(ruled.filter((base) => base.name !== t.ref))
+  const complete = of('build').length + of('provenance').length > 0
+  return { ...bases, unresolved: unresolvedOf(of('recipe'), { runtime: bases.runtime !== null, complete }) }
 }
+
+/** Builds and provenance name every base, so that a FROM beside them without a value hides none. */
+const unresolvedOf = (recipe: Declaration[], known: { runtime: boolean; complete: boolean }) =>
+  recipe.flatMap(({ role, reason }) =>
+    reason === null || (role === 'runtime' ? known.runtime : known.complete)
+      ? []
+      : [{ role: role ?? 'unknown', reason }],
+  )
 
 const labelKey = (d: Declaration): string => `${d.name} ${d.digest}`
 
-/** Several attestations on one manifest add up: the same name and digest said twice is one. */
-function distinct(declarations: Declaration[]): Declaration[] {
+/**
+ * Several attestations on one manifest add up: the same name and digest said twice is one. What the manifest says comes before what
+ * its index says of all.
+ */
+function distinct(speakers: Declaration[][], heard: (d: Declaration) => boolean): Declaration[] {
   const seen = new Map<string, Declaration>()
-  const ordered = [...declarations].sort((a, b) => a.position - b.position || (labelKey(a) < labelKey(b) ? -1 : 1))
-  for (const d of ordered) if (!seen.has(`${labelKey(d)} ${d.platform}`)) seen.set(`${labelKey(d)} ${d.platform}`, d)
+  const ordered = speakers.flatMap((said) =>
+    said.filter(heard).sort((a, b) => a.position - b.position || (labelKey(a) < labelKey(b) ? -1 : 1)),
+  )
+  for (const d of ordered) {
+    const key = `${labelKey(d)} ${d.platform} ${d.reason === null ? '' : d.role}`
+    if (!seen.has(key)) seen.set(key, d)
+  }
   return [...seen.values()]
 }
 
 /**
  * Provenance does not say which FROM was the last: the longest whose content is a prefix of M is the runtime base, a sole
- * one is it anyway, and where none passes the annotated name decides.
+ * one is it anyway, and where none passes the first of `lastNamed` that is among them decides.
  */
 function withRoles(
   world: World,
   declarations: Declaration[],
   m: ManifestFacts,
   platform: Platform,
-  annotated: string | null,
+  lastNamed: string[],
 ): DeclaredBase[] {
   const open = declarations.filter((d) => d.role === null)
   const prefix = (d: Declaration) => {
     const u = d.digest === null ? null : contentOf(world, d.digest, d.platform ?? platform)
     return u && startsWith(m, u)
-      ? { layers: u.layerCount, steps: commonSteps(m, u), named: d.name === annotated ? 1 : 0 }
+      ? { layers: u.layerCount, steps: commonSteps(m, u), named: d.name === lastNamed[0] ? 1 : 0 }
       : null
   }
   const passing = open
@@ -78,7 +116,9 @@ function withRoles(
     .filter((x) => x.fit !== null)
     .sort((x, y) => y.fit!.layers - x.fit!.layers || y.fit!.steps - x.fit!.steps || y.fit!.named - x.fit!.named)
   const runtime =
-    open.length === 1 ? open[0] : (passing[0]?.d ?? open.find((d) => d.name !== null && d.name === annotated))
+    open.length === 1
+      ? open[0]
+      : (passing[0]?.d ?? lastNamed.flatMap((name) => open.find((d) => d.name === name) ?? [])[0])
   const roleOf = (d: Declaration): BaseRole => d.role ?? (d === runtime ? 'runtime' : runtime ? 'build' : 'unknown')
   return declarations.map((d) => ({
     name: d.name,
@@ -91,7 +131,7 @@ function withRoles(
 }
 
 /** Stronger evidence comes first in `ruled`. One runtime base wins; weaker word of the same name joins it, of another contradicts it. */
-function combine(ruled: DeclaredBase[]): DeclaredBases {
+function combine(ruled: DeclaredBase[]): Omit<DeclaredBases, 'unresolved'> {
   const first = ruled.find((b) => b.role === 'runtime') ?? null
   const runtime = first && { ...first }
   const others = new Map<string, DeclaredBase>()

@@ -28,6 +28,10 @@ export function judgePlatform(world: World, t: TagTimeline, head: string, at: Pl
   const inferred = inferNames(world, t, m)
   const runtime = judgeRuntime(world, t, m, platform, declared.runtime, inferred)
   const others = declared.others.map((base) => judgeOther(world, t, m, platform, base))
+  const unresolved = declared.unresolved.map(({ role, reason }) => ({
+    because: { reason, base: null, platform },
+    role,
+  }))
   const all = [runtime, ...others]
   const weaker = declared.weaker.map(
     (base): Disagreement => ({ platform, base: base.name ?? base.digest, evidence: base.evidence }),
@@ -38,12 +42,12 @@ export function judgePlatform(world: World, t: TagTimeline, head: string, at: Pl
     bases: all.flatMap((part) => part.bases),
     links: all.flatMap((part) => part.links),
     direct: all.flatMap((part) => part.direct),
-    unknown: all.flatMap((part) => part.unknown),
+    unknown: [...unresolved, ...all.flatMap((part) => part.unknown)],
     disagreements: [...weaker, ...runtime.disagreements],
   }
 }
 
-/** A declared runtime base that resolves beats layers; one that was deleted leaves the judgement to them. */
+/** A declared runtime base that resolves beats layers; one that was deleted, or that a recipe cannot name, leaves the judgement to them. */
 function judgeRuntime(
   world: World,
   t: TagTimeline,

@@ -89,11 +89,13 @@ function verdictOf(tag: TagFindings, causesOf: (ref: string, platform: Platform)
   }
 }
 
-/** Outdated beats unknown beats current. A deleted base that layers could stand in for does not make it unknown. */
+/** Outdated beats unknown beats current. A deleted or unnamed base that layers could stand in for does not make it unknown. */
 function statusOf(tag: TagFindings, at: Findings, causes: PlatformCause[]): Status {
   if (causes.some((cause) => counts(tag, cause))) return 'outdated'
   const stoodIn = at.bases.some((base) => base.role === 'runtime' && base.evidence[0] === 'layers')
-  const blocking = at.unknown.filter((u) => counts(tag, u) && !(u.because.reason === 'base-absent' && stoodIn))
+  const replaced = ({ because, role }: Findings['unknown'][number]) =>
+    stoodIn && (because.reason === 'base-absent' || (because.reason === 'unresolved-arg' && role === 'runtime'))
+  const blocking = at.unknown.filter((u) => counts(tag, u) && !replaced(u))
   return blocking.length > 0 ? 'unknown' : 'current'
 }
 
