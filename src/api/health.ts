@@ -66,7 +66,8 @@ async function measure(d: Pick<Deps, 'sql' | 'log'>, gauges: ReturnType<typeof m
     d.sql<{ state: string; count: bigint }[]>`select state, count(*) from build group by state`,
     d.sql<
       { status: string; count: bigint }[]
-    >`select coalesce(status::text, 'unjudged') as status, count(*) from tag where head_digest is not null group by 1`,
+    >`select coalesce(status::text, 'unjudged') as status, count(*) from tag t join repository r on r.id = t.repository_id
+      join registry g on g.id = r.registry_id where head_digest is not null and not g.outside group by 1`,
     d.sql<
       { outcome: string; count: bigint }[]
     >`select outcome, count(*) from event where received_at > now() - interval '1 day' group by outcome`,

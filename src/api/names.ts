@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
-import { parseReference, tagRef } from '../oci/reference.ts'
+import { type CanonicalHost, canonicalHosts, canonicalRef, parseReference, tagRef } from '../oci/reference.ts'
 import { parseNamespaceKey } from '../people/namespace-key.ts'
 import { ApiError } from './problem.ts'
 
@@ -21,23 +21,40 @@ export function refOf(d: Pick<Deps, 'config'>, text: string): string {
 }
 
 /**
+ * The canonical ref of a tag that is known of a configured registry, or of one outside that is watched. What could be both is the
+ * one that stands, the configured registry's first.
+ */
+export async function knownRefOf(d: Pick<Deps, 'config' | 'sql'>, text: string): Promise<string> {
+  const own = nameOf(d, text)
+  const said = parseReference(text)
+  const outside = said?.tag ? tagRef(canonicalIn(d)(said.host), said.repository, said.tag) : own
+  const [known] = await d.sql<{ ref: string }[]>`
+    select ref from tag where ref = any(${[own, outside]}) order by head_digest is null, ref <> ${own} limit 1`
+  return known?.ref ?? refOf(d, text)
+}
+
+const canonicalIn = ({ config }: Pick<Deps, 'config'>): CanonicalHost =>
+  canonicalHosts([...config.registries, ...config.outside])
+
+/**
  * The canonical ref of any tag, as a base may be named. With one registry, what does not begin with its host is a repository of it
  * (`docker.io/library/debian` may well be one), unless only a host can be written so (`other:5000/…`).
  */
 export function nameOf(d: Pick<Deps, 'config'>, text: string): string {
   const hosts = d.config.registries.map((registry) => registry.name)
-  const hosted = hosts.some((host) => text.toLowerCase().startsWith(`${host}/`))
+  const written = [...d.config.registries, ...d.config.outside].flatMap(({ name, aliases = [] }) => [name, ...aliases])
+  const hosted = written.some((host) => text.toLowerCase().startsWith(`${host.toLowerCase()}/`))
   const own = !hosted && hosts.length === 1 ? parseReference(`${hosts[0]}/${text}`) : null
   const reference = text === text.trim() ? (own ?? parseReference(text)) : null
   if (!reference?.tag || reference.digest)
     throw new ApiError('bad-request', `${JSON.stringify(text)} is no reference of a tag`)
-  return tagRef(reference.host, reference.repository, reference.tag)
+  return tagRef(canonicalIn(d)(reference.host), reference.repository, reference.tag)
 }
 
 /** The key of a namespace. */
 export function namespaceOfPath(d: Pick<Deps, 'config'>, text: string): string {
   const key = parseNamespaceKey(
-    text,
+    text.includes('/') ? canonicalRef(canonicalIn(d), text) : text,
     d.config.registries.map((registry) => registry.name),
   )
   if (key === null) throw new ApiError('bad-request', `${JSON.stringify(text)} is no namespace here`)

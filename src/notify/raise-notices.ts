@@ -46,7 +46,7 @@ export async function raiseNotices(
           select coalesce(b.root, b.id::text) as root from build b where b.digest = c.to_digest
           order by (b.root is null), b.created_at limit 1
         ) as own on true
-        where c.counted and t.head_digest is not null and t.ignored is null
+        where c.counted and t.head_digest is not null and t.ignored is null and not g.outside
           and not ${isTagSnoozed(tx, now)} and not ${isCauseSnoozed(tx, now)}
         order by t.ref, c.base, c.role
       ), ended as materialized (

@@ -41,7 +41,7 @@ function views(d: Needs, page: { key: string | null; after: string | null; limit
   return d.sql<NamespaceView[]>`
     with held as (
       select r.id, case when ${d.config.registries.length > 1} then g.name || '/' || r.namespace else r.namespace end as key
-      from repository r join registry g on g.id = r.registry_id
+      from repository r join registry g on g.id = r.registry_id where not g.outside
     ), page as (
       select key from (select key from held union select key from namespace) as known
       where (${page.key}::text is null or key = ${page.key}) and (${page.after}::text is null or key > ${page.after})

@@ -7,6 +7,7 @@ export const tasksThat = (given: Partial<Tasks>): Tasks => ({
   ingest: nothing,
   look: nothing,
   reconcile: nothing,
+  watch: nothing,
   refresh: nothing,
   curate: nothing,
   notify: nothing,

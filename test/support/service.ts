@@ -36,6 +36,7 @@ export async function makeService(databaseUrl: string): Promise<TestService> {
     DRYDOCK_WEBHOOK_TOKEN: hookToken,
     DRYDOCK_SECRET_KEY: 'a-secret-key-for-tests',
     DRYDOCK_RECONCILE_INTERVAL: '0',
+    DRYDOCK_WATCH: '',
     DATABASE_URL: databaseUrl,
   }
   const log = () => readFileSync(join(dir, 'log'), 'utf8')

@@ -42,7 +42,7 @@ export const outdatedRoutes = [
       const rows = await d.sql<Row[]>`
         select t.id, t.ref, t.head_digest, t.outdated_since, t.ignored
         from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-        where t.status = 'outdated' and t.outdated_since is not null
+        where not g.outside and t.status = 'outdated' and t.outdated_since is not null
           and exists (select from cause c where c.tag_id = t.id and c.counted
             and (${role}::base_role is null or c.role = ${role}::base_role)
             and (${base}::text is null or c.base = ${base} or c.via = ${base}))

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { reconcile } from '../../inbox/reconcile.ts'
+import { isWatched, watchNow } from '../../watch/watch-now.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
 
@@ -16,19 +17,25 @@ export const reconcileRoutes = [
   route({
     method: 'post',
     path: '/reconcile',
-    summary: 'Compare registry and database, repair missed events, answer what differed',
+    summary:
+      'Compare registries and database, repair missed events, ask for watched bases outside, answer what differed',
     body: z.strictObject({
-      registry: z.string().optional().describe('default: all'),
+      registry: z
+        .string()
+        .optional()
+        .describe('default: all, and every base outside that is watched; or a host outside'),
       dryRun: z.boolean().default(false),
     }),
     responses: { 200: z.object({ items: z.array(Difference), next: z.null() }) },
     problems: ['no-such-registry', 'registry-failed'],
     async handle(d, { body }) {
       const all = d.config.registries.map((registry) => registry.name)
-      if (body.registry !== undefined && !all.includes(body.registry))
+      const only = body.registry === undefined ? null : d.registries.canonicalHost(body.registry)
+      const outside = only !== null && !all.includes(only) && (await isWatched(d, only))
+      if (only !== null && !all.includes(only) && !outside)
         throw new ApiError('no-such-registry', `no registry ${body.registry} is configured`)
       const items: z.infer<typeof Difference>[] = []
-      for (const registry of body.registry === undefined ? all : [body.registry]) {
+      for (const registry of only === null ? all : outside ? [] : [only]) {
         try {
           items.push(...(await reconcile(d, { registry, dryRun: body.dryRun })))
         } catch (cause) {
@@ -36,6 +43,7 @@ export const reconcileRoutes = [
           throw Object.assign(new ApiError('registry-failed', `${registry}: ${message}`), { cause })
         }
       }
+      if (only === null || outside) items.push(...(await watchNow(d, { host: only, dryRun: body.dryRun })))
       return { status: 200, body: { items, next: null } }
     },
   }),

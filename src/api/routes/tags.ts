@@ -4,7 +4,7 @@ import type { Deps } from '../../deps.ts'
 import { newerBases } from '../../policy/newer-bases.ts'
 import { findTag } from '../find-tag.ts'
 import { lineage } from '../lineage.ts'
-import { RefParams, refOf, scopeOf } from '../names.ts'
+import { knownRefOf, RefParams, scopeOf } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
@@ -26,7 +26,7 @@ type Row = {
 }
 
 async function tagOf(d: Pick<Deps, 'sql' | 'config'>, text: string): Promise<Row> {
-  const ref = refOf(d, text)
+  const ref = await knownRefOf(d, text)
   const [row] = await d.sql<Row[]>`
     select id, ref, head_digest, head_at, status, because, platforms, disagreements, outdated_since, ignored from tag
     where ref = ${ref} and head_digest is not null`
@@ -52,7 +52,7 @@ export const tagRoutes = [
       const rows = await d.sql<Row[]>`
         select t.ref, t.head_digest, t.head_at, t.status, t.outdated_since, t.ignored
         from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-        where t.head_digest is not null and t.ref > ${after?.[0] ?? ''}
+        where t.head_digest is not null and not g.outside and t.ref > ${after?.[0] ?? ''}
           and (${query.status ?? null}::tag_status is null or t.status = ${query.status ?? null}::tag_status)
           and (${scope.host}::text is null or g.name = ${scope.host})
           and (${scope.namespace}::text is null or r.namespace = ${scope.namespace})
@@ -114,7 +114,7 @@ export const tagRoutes = [
     responses: { 200: z.object({ items: z.array(HistoryItem), next: z.null() }) },
     problems: ['no-such-tag'],
     async handle(d, { params }) {
-      const ref = refOf(d, params.ref)
+      const ref = await knownRefOf(d, params.ref)
       const spans = await d.sql<{ digest: string; fromAt: bigint; toAt: bigint | null; exact: boolean }[]>`
         select s.digest, s.from_at, s.to_at, s.exact from tag t join tag_span s on s.tag_id = t.id where t.ref = ${ref} order by s.seq desc`
       if (spans.length === 0) throw new ApiError('no-such-tag', `${ref} is not known`)
