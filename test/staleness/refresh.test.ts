@@ -3,11 +3,12 @@ import fc from 'fast-check'
 import { loadWholeWorld } from '../../src/lineage/load-world.ts'
 import { judge } from '../../src/staleness/judge.ts'
 import { refresh } from '../../src/staleness/refresh.ts'
-import type { Verdict } from '../../src/staleness/verdict.ts'
 import { testDeps } from '../support/deps.ts'
 import { type Built, empty, estate, layer } from '../support/estate.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { runsOf } from '../support/runs-of.ts'
 import { markDirty, storeEstate } from '../support/store-estate.ts'
+import { inStoredForm, storedVerdicts } from './stored-verdicts.ts'
 
 let pg: TestDatabase
 beforeAll(async () => {
@@ -17,37 +18,6 @@ afterAll(() => pg.close())
 beforeEach(async () => {
   await pg.sql`truncate tag_span, cause, tag_fact, tag, repository, declaration, index_entry, manifest, dirty, recipe, registry cascade`
 })
-
-type Stored = {
-  ref: string
-  status: string | null
-  base: string | null
-  via: string | null
-  from: string | null
-  since: bigint | null
-  counted: boolean | null
-}
-
-/** Verdicts as rows that can be compared: one a cause, one with nulls for a tag without causes. */
-const flatten = (verdicts: Iterable<Verdict>): Stored[] =>
-  [...verdicts].flatMap((v): Stored[] =>
-    v.causes.length === 0
-      ? [{ ref: v.ref, status: v.status, base: null, via: null, from: null, since: null, counted: null }]
-      : v.causes.map((c) => ({
-          ref: v.ref,
-          status: v.status,
-          base: c.base,
-          via: c.via,
-          from: c.from,
-          since: c.since,
-          counted: c.counted,
-        })),
-  )
-const stored = () => pg.sql<Stored[]>`
-  select t.ref, t.status, c.base, c.via, c.from_digest as "from", c.since, c.counted
-  from tag t left join cause c on c.tag_id = t.id where t.head_digest is not null`
-const byText = (rows: Iterable<Stored>) =>
-  [...rows].map((r) => JSON.stringify(r, (_, x) => (typeof x === 'bigint' ? String(x) : x))).sort()
 
 type Op = {
   build: number | null
@@ -108,12 +78,12 @@ test('what is stored after any story, refreshed at any moments, equals a judgeme
         rows.tags.map((t) => t.ref),
       )
       const whole = await loadWholeWorld(pg.sql)
-      expect(byText(await stored())).toEqual(byText(flatten(scratch.values())))
-      expect(byText(flatten(judge(whole.world, whole.refs).values()))).toEqual(byText(flatten(scratch.values())))
+      expect(await storedVerdicts(pg.sql)).toEqual(inStoredForm(scratch))
+      expect(inStoredForm(judge(whole.world, whole.refs))).toEqual(inStoredForm(scratch))
     }),
-    { numRuns: 60 },
+    runsOf(60),
   )
-}, 120_000)
+}, 3_600_000)
 
 test('a flattened child that declares a name is judged again when that name moves, and so are its own children', async () => {
   const d = testDeps(pg)
