@@ -9,11 +9,19 @@ import {
 
 type Sim = PlanBuild & { ref: string; started: number; finished: number }
 
+/** What is not plain about it. Without traits every tag but 0 has an automatic recipe, and every base is declared. */
+export type Traits = {
+  recipe?: (tag: number) => PlanTag['recipe']
+  held?: (tag: number) => boolean
+  /** ambiguous: another name, outside and never moving, is at that content too */
+  edge?: (tag: number, base: number) => Pick<PlanCause, 'confidence' | 'pinned'>
+}
+
 /**
  * An estate in which only names and contents exist: a tag is at a content and remembers at which contents of its bases it was
  * built. Verdicts are computed here, apart from the service's judge. Tag 0 is nobody's recipe. Everything is a base at runtime.
  */
-export function simulatedEstate(bases: readonly (readonly number[])[]) {
+export function simulatedEstate(bases: readonly (readonly number[])[], traits: Traits = {}) {
   const refs = bases.map((_, i) => `t${i}`)
   const at = new Map(refs.map((ref) => [ref, `${ref}-0`]))
   const movedAt = new Map(refs.map((ref) => [ref, 0]))
@@ -24,32 +32,35 @@ export function simulatedEstate(bases: readonly (readonly number[])[]) {
   let clock = 1
   let seconds = 0
 
+  const indexOf = (ref: string) => Number(ref.slice(1))
+  const edgeOf = (ref: string, base: string) =>
+    traits.edge?.(indexOf(ref), indexOf(base)) ?? { confidence: 'declared' as const, pinned: false }
   const moved = (ref: string, base: string) => builtOn.get(ref)!.get(base) !== at.get(base)
 
   /** Roots a tag is outdated by: its moved bases, and those of its unmoved ones, until nothing is added. */
   function causes(): Map<string, PlanCause[]> {
     const found = new Map(refs.map((ref) => [ref, new Map<string, PlanCause>()]))
     for (const ref of refs)
-      for (const base of basesOf.get(ref)!) if (moved(ref, base)) found.get(ref)!.set(base, cause(base, null))
+      for (const base of basesOf.get(ref)!) if (moved(ref, base)) found.get(ref)!.set(base, cause(ref, base, null))
     for (let grown = true; grown; ) {
       grown = false
       for (const ref of refs)
         for (const via of [...basesOf.get(ref)!].sort().filter((base) => !moved(ref, base)))
           for (const root of found.get(via)!.keys()) {
-            if (root === ref || found.get(ref)!.has(root)) continue
-            found.get(ref)!.set(root, cause(root, via))
+            const known = found.get(ref)!.get(root)
+            if (root === ref || (known && (known.via === null || known.via <= via))) continue
+            found.get(ref)!.set(root, cause(ref, root, via))
             grown = true
           }
     }
     return new Map(refs.map((ref) => [ref, [...found.get(ref)!.values()]]))
   }
-  const cause = (base: string, via: string | null): PlanCause => ({
+  const cause = (ref: string, base: string, via: string | null): PlanCause => ({
     base,
     from: null,
     to: at.get(base)!,
     via,
-    confidence: 'declared',
-    pinned: false,
+    ...edgeOf(ref, via ?? base),
     since: BigInt(movedAt.get(base)!),
   })
 
@@ -68,9 +79,10 @@ export function simulatedEstate(bases: readonly (readonly number[])[]) {
         ref,
         headSince: new Date(0),
         causes: judged.get(ref)!,
-        bases: basesOf.get(ref)!,
+        bases: basesOf.get(ref)!.filter((base) => !edgeOf(ref, base).pinned),
         declared: [],
-        recipe: i === 0 ? null : { auto: true, runnable: true, base: null },
+        recipe: i === 0 ? null : traits.recipe ? traits.recipe(i) : { auto: true, runnable: true, base: null },
+        held: traits.held?.(i) ?? false,
         key: keyOf(ref),
         builds: good === -1 ? own : own.slice(0, good + 1),
         stand: good === -1 ? null : 'at',
@@ -127,7 +139,9 @@ export function simulatedEstate(bases: readonly (readonly number[])[]) {
     }),
     /** A worker takes it: its bases are fixed now. */
     start(build: Sim) {
-      const used = basesOf.get(build.ref)!.map((name) => ({ name, digest: at.get(name)! }))
+      const digestOf = (name: string) =>
+        edgeOf(build.ref, name).pinned ? builtOn.get(build.ref)!.get(name)! : at.get(name)!
+      const used = basesOf.get(build.ref)!.map((name) => ({ name, digest: digestOf(name) }))
       Object.assign(build, { state: 'running', started: clock++, bases: used })
     },
     finish(build: Sim, fails: boolean) {
@@ -142,6 +156,9 @@ export function simulatedEstate(bases: readonly (readonly number[])[]) {
       pushes.set(digest, { root: build.root, chain: [build.ref, ...before] })
       Object.assign(build, { state: 'succeeded', digest, finishedAt: now, finished: clock++ })
     },
+    tags,
+    states: () =>
+      assemblePlan({ tags: tags(), pushes }, { now: new Date(seconds * 1000), settle: 0, observe: false }).states,
     outdated: () => [...causes()].filter(([, found]) => found.length > 0).map(([ref]) => ref),
   }
 }

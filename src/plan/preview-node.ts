@@ -1,0 +1,92 @@
+import type { RebuildState } from './assemble-plan.ts'
+import type { PreviewTag, Stage } from './preview.ts'
+import type { RestCause } from './preview-causes.ts'
+
+export const decisions = [
+  'rebuild', //     built, at its level
+  'manual', //      its recipe says auto: false
+  'no-builder', //  nothing here can run its recipe
+  'no-recipe',
+  'pinned', //      every FROM concerned names a digest
+  'ambiguous', //   other names are still at the content it has: flagged, not built
+  'waits', //       built on something that stays outdated
+  'paused', //      DRYDOCK_OBSERVE
+  'ignored', //     a policy says that it does not matter
+  'snoozed', //     it, or the base it would be built for, is snoozed
+  'unknown', //     what it has of its base is not known
+  'not-counted', // only a build stage, and its recipe does not say on: all
+] as const
+export type Decision = (typeof decisions)[number]
+
+/** `level`: 1 is built first; null: not built. `because`: the bases it becomes outdated by or through. */
+export type PreviewNode = {
+  ref: string
+  decision: Decision
+  level: number | null
+  because: string[]
+  waitsFor: string[]
+  cycle: boolean
+  seconds: number | null
+}
+
+/** How things stand when nothing more is built: `causes` and `state` of this tag. */
+type End = { causes: readonly RestCause[]; state: RebuildState | null; cycle: boolean }
+
+/** What becomes of one tag; null: this push does not concern it. */
+export function previewNode(tag: PreviewTag, { causes, state, cycle }: End, stage: Stage): PreviewNode | null {
+  const common = { ref: tag.ref, cycle, seconds: tag.seconds, level: null, waitsFor: [] }
+  const built = stage.built.get(tag.ref)
+  if (built) {
+    const { level } = built
+    return {
+      ...common,
+      decision: 'rebuild',
+      level,
+      because: namesOf(built.causes),
+      waitsFor: awaited(tag, level, stage),
+    }
+  }
+  const fresh = causes.filter((cause) => !cause.old)
+  if (fresh.length > 0) {
+    const decision = tag.hold ?? decisionOf(tag, state, stage)
+    return {
+      ...common,
+      decision,
+      because: namesOf(fresh),
+      waitsFor: decision === 'waits' ? (state?.waitsFor ?? []) : [],
+    }
+  }
+  const moved = tag.edges.filter((edge) => edge.base !== tag.ref && stage.moves.has(edge.base))
+  if (moved.length === 0) return null
+  const decision = moved.some((edge) => edge.counted && edge.unknown) ? 'unknown' : 'not-counted'
+  return { ...common, decision, because: [...new Set(moved.map((edge) => edge.base))].sort() }
+}
+
+const namesOf = (causes: readonly RestCause[]): string[] =>
+  [...new Set(causes.map((cause) => cause.via ?? cause.base))].sort()
+
+/** The bases that were to be built, or were about to change, before it. */
+const awaited = (tag: PreviewTag, level: number, { built, input }: Stage): string[] => {
+  const bases = tag.edges
+    .filter((edge) => edge.counted && !edge.pinned && edge.base !== tag.ref)
+    .map((edge) => edge.base)
+  const first = bases.filter((base) => (built.get(base)?.level ?? level) < level || input.pending.has(base))
+  return [...new Set(first)].sort()
+}
+
+function decisionOf({ recipe }: PreviewTag, state: RebuildState | null, { input }: Stage): Decision {
+  switch (state?.state) {
+    case 'none':
+      return 'no-recipe'
+    case 'pinned':
+      return 'pinned'
+    case 'paused':
+      return input.observe ? 'paused' : 'snoozed'
+    case 'manual':
+      return recipe?.auto === false ? 'manual' : recipe?.runnable === false ? 'no-builder' : 'ambiguous'
+    case 'failed':
+      return 'ambiguous'
+    default:
+      return 'waits'
+  }
+}
