@@ -11,5 +11,6 @@ export async function unjudgedTags(tx: Tx): Promise<ReadonlySet<string> | 'too-m
   if (dirty.length > most) return 'too-many'
   if (dirty.length === 0) return new Set()
   const keys = (kind: string) => dirty.filter((row) => row.kind === kind).map((row) => row.key)
-  return affectedTags(tx, { tags: keys('tag'), manifests: keys('manifest') })
+  const { judge, heirs } = await affectedTags(tx, { tags: keys('tag'), manifests: keys('manifest') })
+  return new Set([...judge, ...heirs])
 }

@@ -1,0 +1,3 @@
+-- AlterTable
+ALTER TABLE "tag" ADD COLUMN     "findings" JSONB,
+ADD COLUMN     "reach" INTEGER;
