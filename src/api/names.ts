@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
-import { type CanonicalHost, canonicalHosts, canonicalRef, parseReference, tagRef } from '../oci/reference.ts'
+import {
+  type CanonicalHost,
+  canonicalHosts,
+  canonicalRef,
+  formatReference,
+  parseReference,
+  tagRef,
+} from '../oci/reference.ts'
 import { parseNamespaceKey } from '../people/namespace-key.ts'
 import { ApiError } from './problem.ts'
 
@@ -31,6 +38,13 @@ export async function knownRefOf(d: Pick<Deps, 'config' | 'sql'>, text: string):
   const [known] = await d.sql<{ ref: string }[]>`
     select ref from tag where ref = any(${[own, outside]}) order by head_digest is null, ref <> ${own} limit 1`
   return known?.ref ?? refOf(d, text)
+}
+
+/** The base that a recipe of `ref` names, as written, but under the name of its registry where it was written under another host of it. */
+export function baseOf(d: Pick<Deps, 'config'>, ref: string, base: string): string {
+  const reference = parseReference(base, ref.slice(0, ref.indexOf('/')))
+  const host = reference && canonicalIn(d)(reference.host)
+  return reference && host && host !== reference.host ? formatReference({ ...reference, host }) : base
 }
 
 const canonicalIn = ({ config }: Pick<Deps, 'config'>): CanonicalHost =>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { parseRecipe, Recipe } from '../../build/recipe.ts'
 import { getRecipe, listRecipes, putRecipe, removeRecipe, type StoredRecipe } from '../../build/recipes.ts'
-import { RefParams, refOf } from '../names.ts'
+import { baseOf, RefParams, refOf } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
@@ -54,8 +54,10 @@ export const recipeRoutes = [
           'the recipe is not as it should be',
           parsed.faults.map(({ path, code, message }) => ({ path, message: `${message} (${code})` })),
         )
-      await putRecipe(d, ref, parsed.recipe)
-      return { status: 200, body: parsed.recipe }
+      const { base } = parsed.recipe
+      const recipe = base === undefined ? parsed.recipe : { ...parsed.recipe, base: baseOf(d, ref, base) }
+      await putRecipe(d, ref, recipe)
+      return { status: 200, body: recipe }
     },
   }),
   route({
