@@ -1,4 +1,6 @@
 import { build } from './build/build.ts'
+import { queueReadings } from './build/queue-readings.ts'
+import { readRecipe } from './build/read-recipe.ts'
 import type { Deps } from './deps.ts'
 import { reconcile } from './inbox/reconcile.ts'
 import { ingest } from './ingest/ingest.ts'
@@ -17,7 +19,8 @@ export const pipeline = (d: Deps): Tasks => ({
   look: ({ ref }) => look(d, ref), //                      ask the registry for one tag → facts    → refresh
   reconcile: async ({ registry }) => void (await reconcile(d, { registry })), // catalog and tags against what is known → refresh
   watch: ({ host }) => watch(d, { host }), //              bases on a registry that sends us nothing → facts → refresh
-  refresh: () => refresh(d), //                            dirty tags → verdicts, causes           → notify, plan
+  refresh: () => refresh(d).then(() => queueReadings(d)), // dirty tags → verdicts, causes         → notify, plan, recipe
+  recipe: ({ ref }, { signal }) => readRecipe(d, ref, signal), // a recipe's Dockerfile → evidence → refresh
   curate: ({ scope }) => curate(d, scope), //              a policy changed → which tags matter     → notify, plan
   notify: () => notify(d), //                              new causes, gathered a window long      → mail
   mail: ({ mailId }) => send(d, mailId), //                one mail through SMTP

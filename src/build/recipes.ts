@@ -1,19 +1,28 @@
+import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import { markDirty } from '../ingest/save.ts'
+import { recipeSource } from './observe-recipe.ts'
+import { queueReadingOf, type Reading } from './queue-readings.ts'
 import { Recipe } from './recipe.ts'
 
-export type StoredRecipe = { ref: string; recipe: Recipe; updatedAt: Date }
+export type StoredRecipe = { ref: string; recipe: Recipe; updatedAt: Date; reading: Reading | null }
 
-/** Stores a tag's recipe. What counts for the tag may change with it, so it is judged and planned again. */
+/**
+ * Stores a tag's recipe. What counts for the tag may change with it, so it is judged and planned again; where its source changed, what
+ * the old one said of bases is forgotten, and the new one is read.
+ */
 export async function putRecipe(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, ref: string, recipe: Recipe): Promise<void> {
   await d.sql.begin(async (tx) => {
+    const [known] = await tx<{ spec: string }[]>`select spec::text as spec from recipe where ref = ${ref} for update`
+    const same = known !== undefined && sourceOf(Recipe.safeParse(JSON.parse(known.spec)).data) === sourceOf(recipe)
     await tx`
       insert into recipe (ref, spec, auto, count_on, updated_at)
       values (${ref}, ${JSON.stringify(recipe)}::text::jsonb, ${recipe.auto}, ${recipe.on}, ${d.clock()})
       on conflict (ref) do update
-      set spec = excluded.spec, auto = excluded.auto, count_on = excluded.count_on, updated_at = excluded.updated_at`
-    await tx`insert into dirty (kind, key) values ('tag', ${ref})`
-    await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })
-    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
+      set spec = excluded.spec, auto = excluded.auto, count_on = excluded.count_on, updated_at = excluded.updated_at,
+        reading = case when ${same} then recipe.reading end`
+    await changed(d, tx, ref, same ? [] : await forgetReading(tx, ref))
+    if (!same) await queueReadingOf(d, tx, ref)
   })
 }
 
@@ -22,16 +31,30 @@ export async function removeRecipe(d: Pick<Deps, 'sql' | 'jobs'>, ref: string): 
   return d.sql.begin(async (tx) => {
     const removed = await tx`delete from recipe where ref = ${ref}`
     if (removed.count === 0) return false
-    await tx`insert into dirty (kind, key) values ('tag', ${ref})`
-    await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })
-    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
+    await changed(d, tx, ref, await forgetReading(tx, ref))
     return true
   })
 }
 
+/** What of a recipe decides which bases it names. */
+const sourceOf = (recipe: Recipe | undefined): string =>
+  JSON.stringify(recipe && [recipe.strategy, recipe.git, recipe.context, recipe.dockerfile, recipe.args])
+
+/** Answers the manifests of which it said something. */
+async function forgetReading(tx: Tx, ref: string): Promise<string[]> {
+  const rows = await tx<{ subject: string }[]>`
+    delete from declaration where evidence = 'recipe' and source = ${recipeSource(ref)} returning subject`
+  return [...new Set(rows.map((row) => row.subject))]
+}
+
+async function changed(d: Pick<Deps, 'jobs'>, tx: Tx, ref: string, manifests: string[]): Promise<void> {
+  await markDirty(d, tx, { tags: [ref], manifests })
+  await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
+}
+
 export async function getRecipe(d: Pick<Deps, 'db'>, ref: string): Promise<StoredRecipe | null> {
   const row = await d.db.recipe.findUnique({ where: { ref } })
-  return row && { ref, recipe: Recipe.parse(row.spec), updatedAt: row.updatedAt }
+  return row && stored(row)
 }
 
 /** All recipes by ref, `after` one where given. */
@@ -44,5 +67,12 @@ export async function listRecipes(
     orderBy: { ref: 'asc' },
     ...(page.limit === undefined ? {} : { take: page.limit }),
   })
-  return rows.map((row) => ({ ref: row.ref, recipe: Recipe.parse(row.spec), updatedAt: row.updatedAt }))
+  return rows.map(stored)
 }
+
+const stored = (row: { ref: string; spec: unknown; updatedAt: Date; reading: unknown }): StoredRecipe => ({
+  ref: row.ref,
+  recipe: Recipe.parse(row.spec),
+  updatedAt: row.updatedAt,
+  reading: (row.reading ?? null) as Reading | null,
+})

@@ -3,8 +3,10 @@
  * Out: facts: content in `manifest`, `index_entry` and `declaration`, the tag's timeline, marks for refresh.
  * Guarantees: handling twice, or in another order, ends in the same rows; what fails is kept with its error and tried again.
  */
+import { queueReadingOf } from '../build/queue-readings.ts'
 import type { Deps } from '../deps.ts'
 import type { Digest } from '../oci/digest.ts'
+import { tagRef } from '../oci/reference.ts'
 import { inTransaction } from './in-transaction.ts'
 import { learn } from './learn.ts'
 import type { Fault } from './observe.ts'
@@ -40,6 +42,8 @@ export async function ingest(
     const learned = event.action === 'push' ? await learnPushed(d, event) : nothingLearned
     await inTransaction(d.sql, async (tx) => {
       await save(d, tx, observationOf(event), learned)
+      if (event.tag && event.action === 'push')
+        await queueReadingOf(d, tx, tagRef(event.host, event.repository, event.tag))
       const end = endOf(event, learned)
       await tx`
         update event set outcome = ${end.outcome}::event_outcome, reason = ${end.reason},

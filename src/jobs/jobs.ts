@@ -12,6 +12,7 @@ export type Payloads = {
   mail: { mailId: string }
   plan: Record<string, never>
   build: { buildId: string }
+  recipe: { ref: string }
 }
 export type TaskName = keyof Payloads
 

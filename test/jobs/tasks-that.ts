@@ -14,5 +14,6 @@ export const tasksThat = (given: Partial<Tasks>): Tasks => ({
   mail: nothing,
   plan: nothing,
   build: nothing,
+  recipe: nothing,
   ...given,
 })
