@@ -30,18 +30,13 @@ const basesOf = (tx: Tx, refs: string[], most: number) => tx<Edge[]>`
   ) found left join tag base_tag on base_tag.ref = found.ref
   order by asked.place, found.ref limit ${most}`
 
-/**
- * By tag_base_names_gin, parent by parent, so that a base with 50,000 dependents costs the look-up and no more than `most` rows are
- * opened. `offset 0`: else the planner reads all tags in their order, hoping to find enough of them early.
- */
+/** Parent by parent, so that of a base with 50,000 dependents no more than `most` verdicts are opened. */
 const dependentsOf = (tx: Tx, refs: string[], most: number) => tx<Edge[]>`
   select asked.ref as parent, tag.ref, tag.head_digest as digest, tag.status, found.role, found.confidence, found.platforms
   from unnest(${refs}::text[]) with ordinality as asked (ref, place)
   cross join lateral (
-    select id, ref from (
-      select id, ref from tag
-      where head_digest is not null and jsonb_path_query_array(platforms, '$[*].bases[*].ref') ? asked.ref offset 0
-    ) named order by ref limit ${most}
+    select tag.id from tag_base named join tag on tag.id = named.tag_id and tag.head_digest is not null
+    where named.base = asked.ref order by tag.ref limit ${most}
   ) dependent join tag on tag.id = dependent.id
   cross join lateral (
     select ${relation(tx)}
@@ -70,8 +65,8 @@ const countBases = (tx: Tx, refs: string[]) => tx<Count[]>`
 const countDependents = (tx: Tx, refs: string[]) => tx<Count[]>`
   select asked.ref, found.count from unnest(${refs}::text[]) as asked (ref) cross join lateral (
     select count(*)::int as count from (
-      select from tag
-      where head_digest is not null and jsonb_path_query_array(platforms, '$[*].bases[*].ref') ? asked.ref limit ${countedAtMost}
+      select from tag_base join tag on tag.id = tag_base.tag_id and tag.head_digest is not null
+      where tag_base.base = asked.ref limit ${countedAtMost}
     ) named
   ) found`
 

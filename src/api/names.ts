@@ -32,12 +32,17 @@ export function refOf(d: Pick<Deps, 'config'>, text: string): string {
  * one that stands, the configured registry's first.
  */
 export async function knownRefOf(d: Pick<Deps, 'config' | 'sql'>, text: string): Promise<string> {
+  const [own, ...others] = namesOf(d, text)
+  const [known] = await d.sql<{ ref: string }[]>`
+    select ref from tag where ref = any(${[own, ...others]}) order by head_digest is null, ref <> ${own} limit 1`
+  return known?.ref ?? refOf(d, text)
+}
+
+/** What a text may name, first as a tag of the only registry, then as a Docker client reads it. */
+export function namesOf(d: Pick<Deps, 'config'>, text: string): [string, ...string[]] {
   const own = nameOf(d, text)
   const said = parseReference(text)
-  const outside = said?.tag ? tagRef(canonicalIn(d)(said.host), said.repository, said.tag) : own
-  const [known] = await d.sql<{ ref: string }[]>`
-    select ref from tag where ref = any(${[own, outside]}) order by head_digest is null, ref <> ${own} limit 1`
-  return known?.ref ?? refOf(d, text)
+  return said?.tag ? [own, tagRef(canonicalIn(d)(said.host), said.repository, said.tag)] : [own]
 }
 
 /** The base that a recipe of `ref` names, as written, but under the name of its registry where it was written under another host of it. */

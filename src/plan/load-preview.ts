@@ -49,16 +49,14 @@ export async function loadPreview(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, ref
   return { input, dependents, truncated }
 }
 
-/** By tag_base_names_gin; nearest first. Union, not union all: a cycle ends. The tag itself is no dependent of its own. */
+/** Nearest first. Union, not union all: a cycle ends. The tag itself is no dependent of its own. */
 async function dependentsOf(tx: Tx, ref: string, limit: number): Promise<string[]> {
   const rows = await tx<{ ref: string }[]>`
     with recursive down (ref) as (
       select ${ref}::text
       union
-      select found.ref from down cross join lateral (
-        select tag.ref from tag
-        where tag.head_digest is not null and jsonb_path_query_array(tag.platforms, '$[*].bases[*].ref') ? down.ref offset 0
-      ) found
+      select tag.ref from down join tag_base on tag_base.base = down.ref
+      join tag on tag.id = tag_base.tag_id and tag.head_digest is not null
     ) select ref from down limit ${limit + 1}`
   return rows.map((row) => row.ref).filter((name) => name !== ref)
 }
