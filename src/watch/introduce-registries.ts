@@ -3,7 +3,7 @@ import { followAliases } from './follow-aliases.ts'
 import { sweepWatches } from './sweep.ts'
 
 /** Any number, the same in every process: the advisory lock under which one start after another makes registries known. */
-const startLock = 7_233_005
+const startLock = 7_233_012
 
 /**
  * A row for each configured registry, saying whether it sends us events; names brought under what the configuration calls their

@@ -34,7 +34,7 @@ type Run = {
 }
 
 /** First of the two keys of the advisory lock that a host is asked under; the second is its name's hash. */
-const watchLock = 7_233_004
+const watchLock = 7_233_013
 /** Seconds until a host is tried again that another process was asking. */
 const busyPause = 10
 const batchSize = 50
