@@ -39,7 +39,7 @@ const tagsAfter = (d: Pick<Deps, 'sql'>, scope: NewerScope, after: string | null
       select distinct base->>'ref' from jsonb_array_elements(t.platforms) platform, jsonb_array_elements(platform->'bases') base
       where base->>'ref' is not null) as bases
   from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-  where t.head_digest is not null and (${after}::text is null or t.ref > ${after})
+  where t.head_digest is not null and not g.outside and (${after}::text is null or t.ref > ${after})
     and (t.ignored is null or ${scope.ignored})
     and (${scope.host}::text is null or g.name = ${scope.host})
     and (${scope.namespace}::text is null or r.namespace = ${scope.namespace})

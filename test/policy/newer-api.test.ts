@@ -98,6 +98,8 @@ test('the list: by ref, of a namespace or repository, without what does not matt
   await pg.sql`update tag set ignored = '{"rule":"exclude","scope":"web","detail":"1"}' where ref = ${`${host}/web/site:1`}`
   expect(await refs('')).toEqual(['app/other:1', 'app/run:1'])
   expect(await refs('?ignored=true')).toEqual(['app/other:1', 'app/run:1', 'web/site:1'])
+  await pg.sql`update registry set outside = true`
+  expect(await refs('?ignored=true')).toEqual([])
 })
 
 test('pages hold every item once; one that would read too far ends early', async () => {

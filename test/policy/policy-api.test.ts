@@ -102,8 +102,17 @@ test('with several registries a scope begins with one of them', async () => {
     return body.scope ?? body.code
   }
   for (const good of ['s.test/app', 's.test/_', 's.test/app/run']) expect(await scope(good)).toBe(good)
-  for (const bad of ['app', 'app/run', 't.test/app', 's.test/']) expect(await scope(bad)).toBe('bad-request')
+  for (const bad of ['t.test/app', 'app/run']) expect(await scope(bad)).toBe('no-such-registry')
+  for (const bad of ['app', 's.test/']) expect(await scope(bad)).toBe('bad-request')
   await two.close()
+})
+
+test('a registry may be written by another name of it', async () => {
+  const [registry] = configFor(['reg:5000']).registries
+  const named = await startApi(pg, [{ ...registry!, aliases: ['cr.example.org'] }])
+  const { body } = await named.call('PUT', `policies/${at('cr.example.org/app/run')}`, { body: {} })
+  expect(body.scope).toBe('reg:5000/app/run')
+  await named.close()
 })
 
 describe('snoozes', () => {

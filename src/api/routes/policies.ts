@@ -42,7 +42,7 @@ export const policyRoutes = [
     summary: 'The policy of a namespace or a repository',
     params: ScopeParams,
     responses: { 200: StoredTagPolicy },
-    problems: ['no-such-policy'],
+    problems: ['no-such-policy', 'no-such-registry'],
     async handle(d, { params }) {
       const found = await getPolicy(d, policyScope(d, params.scope))
       if (!found) throw new ApiError('no-such-policy', `${params.scope} has no policy of its own`)
@@ -57,6 +57,7 @@ export const policyRoutes = [
     params: ScopeParams,
     body: TagPolicy,
     responses: { 200: StoredTagPolicy },
+    problems: ['no-such-registry'],
     async handle(d, { params, body }) {
       return { status: 200, body: show(await putPolicy(d, policyScope(d, params.scope), body)) }
     },
@@ -67,7 +68,7 @@ export const policyRoutes = [
     summary: 'Remove a policy: what it ignored matters again',
     params: ScopeParams,
     responses: { 204: null },
-    problems: ['no-such-policy'],
+    problems: ['no-such-policy', 'no-such-registry'],
     async handle(d, { params }) {
       if (!(await removePolicy(d, policyScope(d, params.scope))))
         throw new ApiError('no-such-policy', `${params.scope} has no policy of its own`)

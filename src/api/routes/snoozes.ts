@@ -57,7 +57,7 @@ export const snoozeRoutes = [
       'Until then: no mail and no rebuild by itself, of a tag or because of a base. Takes the place of one for the same',
     body: NewSnooze,
     responses: { 201: StoredSnooze },
-    problems: ['no-such-tag'],
+    problems: ['no-such-tag', 'no-such-registry'],
     async handle(d, { body: { kind, reason, by, ...body } }) {
       const ref = kind === 'tag' ? refOf(d, body.ref) : nameOf(d, body.ref)
       const expiresAt = new Date(body.expiresAt)
