@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts'
 import { type Manifest, parseManifest } from '../oci/manifest.ts'
+import type { FoundManifest } from '../registry/manifests.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import type { Fault } from './observe.ts'
 
@@ -24,8 +25,11 @@ export async function fetchManifest(
   digest: Digest,
 ): Promise<Fetched<Manifest>> {
   const answer = await orFault(() => client.getManifest(repository, digest), 'not-found')
-  if (answer.fault !== null) return answer
-  const manifest = parseManifest(answer.value.bytes, answer.value.mediaType)
+  return answer.fault === null ? readManifest(answer.value) : answer
+}
+
+export function readManifest({ bytes, mediaType }: Pick<FoundManifest, 'bytes' | 'mediaType'>): Fetched<Manifest> {
+  const manifest = parseManifest(bytes, mediaType)
   return typeof manifest === 'string' ? { value: null, fault: manifest } : { value: manifest, fault: null }
 }
 

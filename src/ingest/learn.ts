@@ -3,8 +3,9 @@ import type { Deps } from '../deps.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import type { Descriptor, IndexManifest, Manifest } from '../oci/manifest.ts'
 import type { Platform } from '../oci/platform.ts'
+import type { FoundManifest } from '../registry/manifests.ts'
 import type { RegistryClient } from '../registry/registries.ts'
-import { type Fetched, fetchConfig, fetchManifest } from './fetch.ts'
+import { type Fetched, fetchConfig, fetchManifest, readManifest } from './fetch.ts'
 import { completeness, knownManifests } from './known-content.ts'
 import { learnArtifact, mayBeProvenance } from './learn-attestation.ts'
 import {
@@ -36,6 +37,7 @@ type Source = Pick<Deps, 'sql'> & { client: RegistryClient; repository: string }
  * subject, or in a fallback tag's index, speaks of that subject whichever of them comes first.
  * An index inside an index is stored for itself, and its entries also stand, in its place, among the outer one's.
  * Throws what may pass (time-out, 401, 5xx); what says something about the content becomes a row with its fault.
+ * `found`: the manifest, where it was fetched already.
  */
 export async function learn(
   d: Pick<Deps, 'sql'>,
@@ -43,11 +45,12 @@ export async function learn(
   repository: string,
   digest: Digest,
   mediaType: string,
+  found?: FoundManifest,
 ): Promise<Learned> {
   const known = await completeness(d.sql, digest)
   if (known.complete) return { ...nothingLearned, sighted: [digest, ...known.entries] }
   const source = { sql: d.sql, client, repository }
-  const fetched = await fetchManifest(client, repository, digest)
+  const fetched = found ? readManifest(found) : await fetchManifest(client, repository, digest)
   if (fetched.value?.kind === 'index') return learnIndex(source, digest, fetched.value, [])
   return learnOne(source, digest, mediaType, fetched)
 }

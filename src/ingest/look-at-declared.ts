@@ -16,7 +16,7 @@ const overtaken = 60
 export async function lookAtDeclared(
   d: Pick<Deps, 'jobs' | 'registries'>,
   tx: Tx,
-  declarations: readonly ObservedDeclaration[],
+  declarations: readonly Pick<ObservedDeclaration, 'name' | 'digest'>[],
 ): Promise<void> {
   const named = declarations.filter((declaration) => declaration.name !== null)
   if (named.length === 0) return

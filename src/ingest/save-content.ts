@@ -1,6 +1,8 @@
 import type { Tx } from '../db/postgres.ts'
-import type { ObservedDeclaration } from './observe.ts'
-import type { Learned, Observation } from './save.ts'
+import type { ObservedDeclaration, ObservedManifest } from './observe.ts'
+import type { Learned, Observation, ObservedEntry } from './save.ts'
+
+type Seen = Pick<Observation, 'at' | 'exact' | 'kind'>
 
 /**
  * Saves manifests, index entries and declarations, and when they were seen. Answers the manifests about which something
@@ -8,19 +10,34 @@ import type { Learned, Observation } from './save.ts'
  */
 export async function saveContent(
   tx: Tx,
-  learned: Learned,
-  seen: Pick<Observation, 'at' | 'exact' | 'kind'> | null,
+  parts: readonly { learned: Learned; seen: Seen | null }[],
 ): Promise<{ manifests: string[]; declarations: ObservedDeclaration[] }> {
-  const attestations = new Set(
-    learned.entries.filter((entry) => entry.attestation).map((entry) => entry.manifestDigest),
-  )
-  const learnt = learned.manifests.length === 0 ? [] : await upsertManifests(tx, learned)
-  if (learned.entries.length > 0) await insertEntries(tx, learned)
-  const earlier = seen?.kind === 'push' ? await seenAt(tx, learned.sighted, seen) : []
-  const declarations = learned.declarations.length === 0 ? [] : await insertDeclarations(tx, learned.declarations)
-  await insertOrigins(tx, learned)
+  const entries = parts.flatMap(({ learned }) => learned.entries)
+  const manifests = eachOnce(parts.flatMap(({ learned }) => learned.manifests))
+  const declared = parts.flatMap(({ learned }) => learned.declarations)
+  const learnt = manifests.length === 0 ? [] : await upsertManifests(tx, manifests)
+  if (entries.length > 0) await insertEntries(tx, entries)
+  const earlier = await seenAt(tx, parts)
+  const declarations = declared.length === 0 ? [] : await insertDeclarations(tx, declared)
+  await insertOrigins(tx, manifests)
+  const attestations = new Set(entries.filter((entry) => entry.attestation).map((entry) => entry.manifestDigest))
   const changed = new Set([...learnt, ...earlier, ...declarations.map((declaration) => declaration.subject)])
   return { manifests: [...changed].filter((digest) => !attestations.has(digest)), declarations }
+}
+
+/** Of a digest that was learnt twice, what could be read. */
+function eachOnce(manifests: readonly ObservedManifest[]): ObservedManifest[] {
+  const once = new Map<string, ObservedManifest>()
+  for (const manifest of manifests) {
+    const known = once.get(manifest.digest)
+    if (
+      !known ||
+      known.kind === 'absent' ||
+      (known.fault === null && manifest.fault !== null && manifest.kind === known.kind)
+    )
+      once.set(manifest.digest, manifest)
+  }
+  return [...once.values()]
 }
 
 /** JSON for json_to_recordset: bigints as text, and without the NULs that PostgreSQL's text cannot hold. */
@@ -34,7 +51,7 @@ const json = (rows: readonly object[]): string =>
  * Content never changes under its digest; only what could not be had before is replaced. Times are seenAt's. That an artifact's
  * statements speak of something else is known only where it is attached, so that fault may come later, and stays.
  */
-async function upsertManifests(tx: Tx, { manifests }: Learned): Promise<string[]> {
+async function upsertManifests(tx: Tx, manifests: readonly ObservedManifest[]): Promise<string[]> {
   const rows = manifests.map((m) => ({
     digest: m.digest,
     media_type: m.mediaType,
@@ -76,8 +93,9 @@ async function upsertManifests(tx: Tx, { manifests }: Learned): Promise<string[]
   return changed.map((row) => row.digest)
 }
 
-async function insertEntries(tx: Tx, { entries }: Learned): Promise<void> {
-  const rows = entries.map((e) => ({
+async function insertEntries(tx: Tx, entries: readonly ObservedEntry[]): Promise<void> {
+  const once = new Map(entries.map((entry) => [`${entry.indexDigest} ${entry.position}`, entry]))
+  const rows = [...once.values()].map((e) => ({
     index_digest: e.indexDigest,
     position: e.position,
     manifest_digest: e.manifestDigest,
@@ -99,17 +117,38 @@ async function insertEntries(tx: Tx, { entries }: Learned): Promise<void> {
 }
 
 /** The earliest time wins: of pushes (exact) and of sightings, each in its own column. */
-async function seenAt(tx: Tx, digests: string[], seen: { at: bigint; exact: boolean }): Promise<string[]> {
-  const column = tx(seen.exact ? 'first_push_at' : 'first_seen_at')
-  const changed = await tx<{ digest: string }[]>`
+async function seenAt(tx: Tx, parts: readonly { learned: Learned; seen: Seen | null }[]): Promise<string[]> {
+  const changed: string[] = []
+  for (const exact of [true, false]) {
+    const earliest = new Map<string, bigint>()
+    for (const { learned, seen } of parts) {
+      if (seen?.kind !== 'push' || seen.exact !== exact) continue
+      for (const digest of learned.sighted) {
+        const known = earliest.get(digest)
+        if (known === undefined || seen.at < known) earliest.set(digest, seen.at)
+      }
+    }
+    if (earliest.size > 0) changed.push(...(await moveBack(tx, exact ? 'first_push_at' : 'first_seen_at', earliest)))
+  }
+  return changed
+}
+
+async function moveBack(
+  tx: Tx,
+  name: 'first_push_at' | 'first_seen_at',
+  earliest: ReadonlyMap<string, bigint>,
+): Promise<string[]> {
+  const column = tx(name)
+  const rows = await tx<{ digest: string }[]>`
     with due as (
-      select digest from manifest
-      where digest = any(${digests}) and (${column} is null or ${column} > ${seen.at.toString()}::bigint)
-      order by digest for no key update
+      select manifest.digest, seen.at
+      from unnest(${[...earliest.keys()]}::text[], ${[...earliest.values()].map(String)}::bigint[]) as seen (digest, at)
+      join manifest on manifest.digest = seen.digest and (${column} is null or ${column} > seen.at)
+      order by manifest.digest for no key update of manifest
     )
-    update manifest set ${column} = ${seen.at.toString()}::bigint from due where manifest.digest = due.digest
+    update manifest set ${column} = due.at from due where manifest.digest = due.digest
     returning manifest.digest`
-  return changed.map((row) => row.digest)
+  return rows.map((row) => row.digest)
 }
 
 /** Inserts what is not known yet, and answers that. Key: subject, evidence, source, position. */
@@ -129,7 +168,7 @@ export async function insertDeclarations(tx: Tx, declarations: ObservedDeclarati
 }
 
 /** What was built from where. Key: subject, evidence, source. Nothing is judged by it, so nothing is marked. */
-async function insertOrigins(tx: Tx, { manifests }: Learned): Promise<void> {
+async function insertOrigins(tx: Tx, manifests: readonly ObservedManifest[]): Promise<void> {
   const rows = manifests.flatMap((manifest) => manifest.origins)
   if (rows.length === 0) return
   await tx`

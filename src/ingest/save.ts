@@ -5,7 +5,7 @@ import { canonicalRef, namespaceOf } from '../oci/reference.ts'
 import { lookAtDeclared } from './look-at-declared.ts'
 import type { ObservedDeclaration, ObservedManifest } from './observe.ts'
 import { saveContent } from './save-content.ts'
-import { saveTagFact } from './save-tag-fact.ts'
+import { saveTagFacts } from './save-tag-facts.ts'
 
 /** One descriptor of an index, as stored. */
 export type ObservedEntry = {
@@ -46,21 +46,40 @@ export type Changes = { tags: string[]; manifests: string[] }
 
 export const nothingLearned: Learned = { manifests: [], entries: [], declarations: [], sighted: [] }
 
+/** What was observed, and the content learnt with it. */
+export type Finding = { observation: Observation | null; learned: Learned }
+
 /**
  * Appends an observation with its content, and folds the tag's timeline anew. Keys: manifest digest, (index, position),
  * (subject, evidence, source, position), (repository, source, kind, tag); saying anything twice changes nothing.
- * Rows that many transactions may want are taken in one order: repository, manifests by digest, …, dirty by key.
  */
-export async function save(
+export const save = (
   d: Pick<Deps, 'jobs' | 'registries'>,
   tx: Tx,
   observation: Observation | null,
   learned: Learned,
+): Promise<Changes> => saveAll(d, tx, [{ observation, learned }])
+
+/**
+ * Many at once, in as many statements as one takes.
+ * Rows that many transactions may want are taken in one order: repositories by name, manifests by digest, …, dirty by key.
+ */
+export async function saveAll(
+  d: Pick<Deps, 'jobs' | 'registries'>,
+  tx: Tx,
+  findings: readonly Finding[],
 ): Promise<Changes> {
-  const repositoryId = observation && (await lockRepository(tx, observation))
-  const content = await saveContent(tx, named(d, learned), observation)
-  const ofTag = observation !== null && (observation.tag !== '' || observation.kind === 'delete')
-  const tags = ofTag ? await saveTagFact(tx, repositoryId!, observation) : []
+  const observations = findings.flatMap(({ observation }) => observation ?? [])
+  const repositoryIds = await lockRepositories(tx, observations)
+  const content = await saveContent(
+    tx,
+    findings.map(({ observation, learned }) => ({ learned: named(d, learned), seen: observation })),
+  )
+  const ofTags = observations.filter((o) => o.tag !== '' || o.kind === 'delete')
+  const tags = await saveTagFacts(
+    tx,
+    ofTags.map((o) => ({ ...o, repositoryId: repositoryIds.get(repositoryKey(o))! })),
+  )
   await markDirty(d, tx, { tags, manifests: content.manifests })
   await lookAtDeclared(d, tx, content.declarations)
   return { tags, manifests: content.manifests }
@@ -76,14 +95,25 @@ const named = ({ registries }: Pick<Deps, 'registries'>, learned: Learned): Lear
   ),
 })
 
-/** Creates the repository where it is new and holds it, so that ingests of one tag come one after another. */
-async function lockRepository(tx: Tx, o: Observation): Promise<number> {
+const repositoryKey = (o: Pick<Observation, 'registryId' | 'repository'>): string => `${o.registryId} ${o.repository}`
+
+/** Creates repositories where they are new and holds them, so that ingests of one tag come one after another. */
+async function lockRepositories(tx: Tx, observations: readonly Observation[]): Promise<Map<string, number>> {
+  const wanted = [...new Map(observations.map((o) => [repositoryKey(o), o])).entries()].sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  )
+  const ids = new Map<string, number>()
+  for (const [key, { registryId, repository }] of wanted) ids.set(key, await lockRepository(tx, registryId, repository))
+  return ids
+}
+
+async function lockRepository(tx: Tx, registryId: number, name: string): Promise<number> {
   const locked = () => tx<{ id: number }[]>`
-    select id from repository where registry_id = ${o.registryId} and name = ${o.repository} for no key update`
+    select id from repository where registry_id = ${registryId} and name = ${name} for no key update`
   const [known] = await locked()
   if (known) return known.id
   await tx`
-    insert into repository (registry_id, name, namespace) values (${o.registryId}, ${o.repository}, ${namespaceOf(o.repository)})
+    insert into repository (registry_id, name, namespace) values (${registryId}, ${name}, ${namespaceOf(name)})
     on conflict (registry_id, name) do nothing`
   const [created] = await locked()
   return created!.id

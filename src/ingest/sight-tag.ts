@@ -1,10 +1,12 @@
 import type { Deps } from '../deps.ts'
 import { type Instant, instantOf } from '../oci/instant.ts'
 import { tagRef } from '../oci/reference.ts'
+import type { FoundManifest, ManifestHead } from '../registry/manifests.ts'
 import type { RegistryClient } from '../registry/registries.ts'
+import { RegistryError } from '../registry/registry-error.ts'
 import { inTransaction } from './in-transaction.ts'
 import { learn } from './learn.ts'
-import { type Learned, nothingLearned, type Observation, save } from './save.ts'
+import { type Finding, nothingLearned, type Observation, saveAll } from './save.ts'
 
 /** Where a tag is in the registry and was not known to be, or is no more. Digests of heads. */
 export type Difference = { ref: string; kind: 'new' | 'moved' | 'deleted'; from: string | null; to: string | null }
@@ -17,42 +19,71 @@ export type TagName = { registryId: number; host: string; repository: string; ta
 /** `sourceId`: one for each asking. `listing`: what the repository's list of tags said of it, where there was one. */
 export type Asking = { sourceId: string; dryRun: boolean; listing: 'has-it' | 'lacks-it' | 'not-asked' }
 
-type Sighting = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'registries'>
+type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'registries'>
 
-/**
- * Asks the registry for one tag and saves what differs from what is known, in a transaction of its own. A tag counts as
- * deleted only after two answers that say so; an error is thrown and deletes nothing.
- */
+/** What was found of a tag: how it differs from what is known (null: in nothing that a tag shows), and what to save. */
+export type Sighting = { difference: Difference | null; finding: Finding }
+
+/** Asks for one tag and saves what differs from what is known, in a transaction of its own. */
 export async function sightTag(
-  d: Sighting,
+  d: Needs,
   client: RegistryClient,
   name: TagName,
   known: KnownHead | null,
   asking: Asking,
 ): Promise<Difference | null> {
+  const sighting = await sight(d, client, name, known, asking)
+  if (sighting && !asking.dryRun)
+    await inTransaction(d.sql, async (tx) => void (await saveAll(d, tx, [sighting.finding])))
+  return sighting?.difference ?? null
+}
+
+/**
+ * Asks the registry for one tag; null where all is as known. A tag counts as deleted only after two answers that say so; an error
+ * is thrown and deletes nothing. One that was not known is fetched at once, without asking first where it is.
+ */
+export async function sight(
+  d: Pick<Deps, 'sql' | 'clock'>,
+  client: RegistryClient,
+  name: TagName,
+  known: KnownHead | null,
+  asking: Asking,
+): Promise<Sighting | null> {
   const ref = tagRef(name.host, name.repository, name.tag)
-  const head = await client.headManifest(name.repository, name.tag)
-  const at = (date: Date | null | undefined) => laterThan(known, instantOf(date ?? d.clock()))
-  if (head && known && head.digest === known.digest) {
-    if (!known.readable && !asking.dryRun) await mend(d, client, name, head.digest, head.mediaType)
-    return null
-  }
   const from = known?.digest ?? null
+  const found = from === null && !asking.dryRun ? await fetchIfUsable(client, name) : null
+  const head = found ?? (await client.headManifest(name.repository, name.tag))
+  const at = (date: Date | null | undefined) => laterThan(known, instantOf(date ?? d.clock()))
+  const learned = (at: ManifestHead) => learn(d, client, name.repository, at.digest, at.mediaType, found ?? undefined)
+  if (head && known && head.digest === known.digest) {
+    if (known.readable) return null
+    return {
+      difference: null,
+      finding: { observation: null, learned: asking.dryRun ? nothingLearned : await learned(head) },
+    }
+  }
   if (head) {
     const difference = { ref, kind: from === null ? ('new' as const) : ('moved' as const), from, to: head.digest }
-    if (asking.dryRun) return difference
-    const learned = await learn(d, client, name.repository, head.digest, head.mediaType)
     const seen = observation(name, 'push', head.digest, at(head.date), asking.sourceId)
-    await inTransaction(d.sql, async (tx) => void (await save(d, tx, seen, learned)))
-    return difference
+    return { difference, finding: { observation: seen, learned: asking.dryRun ? nothingLearned : await learned(head) } }
   }
   if (from === null || asking.listing === 'has-it') return null
   if (asking.listing === 'not-asked' && (await client.headManifest(name.repository, name.tag)) !== null) return null
-  if (!asking.dryRun) {
-    const seen = observation(name, 'delete', null, at(null), asking.sourceId)
-    await inTransaction(d.sql, async (tx) => void (await save(d, tx, seen, nothingLearned)))
+  const gone = observation(name, 'delete', null, at(null), asking.sourceId)
+  return {
+    difference: { ref, kind: 'deleted', from, to: null },
+    finding: { observation: gone, learned: nothingLearned },
   }
-  return { ref, kind: 'deleted', from, to: null }
+}
+
+/** Null where there is none, and where what there is cannot be used: a HEAD tells these apart. */
+async function fetchIfUsable(client: RegistryClient, name: TagName): Promise<FoundManifest | null> {
+  try {
+    return await client.getManifest(name.repository, name.tag)
+  } catch (error) {
+    if (error instanceof RegistryError && (error.code === 'too-large' || error.code === 'digest-mismatch')) return null
+    throw error
+  }
 }
 
 /** The answer's time, but after the change that was known before it was asked for. */
@@ -66,15 +97,3 @@ const observation = (
   at: Instant,
   sourceId: string,
 ): Observation => ({ registryId, host, repository, tag, kind, digest, at, sourceId, exact: false })
-
-/** The head is as known, but its content was not to be had when it was asked for. */
-async function mend(
-  d: Sighting,
-  client: RegistryClient,
-  name: TagName,
-  digest: Parameters<typeof learn>[3],
-  mediaType: string,
-): Promise<void> {
-  const learned: Learned = await learn(d, client, name.repository, digest, mediaType)
-  await inTransaction(d.sql, async (tx) => void (await save(d, tx, null, learned)))
-}
