@@ -7,6 +7,7 @@ export const statusOf = {
   'no-such-route': 404,
   'no-such-tag': 404,
   'no-such-recipe': 404,
+  'no-proposal': 404,
   'no-such-build': 404,
   'no-such-event': 404,
   'no-such-mail': 404,

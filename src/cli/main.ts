@@ -14,6 +14,7 @@ import { logsCommand } from './logs.ts'
 import { memberCommand } from './member.ts'
 import { migrateCommand } from './migrate.ts'
 import { outdatedCommand } from './outdated.ts'
+import { planCommand } from './plan.ts'
 import { policyCommand } from './policy.ts'
 import { recipeCommand } from './recipe.ts'
 import { reconcileCommand } from './reconcile.ts'
@@ -29,6 +30,7 @@ const commands = [
   outdatedCommand,
   treeCommand,
   whyCommand,
+  planCommand,
   buildCommand,
   logsCommand,
   buildsCommand,

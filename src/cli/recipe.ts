@@ -7,12 +7,13 @@ import { readInput } from './read-input.ts'
 import { table } from './table.ts'
 
 type View = { strategy: string; auto: boolean; on: string; git?: { url: string; ref: string } }
+type ProposalView = { exists: boolean; recipe: object; doubts: { path: string; message: string }[] }
 type Listed = View & { ref: string; updatedAt: string }
 
 /** What a file holds: documents, or a list, of {ref, and the recipe's own fields}. */
 const Entry = z.looseObject({ ref: z.string().min(1) })
 
-/** `drydock recipe list|show|apply|rm`. */
+/** `drydock recipe list|show|apply|propose|rm`. */
 export const recipeCommand = (program: Command, ctx: Context): void => {
   const recipe = program.command('recipe').description('how tags are built')
   recipe
@@ -52,6 +53,23 @@ export const recipeCommand = (program: Command, ctx: Context): void => {
         if (!options.json) say(ctx, `stored ${ref}`)
       }
       if (options.json) print(ctx, stored)
+    })
+  recipe
+    .command('propose')
+    .description('a recipe from what the tag says it was built from, as YAML that `recipe apply` takes')
+    .argument('<ref>')
+    .option('--accept', 'store it, unless the tag has one')
+    .option('--json', 'print JSON')
+    .action(async (ref: string, options: { accept?: boolean; json?: boolean }) => {
+      const api = client(ctx.env)
+      const found = await api.json<ProposalView>('GET', `/recipes/${at(ref)}/proposal`)
+      if (options.json) print(ctx, found)
+      else ctx.stdout.write(stringify({ ref, ...found.recipe }))
+      for (const { path, message } of found.doubts) ctx.stderr.write(`${path === '' ? '' : `${path}: `}${message}\n`)
+      if (!options.accept) return
+      if (found.exists) throw new Error(`${ref} has a recipe; \`recipe apply\` replaces it`)
+      await put(api, ref, found.recipe)
+      ctx.stderr.write(`stored ${ref}\n`)
     })
   recipe
     .command('rm')

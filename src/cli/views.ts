@@ -4,6 +4,7 @@ export type CauseView = {
   from: string | null
   to: string
   role: string
+  evidence: string[]
   confidence: string
   stillAt: string[]
   via: string | null
@@ -22,14 +23,58 @@ export type OutdatedView = {
   snoozed: SnoozedView | null
 }
 export type NewerView = { ref: string; newer: NewerBaseView[] }
+export type BaseView = {
+  ref: string | null
+  digest: string | null
+  role: string
+  evidence: string[]
+  confidence: string
+}
 export type TagView = {
   ref: string
   status: string | null
   digest: string
   pushedAt: string
   because: { reason: string; base: string | null; platform: string }[] | null
+  platforms: { platform: string; bases: BaseView[] }[]
   causes: CauseView[]
+  disagreements: { platform: string; base: string | null; evidence: string[] }[]
   rebuild: RebuildView
+  ignored: { rule: string; scope: string; detail: string } | null
+  snoozed: { reason: string; expiresAt: string; by: string } | null
+  newer: { base: string; newer: string | null; newest: string | null }[]
+}
+export type ChainView = CauseView & {
+  counted: boolean
+  pinned: boolean
+  since: string
+  movedAt: string | null
+  through: { ref: string; digest: string | null; status: string | null; rebuild: RebuildView }[]
+}
+export type WhyView = {
+  ref: string
+  tag: TagView | null
+  watch: { askedAt: string | null; nextAt: string; error: string | null } | null
+  chains: ChainView[]
+  builds: BuildView[]
+}
+export type PlanView = {
+  ref: string
+  dependents: number
+  truncated: boolean
+  counts: Record<string, number>
+  seconds: number | null
+  nodes: {
+    ref: string
+    decision: string
+    level: number | null
+    because: string[]
+    waitsFor: string[]
+    cycle: boolean
+    seconds: number | null
+  }[]
+  cycles: string[][]
+  told: { namespace: string; tags: number; people: { user: string; email: string }[] }[]
 }
 export type BuildView = {
   id: string

@@ -2,21 +2,23 @@ import type { RebuildState } from './assemble-plan.ts'
 import type { PreviewTag, Stage } from './preview.ts'
 import type { RestCause } from './preview-causes.ts'
 
-export const decisions = [
-  'rebuild', //     built, at its level
-  'manual', //      its recipe says auto: false
-  'no-builder', //  nothing here can run its recipe
-  'no-recipe',
-  'pinned', //      every FROM concerned names a digest
-  'ambiguous', //   other names are still at the content it has: flagged, not built
-  'waits', //       built on something that stays outdated
-  'paused', //      DRYDOCK_OBSERVE
-  'ignored', //     a policy says that it does not matter
-  'snoozed', //     it, or the base it would be built for, is snoozed
-  'unknown', //     what it has of its base is not known
-  'not-counted', // only a build stage, and its recipe does not say on: all
-] as const
-export type Decision = (typeof decisions)[number]
+/** What may become of a tag, in words for people. */
+export const decisionWords = {
+  rebuild: 'rebuilt, at its level',
+  manual: 'its recipe says auto: false',
+  'no-builder': 'nothing here can run its recipe',
+  'no-recipe': 'it has no recipe',
+  pinned: 'its FROM names a digest: rebuilding cannot help',
+  ambiguous: 'not certain: other tags are still at what it was built on',
+  waits: 'it waits for what stays outdated itself',
+  paused: 'DRYDOCK_OBSERVE: nothing is started',
+  ignored: 'a policy says that it does not matter',
+  snoozed: 'it, or the base it would be built for, is snoozed',
+  unknown: 'what it has of its base is not known, so that it cannot be judged',
+  'not-counted': 'the base is in a build stage only, which does not count for it',
+} as const
+export type Decision = keyof typeof decisionWords
+export const decisions = Object.keys(decisionWords) as [Decision, ...Decision[]]
 
 /** `level`: 1 is built first; null: not built. `because`: the bases it becomes outdated by or through. */
 export type PreviewNode = {

@@ -5,12 +5,23 @@ import { baseOf, RefParams, refOf } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
-import { RecipeView } from '../schemas/recipe.ts'
+import { Reading, RecipeView } from '../schemas/recipe.ts'
 import { Time } from '../schemas/tag.ts'
 
-const ListedRecipe = z.object({ ref: z.string(), updatedAt: Time, ...RecipeView.shape }).meta({ id: 'ListedRecipe' })
+const ListedRecipe = z
+  .object({
+    ref: z.string(),
+    updatedAt: Time,
+    ...RecipeView.shape,
+    reading: Reading.nullable().describe('how its Dockerfile was last read for bases; null: not yet, or it has none'),
+  })
+  .meta({ id: 'ListedRecipe' })
 
-const show = ({ ref, recipe, updatedAt }: StoredRecipe) => ({ ref, updatedAt: updatedAt.toISOString(), ...recipe })
+const show = ({ ref, recipe, updatedAt, reading }: StoredRecipe) => ({
+  ...{ ref, updatedAt: updatedAt.toISOString() },
+  ...recipe,
+  reading,
+})
 
 export const recipeRoutes = [
   route({

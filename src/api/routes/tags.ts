@@ -1,37 +1,19 @@
 import { z } from 'zod'
-import { getRecipe } from '../../build/recipes.ts'
-import type { Deps } from '../../deps.ts'
-import { newerBases } from '../../policy/newer-bases.ts'
-import { findTag } from '../find-tag.ts'
-import { lineage } from '../lineage.ts'
 import { knownRefOf, RefParams, scopeOf } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
-import { Lineage } from '../schemas/lineage.ts'
 import { HistoryItem, Status, TagStatus, TagSummary } from '../schemas/tag.ts'
-import { causesOf, rebuilds, showCause, showInstant, showInstantOrNull, snoozes } from '../show-tag.ts'
+import { showInstant, showInstantOrNull } from '../show-tag.ts'
+import { tagStatus } from '../tag-status.ts'
 
 type Row = {
-  id: number
   ref: string
   headDigest: string
   headAt: bigint
   status: z.infer<typeof Status> | null
-  because: z.infer<typeof TagStatus>['because'] & object
-  platforms: z.infer<typeof TagStatus>['platforms']
-  disagreements: z.infer<typeof TagStatus>['disagreements']
   outdatedSince: bigint | null
   ignored: z.infer<typeof TagStatus>['ignored']
-}
-
-async function tagOf(d: Pick<Deps, 'sql' | 'config'>, text: string): Promise<Row> {
-  const ref = await knownRefOf(d, text)
-  const [row] = await d.sql<Row[]>`
-    select id, ref, head_digest, head_at, status, because, platforms, disagreements, outdated_since, ignored from tag
-    where ref = ${ref} and head_digest is not null`
-  if (!row) throw new ApiError('no-such-tag', `${ref} is not known, or was deleted`)
-  return row
 }
 
 export const tagRoutes = [
@@ -82,27 +64,9 @@ export const tagRoutes = [
     responses: { 200: TagStatus },
     problems: ['no-such-tag'],
     async handle(d, { params }) {
-      const tag = await tagOf(d, params.ref)
-      const causes = (await causesOf(d, [tag.id])).get(tag.id) ?? []
-      const recipe = await getRecipe(d, tag.ref)
-      const rebuild = await rebuilds(d, [tag.ref])
-      const bases = new Set(tag.platforms.flatMap((p) => p.bases).flatMap((base) => base.ref ?? []))
-      const newer = await newerBases(d, [{ ref: tag.ref, bases: [...bases] }])
-      const body = {
-        ref: tag.ref,
-        status: tag.status,
-        because: tag.because.length === 0 ? null : tag.because,
-        digest: tag.headDigest,
-        pushedAt: showInstant(tag.headAt),
-        platforms: tag.platforms,
-        causes: causes.map(showCause),
-        disagreements: tag.disagreements,
-        recipe: recipe?.recipe ?? null,
-        rebuild: rebuild(tag.ref),
-        ignored: tag.ignored,
-        snoozed: (await snoozes(d, [tag.ref]))(tag.ref),
-        newer: newer.get(tag.ref) ?? [],
-      }
+      const ref = await knownRefOf(d, params.ref)
+      const body = await tagStatus(d, ref)
+      if (!body) throw new ApiError('no-such-tag', `${ref} is not known, or was deleted`)
       return { status: 200, body }
     },
   }),
@@ -125,22 +89,6 @@ export const tagRoutes = [
         exact: s.exact,
       }))
       return { status: 200, body: { items, next: null } }
-    },
-  }),
-  route({
-    method: 'get',
-    path: '/tags/{ref}/lineage',
-    summary: 'What the tag is based on (up), or what is based on it (down)',
-    params: RefParams,
-    query: z.object({
-      direction: z.enum(['up', 'down']).default('up'),
-      depth: z.coerce.number().int().min(1).max(1000).optional().describe('levels; without it all of them'),
-    }),
-    responses: { 200: Lineage },
-    problems: ['no-such-tag', 'no-such-registry'],
-    async handle(d, { params, query }) {
-      const tag = await findTag(d, params.ref)
-      return { status: 200, body: await lineage(d, tag, { direction: query.direction, depth: query.depth ?? null }) }
     },
   }),
 ]

@@ -1,0 +1,47 @@
+/**
+ * in: a tag.
+ * out: what a new push of it would rebuild, in which order, what not and why, and who would be told.
+ * guarantees: nothing is changed; all is read in one snapshot, by a number of statements that does not depend on how many tags there are.
+ */
+import type { Tx } from '../db/postgres.ts'
+import type { Deps } from '../deps.ts'
+import { recipientsByNamespace } from '../people/recipients.ts'
+import { loadPreview } from '../plan/load-preview.ts'
+import { preview } from '../plan/preview.ts'
+import { type Decision, decisions, type PreviewNode } from '../plan/preview-node.ts'
+import type { FoundTag } from './find-tag.ts'
+import type { PushPlan } from './schemas/plan.ts'
+
+type Needs = Pick<Deps, 'sql' | 'config' | 'clock'>
+
+export async function pushPlan(d: Needs, { ref, digest }: FoundTag): Promise<PushPlan> {
+  return d.sql.begin('isolation level repeatable read read only', async (tx) => {
+    const { input, dependents, truncated } = await loadPreview(d, tx, ref)
+    const { nodes, cycles, seconds, cut } = preview(input)
+    const counts = Object.fromEntries(
+      decisions.map((decision) => [decision, nodes.filter((node) => node.decision === decision).length]),
+    ) as Record<Decision, number>
+    const told = await toldOf(d, tx, nodes)
+    return { ref, digest, dependents, truncated: truncated || cut, counts, seconds, nodes, cycles, told }
+  }) as Promise<PushPlan>
+}
+
+/** Of these nobody is told: they do not become outdated, or are held. */
+const silent: ReadonlySet<Decision> = new Set(['ignored', 'snoozed', 'unknown', 'not-counted'])
+
+/** By namespace, with those that have nobody to tell. */
+async function toldOf({ config }: Needs, tx: Tx, nodes: readonly PreviewNode[]): Promise<PushPlan['told']> {
+  const refs = nodes.filter((node) => !silent.has(node.decision)).map((node) => node.ref)
+  const rows = await tx<{ namespace: string; tags: number }[]>`
+    select case when ${config.registries.length > 1} then g.name || '/' || r.namespace else r.namespace end as namespace,
+      count(*)::int as tags
+    from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
+    where t.ref = any(${refs}) group by 1 order by 1`
+  const keys = rows.map((row) => row.namespace)
+  const people = await recipientsByNamespace({ sql: tx }, keys)
+  return rows.map(({ namespace, tags }) => ({
+    namespace,
+    tags,
+    people: (people.get(namespace) ?? []).map(({ userName, email }) => ({ user: userName, email })),
+  }))
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { findTag } from '../find-tag.ts'
+import { lineage } from '../lineage.ts'
+import { RefParams } from '../names.ts'
+import { pushPlan } from '../push-plan.ts'
+import { route } from '../route.ts'
+import { Lineage } from '../schemas/lineage.ts'
+import { PushPlan } from '../schemas/plan.ts'
+import { Why } from '../schemas/why.ts'
+import { why } from '../why.ts'
+
+/** What is worked out about a tag. A base outside has an answer too, and so has one that is known by name only. */
+export const tagViewRoutes = [
+  route({
+    method: 'get',
+    path: '/tags/{ref}/lineage',
+    summary: 'What the tag is based on (up), or what is based on it (down)',
+    params: RefParams,
+    query: z.object({
+      direction: z.enum(['up', 'down']).default('up'),
+      depth: z.coerce.number().int().min(1).max(1000).optional().describe('levels; without it all of them'),
+    }),
+    responses: { 200: Lineage },
+    problems: ['no-such-tag', 'no-such-registry'],
+    async handle(d, { params, query }) {
+      const tag = await findTag(d, params.ref)
+      return { status: 200, body: await lineage(d, tag, { direction: query.direction, depth: query.depth ?? null }) }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/tags/{ref}/why',
+    summary: 'Why the tag is outdated, each cause followed to the change outside, and why it was last rebuilt',
+    params: RefParams,
+    responses: { 200: Why },
+    problems: ['no-such-tag', 'no-such-registry'],
+    async handle(d, { params }) {
+      return { status: 200, body: await why(d, await findTag(d, params.ref)) }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/tags/{ref}/plan',
+    summary: 'What a new push of the tag would rebuild, in which order, and who would be told; changes nothing',
+    params: RefParams,
+    responses: { 200: PushPlan },
+    problems: ['no-such-tag', 'no-such-registry'],
+    async handle(d, { params }) {
+      return { status: 200, body: await pushPlan(d, await findTag(d, params.ref)) }
+    },
+  }),
+]
