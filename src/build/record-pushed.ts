@@ -1,5 +1,6 @@
 import type { Deps } from '../deps.ts'
 import { inTransaction } from '../ingest/in-transaction.ts'
+import { lookAtDeclared } from '../ingest/look-at-declared.ts'
 import { type Reference, tagRef } from '../oci/reference.ts'
 import { BuildError } from './build-error.ts'
 import type { Built } from './builders/builder.ts'
@@ -9,7 +10,11 @@ import type { Claim } from './claim.ts'
  * Makes a push known: the build's digest and bases, our own evidence on what was pushed, and jobs that look at the tag even if the
  * registry's webhook is lost. Idempotent: evidence is keyed by (manifest, build, position).
  */
-export async function recordPushed(d: Pick<Deps, 'sql' | 'jobs'>, claim: Claim, built: Built): Promise<void> {
+export async function recordPushed(
+  d: Pick<Deps, 'sql' | 'jobs' | 'registries'>,
+  claim: Claim,
+  built: Built,
+): Promise<void> {
   await inTransaction(d.sql, async (tx) => {
     const owned = await tx`
       update build set digest = ${built.digest}, bases = ${JSON.stringify(built.bases)}::text::jsonb, commit = ${built.commit}
@@ -21,6 +26,7 @@ export async function recordPushed(d: Pick<Deps, 'sql' | 'jobs'>, claim: Claim, 
         values (${built.digest}, 'build', ${claim.id}, ${position}, ${base.name}, ${base.digest}, ${base.role}, ${base.pinned})
         on conflict (subject, evidence, source, position) do nothing`
     }
+    await lookAtDeclared(d, tx, built.bases)
     await tx`insert into dirty (kind, key) values ('manifest', ${built.digest}), ('tag', ${claim.ref})`
     await d.jobs.enqueue(tx, 'look', { ref: claim.ref }, { key: `look:${claim.ref}` })
     await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })

@@ -15,8 +15,8 @@ export async function usedRefs(sql: Sql | Tx, refs: readonly string[]): Promise<
         join tag on tag.head_digest = entry.index_digest
       where said.name = asked.ref and ${stands(sql)}
     ) or exists (
-      select from tag
-      where jsonb_path_query_array(tag.platforms, '$[*].bases[*].ref') ? asked.ref and tag.head_digest is not null and ${stands(sql)}
+      select from tag_base join tag on tag.id = tag_base.tag_id
+      where tag_base.base = asked.ref and tag.head_digest is not null and ${stands(sql)}
     ) order by 1`
   return rows.map((row) => row.ref)
 }
