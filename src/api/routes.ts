@@ -6,6 +6,7 @@ import { outdatedRoutes } from './routes/outdated.ts'
 import { peopleRoutes } from './routes/people.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { recipeEvidenceRoutes } from './routes/recipe-evidence.ts'
+import { recipeEvidenceRoutes } from './routes/recipe-evidence.ts'
 import { recipeRoutes } from './routes/recipes.ts'
 import { reconcileRoutes } from './routes/reconcile.ts'
 import { snoozeRoutes } from './routes/snoozes.ts'
@@ -21,6 +22,7 @@ export const routes: readonly Route[] = [
   ...snoozeRoutes,
   ...peopleRoutes,
   ...recipeRoutes,
+  ...recipeEvidenceRoutes,
   ...recipeEvidenceRoutes,
   ...buildRoutes,
   ...eventRoutes,

@@ -115,7 +115,10 @@ type ConfigSource = z.output<typeof configSource>
 
 function ofConfigSource(config: ConfigSource, filename: string | null): Found | null {
   if (!config?.uri || !isGit(config.uri, config.digest)) return null
-  return { url: config.uri, revision: commitOf(config.digest), dockerfile: dockerfileOf(filename), context: null }
+  const revision = commitOf(config.digest)
+  if (isTask(filename)) return { url: config.uri, revision, dockerfile: null, context: null }
+  const dir = /#[^:]*:(.+)$/.exec(config.uri)?.[1] ?? /[?&]subdir=([^&#]+)/.exec(config.uri)?.[1]
+  return { url: config.uri, revision, dockerfile: filename, context: dir ?? '.' }
 }
 
 /** `vcs`: {source, revision, localdir:context, localdir:dockerfile}, paths from the checkout's top. */
@@ -153,9 +156,8 @@ function ofMaterials(p: Predicate): Found | null {
   return { url: workflow.repository, revision: workflow.ref ?? null, dockerfile: null, context: null }
 }
 
-/** A builder of other things than Dockerfiles (Tekton) names its own task as the entry point. */
-const dockerfileOf = (filename: string | null): string | null =>
-  filename !== null && /\.(ya?ml|json|toml)$/i.test(filename) ? null : filename
+/** A builder that does not read Dockerfiles itself (Tekton, GitHub's workflows) names its own task as the entry point. */
+const isTask = (filename: string | null): boolean => filename !== null && /\.(ya?ml|json|toml)$/i.test(filename)
 
 const isGit = (uri: string, digest: Record<string, unknown> | null | undefined): boolean =>
   /^(git\+|git:|git@|ssh:)/i.test(uri) || /\.git([#?@]|$)/i.test(uri) || commitOf(digest) !== null

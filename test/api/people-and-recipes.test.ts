@@ -109,7 +109,7 @@ test('recipes: what is put is what is got, with the defaults, and can be put aga
   const list = await api.get('recipes?limit=1')
   expect(list.items[0]).toMatchObject({ ref: 'reg:5000/app/other:latest', strategy: 'rebase', base: 'lib/base:1' })
   expect((await api.get(`recipes?cursor=${list.next}`)).items).toEqual([
-    { ref: 'reg:5000/app/run:1', updatedAt: expect.any(String), ...recipe, auto: true },
+    { ref: 'reg:5000/app/run:1', updatedAt: expect.any(String), ...recipe, auto: true, reading: null },
   ])
   expect((await api.call('DELETE', path)).status).toBe(204)
   expect(await refused(api.call('DELETE', path))).toEqual([404, 'no-such-recipe'])

@@ -106,6 +106,24 @@ args: {A_B: c}
 ---
 `
 
+test('recipe propose: what the tag says it was built from, stored where it is accepted', async () => {
+  const [tag] = await pg.sql<{ digest: string }[]>`
+    select head_digest as digest from tag where ref = 'reg:5000/app/leaf:1'`
+  await pg.sql`
+    insert into origin (subject, evidence, source, url, revision)
+    values (${tag!.digest}, 'annotation', ${tag!.digest}, 'git.test/o/r', 'v1')`
+  const shown = await run('recipe propose app/leaf:1')
+  expect([shown.code, shown.out]).toEqual([0, expect.stringContaining('url: https://git.test/o/r')])
+  expect(shown.err).toContain('dockerfile: nobody names the Dockerfile')
+  expect((await run('recipe propose app/leaf:1 --accept')).err).toContain('stored app/leaf:1')
+  expect(await json('recipe show app/leaf:1')).toMatchObject({ git: { url: 'https://git.test/o/r', ref: 'v1' } })
+  const again = await run('recipe propose app/leaf:1 --accept')
+  expect([again.code, again.err]).toEqual([1, expect.stringContaining('has a recipe')])
+  const mute = await run('recipe propose lib/base:1')
+  expect([mute.code, mute.err]).toEqual([1, expect.stringContaining('built from')])
+  await good('recipe rm app/leaf:1')
+})
+
 test('recipe: apply from a file and standard input, list, show, rm', async () => {
   const file = join(dir, 'recipes.yaml')
   writeFileSync(file, recipes)

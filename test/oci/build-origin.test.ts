@@ -34,7 +34,7 @@ describe('where a provenance says its source is', () => {
       url: 'https://git.io/o/r.git#refs/heads/main:sub',
       revision: commit,
       dockerfile: 'x.Dockerfile',
-      context: null,
+      context: 'sub',
       request: { args: { A: '1' }, target: 'run', contexts: ['other'], secrets: ['token'], complete: true },
     })
   })
@@ -51,7 +51,7 @@ describe('where a provenance says its source is', () => {
       url: 'https://git.io/o/r.git',
       revision: commit,
       dockerfile: 'Dockerfile',
-      context: null,
+      context: '.',
       request: { ...nothing, args: { V: 'x' }, complete: false },
     })
   })
@@ -126,7 +126,11 @@ describe('where a provenance says its source is', () => {
 
   test("Tekton's task is no Dockerfile", () => {
     const configSource = { uri: 'git+https://git.io/o/r', digest: { sha1: commit }, entryPoint: 'tasks/build.yaml' }
-    expect(originOf({ invocation: { configSource } })).toMatchObject({ dockerfile: null, revision: commit })
+    expect(originOf({ invocation: { configSource } })).toMatchObject({
+      dockerfile: null,
+      context: null,
+      revision: commit,
+    })
   })
 })
 
