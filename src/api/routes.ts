@@ -6,12 +6,12 @@ import { outdatedRoutes } from './routes/outdated.ts'
 import { peopleRoutes } from './routes/people.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { recipeEvidenceRoutes } from './routes/recipe-evidence.ts'
-import { recipeEvidenceRoutes } from './routes/recipe-evidence.ts'
 import { recipeRoutes } from './routes/recipes.ts'
 import { reconcileRoutes } from './routes/reconcile.ts'
 import { snoozeRoutes } from './routes/snoozes.ts'
 import { tagViewRoutes } from './routes/tag-views.ts'
 import { tagRoutes } from './routes/tags.ts'
+import { watchRoutes } from './routes/watches.ts'
 
 /** Every call of the API, in the order of the document. Longer paths of one prefix need not come first: REF has no slash. */
 export const routes: readonly Route[] = [
@@ -23,9 +23,9 @@ export const routes: readonly Route[] = [
   ...peopleRoutes,
   ...recipeRoutes,
   ...recipeEvidenceRoutes,
-  ...recipeEvidenceRoutes,
   ...buildRoutes,
   ...eventRoutes,
   ...mailRoutes,
   ...reconcileRoutes,
+  ...watchRoutes,
 ]
