@@ -20,14 +20,17 @@ export type Machine = Awaited<ReturnType<typeof openMachine>>
 export const host = 'reg:5000'
 const hook = 'hook'
 
-/** From the webhook to the verdicts, on real parts, with a clock that the story winds: PostgreSQL, the queue, a registry behind HTTP. */
-export async function openMachine() {
+/**
+ * From the webhook to the verdicts, on real parts: PostgreSQL, the queue, a registry behind HTTP. The story winds the clock, or
+ * it is the `real` one.
+ */
+export async function openMachine(real: (() => Date) | null = null) {
   const pg = await testDatabase()
   const pool = new Pool({ connectionString: pg.url })
   const warn = (error: Error) => process.emitWarning(error.message)
   pool.on('error', warn).on('connect', (connection) => void connection.on('error', warn))
   let now = 0
-  const clock = () => new Date(now * 1000)
+  const clock = real ?? (() => new Date(now * 1000))
   const proxy = await clockProxy(clock)
   const log = pino({ level: 'silent' })
   const registryConfig = { name: host, url: proxy.url, insecure: false }
@@ -68,6 +71,9 @@ export async function openMachine() {
 
   return {
     pg,
+    /** Where a registry may send its notifications itself. */
+    hook: { url: webhookUrl, token: hook },
+    drain,
     tick: () => ++now,
     /** Delivers events, some in one body, and handles them. */
     async deliver(bodies: readonly (readonly ReceivedEvent[])[]): Promise<void> {
