@@ -1,122 +1,112 @@
 /*
  * In: a configured registry.
  * Out: facts for every tag that is elsewhere than we knew, or gone; the differences.
- * Guarantees: repairs lost events; deletes only on two answers, never on an error; running it again changes nothing.
+ * Guarantees: repairs lost events; deletes only on two answers, never on an error; running it again changes nothing; an interrupted
+ * pass goes on where it was.
  */
 import { randomUUID } from 'node:crypto'
-import pLimit from 'p-limit'
 import type { Deps } from '../deps.ts'
-import { knownHeads } from '../ingest/known-heads.ts'
-import { type Asking, type Difference, sightTag } from '../ingest/sight-tag.ts'
-import { normaliseHost } from '../oci/reference.ts'
-import type { RegistryClient } from '../registry/registries.ts'
-import { aliveTags, knownRepositories } from './known-tags.ts'
+import type { Difference } from '../ingest/sight-tag.ts'
+import { type Comparing, compareRepository, guarded } from './compare-repository.ts'
+import { knownRepositories } from './known-tags.ts'
+import { beginPass, endPass, makeProgress, type PassState } from './pass.ts'
 import { registryId } from './registry-id.ts'
 
-/** Tags asked for at once. */
-const width = 8
+/** Repositories compared at once; the client limits the requests of all of them together. */
+const repositoriesAtOnce = 4
 
-/** Tags compared in one go. */
-const batchSize = 200
+/** Any number, the same in every process: with a registry's id, the advisory lock that makes its passes follow one another. */
+const passLock = 7_233_006
 
-type Pass = {
-  d: Pick<Deps, 'sql' | 'jobs' | 'log' | 'clock' | 'registries'>
-  client: RegistryClient
-  registryId: number
-  host: string
-  dryRun: boolean
-  sourceId: string
-  found: Difference[]
-  errors: Error[]
-}
+/** `differences`: the first of them. `first`: the first whole pass; what the tags were before it is not known. */
+export type Reconciled = { compared: number; differed: number; differences: Difference[]; first: boolean }
+
+/** `resume`: go on with a pass that was interrupted. `keep`: differences to answer with. */
+export type Wanted = { registry: string; dryRun?: boolean; resume?: boolean; keep?: number }
+
+type Needs = Pick<Deps, 'sql' | 'jobs' | 'registries' | 'log' | 'clock'>
 
 /**
- * Compares a registry with what is known of it: catalog → tags → HEAD. One repository at a time is held in memory.
- * What fails is passed over and the rest still compared; then the first error is kept with the registry and thrown.
+ * Compares a registry with what is known of it: catalog → tags → HEAD, or GET of what is new. Some repositories' tags at a time are
+ * held in memory. What fails is passed over and the rest still compared; then the first error is kept with the registry and thrown.
  */
-export async function reconcile(
-  d: Pick<Deps, 'sql' | 'jobs' | 'registries' | 'log' | 'clock'>,
-  { registry, dryRun = false }: { registry: string; dryRun?: boolean },
-): Promise<Difference[]> {
-  const host = normaliseHost(registry)
+export async function reconcile(d: Needs, wanted: Wanted): Promise<Reconciled> {
+  const { registry, dryRun = false, resume = false, keep = 0 } = wanted
+  const host = d.registries.canonicalHost(registry)
   const client = d.registries.byName(host)
   if (!client) throw new ReconcileError(`no registry ${registry} is configured`, false)
-  const pass: Pass = {
-    d,
-    client,
-    registryId: await registryId(d.sql, host),
-    host,
-    dryRun,
-    sourceId: `reconcile:${randomUUID()}`,
-    found: [],
-    errors: [],
+  const id = await registryId(d.sql, host)
+  const log = d.log.child({ registry: host })
+  const work = async (): Promise<Reconciled> => {
+    const state = await beginPass(d.sql, id, d.clock(), { resume, dryRun })
+    const note = dryRun ? async () => {} : makeProgress({ ...d, log }, id, state)
+    const sourceId = `reconcile:${randomUUID()}`
+    await compareAll(
+      { d: { ...d, log }, client, registryId: id, host, dryRun, sourceId, keep, tally: state.tally, note },
+      state,
+    )
+    if (!dryRun) await endPass(d.sql, id, state, d.clock())
+    const { compared, differed, differences, errors, firstError } = state.tally
+    if (firstError) throw new ReconcileError(`${registry}: ${errors} could not be compared`, true, firstError)
+    if (state.first && !dryRun)
+      log.info({ compared }, 'compared with the registry for the first time: what its tags were before is not known')
+    return { compared, differed, differences, first: state.first }
   }
-  const listed = new Set<string>()
-  await guarded(pass, async () => {
-    for await (const repository of client.listRepositories()) {
-      listed.add(repository)
-      await guarded(pass, () => compareRepository(pass, repository))
-    }
+  return dryRun ? work() : oneAtATime(d, id, work)
+}
+
+/** All the registry lists, then what it does not list and we know. */
+async function compareAll(c: Comparing, { startedAt, resumed }: PassState): Promise<void> {
+  const done = resumed ? await comparedSince(c, startedAt) : new Set<string>()
+  const seen = new Set<string>()
+  const running = new Set<Promise<void>>()
+  const start = async (repository: string) => {
+    if (seen.has(repository) || done.has(repository)) return
+    seen.add(repository)
+    const one = compareOne(c, repository, startedAt).finally(() => running.delete(one))
+    running.add(one)
+    if (running.size >= repositoriesAtOnce) await Promise.race(running)
+  }
+  await guarded(c, async () => {
+    for await (const repository of c.client.listRepositories()) await start(repository)
+    return null
   })
-  for await (const repository of knownRepositories(d.sql, pass.registryId))
-    if (!listed.has(repository)) await guarded(pass, () => compareRepository(pass, repository))
-  if (!dryRun) await conclude(pass)
-  if (pass.errors.length > 0)
-    throw new ReconcileError(`${registry}: ${pass.errors.length} could not be compared`, true, pass.errors[0])
-  return pass.found
+  for await (const repository of knownRepositories(c.d.sql, c.registryId)) await start(repository)
+  await Promise.all(running)
 }
 
-/** Every listed tag by a HEAD; every tag thought alive that the listing, whole and without error, no longer holds. */
-async function compareRepository(pass: Pass, repository: string): Promise<void> {
-  const listed = new Set<string>()
-  let batch: string[] = []
-  for await (const tag of pass.client.listTags(repository)) {
-    listed.add(tag)
-    if (batch.push(tag) < batchSize) continue
-    await compareTags(pass, repository, batch, 'has-it')
-    batch = []
-  }
-  await compareTags(pass, repository, batch, 'has-it')
-  for await (const names of aliveTags(pass.d.sql, pass.registryId, repository)) {
-    const gone = names.filter((name) => !listed.has(name))
-    await compareTags(pass, repository, gone, 'lacks-it')
-  }
+async function compareOne(c: Comparing, repository: string, startedAt: Date): Promise<void> {
+  const before = c.tally.errors
+  await guarded(c, async () => {
+    await compareRepository(c, repository)
+    if (!c.dryRun && c.tally.errors === before)
+      await c.d.sql`
+        update repository set compared_at = ${startedAt} where registry_id = ${c.registryId} and name = ${repository}`
+    return null
+  })
 }
 
-async function compareTags(pass: Pass, repository: string, tags: string[], listing: Asking['listing']): Promise<void> {
-  if (tags.length === 0) return
-  const { d, client, registryId, host, dryRun, sourceId } = pass
-  const known = await knownHeads(d.sql, registryId, repository, tags)
-  const limit = pLimit(width)
-  await Promise.all(
-    tags.map((tag) =>
-      limit(() =>
-        guarded(pass, async () => {
-          const name = { registryId, host, repository, tag }
-          const difference = await sightTag(d, client, name, known.get(tag) ?? null, { sourceId, dryRun, listing })
-          if (difference) pass.found.push(difference)
-        }),
-      ),
-    ),
+const comparedSince = async (c: Comparing, startedAt: Date): Promise<Set<string>> =>
+  new Set(
+    (
+      await c.d.sql<{ name: string }[]>`
+        select name from repository where registry_id = ${c.registryId} and compared_at = ${startedAt}`
+    ).map((row) => row.name),
   )
-}
 
-/** Keeps an error and goes on: one broken repository must not hide the others. */
-async function guarded(pass: Pass, work: () => Promise<void>): Promise<void> {
+/** On a session of its own: a pass may take hours, and no transaction should. */
+async function oneAtATime<T>({ sql }: Pick<Deps, 'sql'>, id: number, work: () => Promise<T>): Promise<T> {
+  const session = await sql.reserve()
   try {
-    await work()
-  } catch (error) {
-    pass.d.log.warn({ err: error, registry: pass.host }, 'reconcile: passed over what could not be compared')
-    pass.errors.push(error instanceof Error ? error : new Error(String(error)))
+    await session`select pg_advisory_lock(${passLock}, ${id})`
+    try {
+      return await work()
+    } finally {
+      await session`select pg_advisory_unlock(${passLock}, ${id})`
+    }
+  } finally {
+    session.release()
   }
-}
-
-async function conclude({ d, registryId, errors }: Pass): Promise<void> {
-  const [first] = errors
-  await d.sql`
-    update registry set reconcile_error = ${first ? `${first.message} (${errors.length} in all)` : null},
-      reconciled_at = case when ${errors.length} = 0 then ${d.clock()}::timestamptz else reconciled_at end
-    where id = ${registryId}`
 }
 
 /** A pass that is not whole. `cause`: the first of what went wrong. */

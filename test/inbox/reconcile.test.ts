@@ -12,7 +12,7 @@ beforeEach(() => s.clear())
 afterAll(() => s.close())
 
 const ref = (name: string) => `${familyHost}/${name}`
-const pass = (dryRun = false) => reconcile(s.d, { registry: familyHost, dryRun })
+const pass = async (dryRun = false) => (await reconcile(s.d, { registry: familyHost, dryRun, keep: 1000 })).differences
 const ours = async (repository: string, dryRun = false) =>
   (await pass(dryRun)).filter((difference) => difference.ref.startsWith(ref(`${repository}:`)))
 const removeTag = (repository: string, tag: string) =>

@@ -13,6 +13,18 @@ const Difference = z
   })
   .meta({ id: 'Difference' })
 
+const Compared = z
+  .object({
+    registry: z.string(),
+    compared: z.number().int().describe('tags'),
+    differed: z.number().int().describe('tags'),
+    first: z.boolean().describe('the first whole comparison: what the tags were before is not known'),
+  })
+  .meta({ id: 'Compared' })
+
+/** Differences of a registry that one answer holds. */
+const most = 10_000
+
 export const reconcileRoutes = [
   route({
     method: 'post',
@@ -26,7 +38,13 @@ export const reconcileRoutes = [
         .describe('default: all, and every base outside that is watched; or a host outside'),
       dryRun: z.boolean().default(false),
     }),
-    responses: { 200: z.object({ items: z.array(Difference), next: z.null() }) },
+    responses: {
+      200: z.object({
+        items: z.array(Difference).describe(`of each registry the first ${most}`),
+        next: z.null(),
+        registries: z.array(Compared),
+      }),
+    },
     problems: ['no-such-registry', 'registry-failed'],
     async handle(d, { body }) {
       const all = d.config.registries.map((registry) => registry.name)
@@ -35,16 +53,19 @@ export const reconcileRoutes = [
       if (only !== null && !all.includes(only) && !outside)
         throw new ApiError('no-such-registry', `no registry ${body.registry} is configured`)
       const items: z.infer<typeof Difference>[] = []
+      const registries: z.infer<typeof Compared>[] = []
       for (const registry of only === null ? all : outside ? [] : [only]) {
         try {
-          items.push(...(await reconcile(d, { registry, dryRun: body.dryRun })))
+          const found = await reconcile(d, { registry, dryRun: body.dryRun, keep: most })
+          items.push(...found.differences)
+          registries.push({ registry, compared: found.compared, differed: found.differed, first: found.first })
         } catch (cause) {
           const message = cause instanceof Error ? cause.message : String(cause)
           throw Object.assign(new ApiError('registry-failed', `${registry}: ${message}`), { cause })
         }
       }
       if (only === null || outside) items.push(...(await watchNow(d, { host: only, dryRun: body.dryRun })))
-      return { status: 200, body: { items, next: null } }
+      return { status: 200, body: { items, next: null, registries } }
     },
   }),
 ]

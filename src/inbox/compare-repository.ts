@@ -1,0 +1,131 @@
+import pLimit from 'p-limit'
+import type { Deps } from '../deps.ts'
+import { inTransaction } from '../ingest/in-transaction.ts'
+import { knownHeads } from '../ingest/known-heads.ts'
+import { saveAll } from '../ingest/save.ts'
+import { type Asking, type Sighting, sight } from '../ingest/sight-tag.ts'
+import type { RegistryClient } from '../registry/registries.ts'
+import { aliveTags } from './known-tags.ts'
+import type { Tally } from './pass.ts'
+
+/** Tags asked for at once, and tags that are compared and saved together. */
+const width = 8
+const batchSize = 100
+
+export type Comparing = {
+  d: Pick<Deps, 'sql' | 'jobs' | 'log' | 'clock' | 'registries'>
+  client: RegistryClient
+  registryId: number
+  host: string
+  dryRun: boolean
+  sourceId: string
+  /** differences to keep */
+  keep: number
+  tally: Tally
+  note: () => Promise<void>
+}
+
+/**
+ * Every listed tag; every tag thought alive that the listing, whole and without error, no longer holds. While one batch is saved the
+ * next is being asked for. What fails is counted and passed over.
+ */
+export async function compareRepository(c: Comparing, repository: string): Promise<void> {
+  const listed = new Set<string>()
+  let saving: Promise<void> = Promise.resolve()
+  const compare = async (tags: string[], listing: Asking['listing']) => {
+    const sightings = await sightAll(c, repository, tags, listing)
+    await saving
+    saving = keepAll(c, sightings)
+  }
+  try {
+    let batch: string[] = []
+    for await (const tag of c.client.listTags(repository)) {
+      listed.add(tag)
+      if (batch.push(tag) < batchSize) continue
+      await compare(batch, 'has-it')
+      batch = []
+    }
+    await compare(batch, 'has-it')
+    for await (const names of aliveTags(c.d.sql, c.registryId, repository)) {
+      const gone = names.filter((name) => !listed.has(name))
+      await compare(gone, 'lacks-it')
+    }
+  } finally {
+    await saving
+  }
+}
+
+async function sightAll(
+  c: Comparing,
+  repository: string,
+  tags: string[],
+  listing: Asking['listing'],
+): Promise<Sighting[]> {
+  if (tags.length === 0) return []
+  const { d, client, registryId, host, dryRun, sourceId } = c
+  const known = await knownHeads(d.sql, registryId, repository, tags)
+  const limit = pLimit(width)
+  const asked = tags.map((tag) =>
+    limit(() =>
+      guarded(c, async () => {
+        const name = { registryId, host, repository, tag }
+        const sighting = await sight(d, client, name, known.get(tag) ?? null, { sourceId, dryRun, listing })
+        c.tally.compared++
+        return sighting
+      }),
+    ),
+  )
+  const sightings = await Promise.all(asked)
+  await c.note()
+  return sightings.filter((sighting) => sighting !== null)
+}
+
+/** Saves them together; where that fails, each by itself, so that one does not hold up the others. */
+async function keepAll(c: Comparing, sightings: Sighting[]): Promise<void> {
+  const save = (some: Sighting[]) =>
+    inTransaction(
+      c.d.sql,
+      async (tx) =>
+        void (await saveAll(
+          c.d,
+          tx,
+          some.map(({ finding }) => finding),
+        )),
+    )
+  const saved = (some: Sighting[]) => {
+    for (const { difference } of some) {
+      if (difference === null) continue
+      c.tally.differed++
+      if (c.tally.differences.length < c.keep) c.tally.differences.push(difference)
+    }
+  }
+  if (sightings.length === 0) return
+  if (c.dryRun) return saved(sightings)
+  try {
+    await save(sightings)
+    saved(sightings)
+  } catch (error) {
+    c.d.log.warn({ err: error, registry: c.host }, 'reconcile: could not save a batch; saving one by one')
+    for (const sighting of sightings)
+      await guarded(c, async () => {
+        await save([sighting])
+        saved([sighting])
+        return null
+      })
+  }
+}
+
+/** Counts an error and goes on, null in its place: one broken repository must not hide the others. */
+export async function guarded<T>(
+  { d, host, tally }: Pick<Comparing, 'd' | 'host' | 'tally'>,
+  work: () => Promise<T | null>,
+): Promise<T | null> {
+  try {
+    return await work()
+  } catch (error) {
+    d.log.warn({ err: error, registry: host }, 'reconcile: passed over what could not be compared')
+    tally.errors++
+    tally.firstError ??= error instanceof Error ? error : new Error(String(error))
+    return null
+  }
+}
