@@ -50,11 +50,12 @@ export type TestApi = {
 export async function startApi(
   pg: Pick<TestDatabase, 'sql' | 'db'>,
   registries: Config['registries'] = configFor(['reg:5000']).registries,
+  beyond: Pick<Config, 'outside' | 'watch'> = { outside: [], watch: [] },
 ): Promise<TestApi> {
   const token = 'a-token-of-the-tests'
-  const config = { ...configFor([]), registries, adminToken: token }
+  const config = { ...configFor([]), registries, ...beyond, adminToken: token }
   const log = pino({ level: 'silent' })
-  const clients = makeRegistries(registries, log)
+  const clients = makeRegistries(registries, log, beyond)
   const d: Deps = {
     ...{ config, log, sql: pg.sql, db: pg.db, jobs: makeJobs(), registries: clients },
     ...{ vault: makeVault('a secret'), mailer: null, clock: () => new Date() },
