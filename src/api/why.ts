@@ -28,13 +28,12 @@ export async function why(d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock'>, { re
   return { ref, tag, watch: asked, chains: await chainsOf(d, ref), builds: await buildsTo(d, ref) }
 }
 
+type Step = Why['chains'][number]['through'][number]
 type Row = CauseRow & {
   pinned: boolean
   since: bigint
   movedAt: bigint | null
   through: string[]
-  digests: (string | null)[]
-  statuses: Why['chains'][number]['through'][number]['status'][]
 }
 
 /** An inherited cause is followed through the tags it came by: each has a cause of the same root, at last one without `via`. */
@@ -56,23 +55,24 @@ async function chainsOf(d: Pick<Deps, 'sql' | 'config' | 'clock'>, ref: string):
     select c.tag_id, c.base, c.role, c.from_digest, c.to_digest, c.evidence::text[] as evidence, c.confidence, c.still_at, c.via, c.platforms,
       c.counted, c.pinned, c.since, whole.through,
       (select max(s.from_at) from tag root join tag_span s on s.tag_id = root.id
-        where root.ref = c.base and s.digest = c.to_digest) as moved_at,
-      array(select t.head_digest from unnest(whole.through) with ordinality as step (ref, place)
-        left join tag t on t.ref = step.ref order by step.place) as digests,
-      array(select t.status::text from unnest(whole.through) with ordinality as step (ref, place)
-        left join tag t on t.ref = step.ref order by step.place) as statuses
+        where root.ref = c.base and s.digest = c.to_digest) as moved_at
     from whole join cause c using (tag_id, base, role) order by c.counted desc, c.base, c.role`
-  const rebuild = await rebuilds(d, [...new Set(rows.flatMap((row) => row.through))])
+  const steps = [...new Set(rows.flatMap((row) => row.through))]
+  const rebuild = await rebuilds(d, steps)
+  const heads = await d.sql<Pick<Step, 'ref' | 'digest' | 'status'>[]>`
+    select ref, head_digest as digest, status from tag where ref = any(${steps})`
+  const known = new Map(heads.map((head) => [head.ref, head]))
+  const stepOf = (step: string): Step => ({
+    ...(known.get(step) ?? { ref: step, digest: null, status: null }),
+    rebuild: rebuild(step),
+  })
   return rows.map((row) => ({
     ...showCause(row),
     counted: row.counted,
     pinned: row.pinned,
     since: showInstant(row.since),
     movedAt: showInstantOrNull(row.movedAt),
-    through: row.through.map((step, i) => ({
-      ...{ ref: step, digest: row.digests[i] ?? null, status: row.statuses[i] ?? null },
-      rebuild: rebuild(step),
-    })),
+    through: row.through.map(stepOf),
   }))
 }
 

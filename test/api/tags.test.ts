@@ -164,36 +164,3 @@ test('the history, newest first, of a deleted tag too', async () => {
   expect(gone.items).toHaveLength(1)
   expect(gone.items[0]!.to).not.toBeNull()
 })
-
-const outline = (node: Loose): string =>
-  `${node.ref.replace(`${host}/`, '')}${node.again ? '*' : ''}${node.children.length > 0 ? `(${node.children.map(outline).join(' ')})` : ''}`
-
-test('the tree up and down', async () => {
-  expect(outline((await api.get('tags/app%2Fleaf%3A1/lineage')).root)).toBe('app/leaf:1(app/run:1(lib/base:1))')
-  const down = await api.get('tags/lib%2Fbase%3A1/lineage?direction=down')
-  expect(down).toMatchObject({ direction: 'down', truncated: false, root: { role: null, status: 'current' } })
-  expect(outline(down.root)).toBe('lib/base:1(app/run:1(app/leaf:1) app/tool:1)')
-  expect(down.root.children[0]!).toMatchObject({ status: 'outdated', role: 'runtime', platforms: ['linux/amd64'] })
-})
-
-test('the tree down is found by an index', async () => {
-  const plan = await pg.sql.begin(async (tx) => {
-    await tx`set local enable_seqscan = off`
-    return tx.unsafe(
-      `explain select ref from tag where jsonb_path_query_array(platforms, '$[*].bases[*].ref') ?| array['x']`,
-    )
-  })
-  expect(JSON.stringify(plan)).toContain('tag_base_names_gin')
-})
-
-test('a tree that comes back to itself ends', async () => {
-  const point = (ref: string, base: string) => pg.sql`
-    update tag set platforms = ${pg.sql.json([{ platform: 'p', digest: 'd', status: 'current', bases: [{ ref: base, digest: 'd', role: 'build', evidence: [], confidence: 'declared', pinned: false }] }])}
-    where ref = ${`${host}/${ref}`}`
-  await point('solo:latest', `${host}/app/late:1`)
-  await point('app/late:1', `${host}/solo:latest`)
-  expect(outline((await api.get('tags/solo/lineage?direction=up')).root)).toBe('solo:latest(app/late:1(solo:latest*))')
-  expect(outline((await api.get('tags/solo/lineage?direction=down')).root)).toBe(
-    'solo:latest(app/late:1(solo:latest*))',
-  )
-})
