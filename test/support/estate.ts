@@ -16,8 +16,8 @@ import { releaseId } from '../../src/oci/run-config.ts'
 import { judge } from '../../src/staleness/judge.ts'
 import type { Verdict } from '../../src/staleness/verdict.ts'
 
-/** One history entry: a layer by name, or an empty one by its text (`ENV A=1`, `LABEL …`). */
-export type Step = { layer: string } | { empty: string }
+/** One history entry: a layer by name (`by`: its line, where it is another), or an empty one by its text (`ENV A=1`, `LABEL …`). */
+export type Step = { layer: string; by?: string } | { empty: string }
 
 export type Built = { facts: ManifestFacts; steps: Step[]; config: Record<string, unknown> }
 export type Index = { digest: string; members: Built[] }
@@ -51,7 +51,7 @@ export function estate() {
     const layers = own.flatMap((s) => ('layer' in s ? [s.layer] : []))
     const diffIds = layers.map((l) => sha(l))
     const entry = (s: Step) =>
-      'layer' in s ? { created_by: `RUN ${s.layer}` } : { created_by: s.empty, empty_layer: true }
+      'layer' in s ? { created_by: s.by ?? `RUN ${s.layer}` } : { created_by: s.empty, empty_layer: true }
     const blank = (s: Step) => ('layer' in s ? { created_by: '' } : { created_by: s.empty, empty_layer: true })
     const history = options.history === 'none' ? [] : own.map(options.history === 'blank' ? blank : entry)
     const running = steps(history, diffIds)
@@ -109,6 +109,15 @@ export function estate() {
     return { digest, members }
   }
 
+  /** Something that is no image. */
+  function artifact(name: string): Index {
+    const { digest } = index()
+    const known = manifests.get(digest)!
+    const own = sha(`artifact ${name}`)
+    manifests.set(own, { ...known, digest: own, kind: 'artifact' })
+    return { digest: own, members: [] }
+  }
+
   function moveTo(ref: string, digest: string | null, exact: boolean) {
     const name = full(ref)
     const tag = tags.get(name) ?? { ref: name, repository: name.slice(0, name.lastIndexOf(':')), spans: [] }
@@ -137,12 +146,18 @@ export function estate() {
     build,
     from,
     index,
+    artifact,
     full,
     now: () => now,
     digest: (what: Built | Index) => ('members' in what ? what.digest : what.facts.digest),
     push: (ref: string, what: Built | Index) => arrive(ref, what, true),
     /** found by reconcile: pushed at some time before */
     find: (ref: string, what: Built | Index) => arrive(ref, what, false),
+    /** by its digest alone */
+    pushUntagged: (what: Built) => {
+      now += 1
+      see(what.facts.digest, true)
+    },
     remove: (ref: string) => {
       now += 1
       moveTo(ref, null, true)
