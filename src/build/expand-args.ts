@@ -5,7 +5,8 @@ export type ArgLookup = (name: string) => string | undefined
 
 /**
  * Expands a word of a Dockerfile as Docker's own shell lexer does: `$X`, `${X}`, `${X:-d}`, `${X-d}`, `${X:+a}`, `${X+a}`,
- * `${X:?m}`, quotes and escapes; what has no value is empty. Throws `unresolved-arg` for any other modifier.
+ * `${X:?m}`, `${X#p}`, `${X##p}`, `${X%p}`, `${X%%p}`, `${X/p/r}`, `${X//p/r}`, quotes and escapes; what has no value is empty.
+ * Throws `unresolved-arg` for any other modifier.
  * https://docs.docker.com/reference/dockerfile/#environment-replacement
  */
 export function expandArgs(word: string, lookup: ArgLookup, escapeChar = '\\'): string {
@@ -40,13 +41,14 @@ function expandVariable(word: string, at: number, lookup: ArgLookup, escapeChar:
     return name === '' ? ['$', at] : [lookup(name) ?? '', at + name.length]
   }
   const end = closingBrace(word, at + 1, escapeChar)
-  const found = /^([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])([\s\S]*))?$/.exec(word.slice(at + 2, end))
+  const found = /^([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?]|##?|%%?|\/\/?)([\s\S]*))?$/.exec(word.slice(at + 2, end))
   if (!found) throw new BuildError('unresolved-arg', `${word.slice(at, end + 1)} cannot be resolved before the build`)
   const [, name = '', operator, alternative = ''] = found
   const value = lookup(name)
   const present = value !== undefined && (operator?.[0] !== ':' || value !== '')
   if (operator === undefined) return [value ?? '', end]
   const other = () => expandArgs(alternative, lookup, escapeChar)
+  if (/[#%/]/.test(operator)) return [edited(value ?? '', operator, other()), end]
   if (operator.endsWith('+')) return [present ? other() : '', end]
   if (present) return [value, end]
   if (operator.endsWith('?')) throw new BuildError('unresolved-arg', `${name} has no value: ${other()}`)
@@ -61,4 +63,44 @@ function closingBrace(word: string, open: number, escapeChar: string): number {
     else if (word[i] === '}' && --depth === 0) return i
   }
   throw new BuildError('unresolved-arg', `a brace is not closed in ${word}`)
+}
+
+/** A value or pattern that names an image is never longer; patterns on longer ones could keep us for ever. */
+const patternLimit = 1000
+
+/** Cuts a pattern off a value's beginning or end (twice: as much as fits), or puts something else in its place (twice: everywhere). */
+function edited(value: string, operator: string, argument: string): string {
+  if (value.length > patternLimit || argument.length > patternLimit)
+    throw new BuildError('unresolved-arg', 'a pattern on so long a value is not tried')
+  if (operator[0] === '/') return replaced(value, operator === '//', argument)
+  const ends = Array.from({ length: value.length + 1 }, (_, i) => (operator[0] === '#' ? i : value.length - i))
+  const fits = (i: number) => matches(operator[0] === '#' ? value.slice(0, i) : value.slice(i), argument)
+  const cut = operator.length === 1 ? ends.find(fits) : ends.findLast(fits)
+  if (cut === undefined) return value
+  return operator[0] === '#' ? value.slice(cut) : value.slice(0, cut)
+}
+
+function replaced(value: string, everywhere: boolean, argument: string): string {
+  const [pattern = '', ...rest] = argument.split('/')
+  if (/[*?]/.test(pattern)) throw new BuildError('unresolved-arg', `${pattern} cannot be replaced before the build`)
+  if (pattern === '') return value
+  return everywhere ? value.split(pattern).join(rest.join('/')) : value.replace(pattern, () => rest.join('/'))
+}
+
+/** `*` and `?` as a shell has them; in time of both lengths together, however many there are. */
+function matches(text: string, pattern: string): boolean {
+  let [t, p, star, mark] = [0, 0, -1, 0]
+  while (t < text.length) {
+    if (pattern[p] === '*') {
+      star = p++
+      mark = t
+    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
+      p++
+      t++
+    } else if (star >= 0) {
+      p = star + 1
+      t = ++mark
+    } else return false
+  }
+  return /^\**$/.test(pattern.slice(p))
 }

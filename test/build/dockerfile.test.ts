@@ -19,6 +19,13 @@ describe('the bases of a Dockerfile', () => {
     ['a default in the word', 'FROM ${B:-h.io/a:1}', {}, ['runtime h.io/a:1']],
     ['an empty argument takes the default', 'ARG B\nFROM ${B:-h.io/a:1}', { B: '' }, ['runtime h.io/a:1']],
     ['an alternative', 'ARG V=1\nFROM h.io/a:${V:+v$V}', {}, ['runtime h.io/a:v1']],
+    ['a prefix cut off', 'ARG V=v1.2\nFROM h.io/a:${V#v}', {}, ['runtime h.io/a:1.2']],
+    ['the longest prefix', 'ARG V=a/b/c\nFROM h.io/${V##*/}:1', {}, ['runtime h.io/c:1']],
+    ['a suffix cut off', 'ARG V=1.2.3\nFROM h.io/a:${V%.*}', {}, ['runtime h.io/a:1.2']],
+    ['the longest suffix', 'ARG V=1.2.3\nFROM h.io/a:${V%%.*}', {}, ['runtime h.io/a:1']],
+    ['something in its place', 'ARG V=1_2_3\nFROM h.io/a:${V/_/-}', {}, ['runtime h.io/a:1-2_3']],
+    ['everywhere', 'ARG V=1+2+3\nFROM h.io/a:${V//+/-}', {}, ['runtime h.io/a:1-2-3']],
+    ['a pattern that does not fit', 'ARG V=1.2\nFROM h.io/a:${V%x*}', {}, ['runtime h.io/a:1.2']],
     ['arguments of arguments, quotes', 'ARG H="h.io" T=\'1\'\nARG B="$H/a:${T}"\nFROM "$B"', {}, ['runtime h.io/a:1']],
     [
       'an ARG inside a stage is no global',
@@ -130,10 +137,10 @@ describe('the bases of a Dockerfile', () => {
     const { uses, unresolved } = readUses(text, {})
     expect(uses.map((use) => `${use.role} ${formatReference(use.reference)}`)).toEqual(['runtime h.io/c:1'])
     expect(unresolved.map(({ role, line }) => `${role} ${line}`)).toEqual(['build 2', 'build 3', 'build 6'])
-    expect(readUses('FROM h.io/a:1 AS a\nFROM ${B%%x} AS c\nFROM c', {}).unresolved).toMatchObject([
+    expect(readUses('FROM h.io/a:1 AS a\nFROM ${B^^} AS c\nFROM c', {}).unresolved).toMatchObject([
       { role: 'runtime', line: 2 },
     ])
-    expect(readUses('ARG B=${A%%x}\nFROM ${B:-h.io/a:1}', {}).uses).toHaveLength(1)
+    expect(readUses('ARG B=${A^^}\nFROM ${B:-h.io/a:1}', {}).uses).toHaveLength(1)
   })
 
   it("knows the builder's own arguments, and what the recipe gives beats them", () => {
@@ -146,9 +153,15 @@ describe('the bases of a Dockerfile', () => {
     ['no FROM at all', 'RUN true', 'dockerfile-invalid'],
     ['an argument without a value', 'ARG B\nFROM $B', 'unresolved-arg'],
     ['an argument that must be given', 'FROM ${B:?name it}', 'unresolved-arg'],
-    ['a modifier nobody can resolve here', 'ARG B=x\nFROM ${B%%x}', 'unresolved-arg'],
+    ['a modifier nobody can resolve here', 'ARG B=x\nFROM ${B^^}', 'unresolved-arg'],
     ['a variable where none is expanded', 'FROM h.io/a:1\nCOPY --from=$B a b', 'unresolved-arg'],
     ['what is no reference', 'FROM h.io/A:1', 'base-invalid'],
+    ['a replacement by pattern', 'ARG V=1.2\nFROM h.io/a:${V/.*/x}', 'unresolved-arg'],
+    [
+      'a pattern that would take for ever',
+      `ARG V=${'a'.repeat(9000)}\nFROM ${'${V##'}${'*a'.repeat(400)}b}`,
+      'unresolved-arg',
+    ],
     ['a part without a value', 'ARG V\nFROM h.io/a:$V', 'unresolved-arg'],
     ['the number of a stage that is not there', 'FROM h.io/a:1\nCOPY --from=1 a b', 'dockerfile-invalid'],
     ['a heredoc that does not end', 'FROM h.io/a:1\nRUN <<EOF\ntrue\n', 'dockerfile-invalid'],

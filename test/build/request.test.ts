@@ -42,9 +42,9 @@ describe('recipes', () => {
     expect(await listRecipes(d, { after: ref })).toEqual([])
   })
 
-  it('set off a judgement and a plan, stored and removed', async () => {
+  it('set off a judgement, a plan and a reading, stored and removed', async () => {
     await putRecipe(d, ref, recipe)
-    expect(await jobs()).toEqual(['plan', 'refresh'])
+    expect(await jobs()).toEqual(['plan', 'recipe', 'refresh'])
     expect(await pg.sql`select kind, key from dirty`).toMatchObject([{ kind: 'tag', key: ref }])
     expect(await removeRecipe(d, ref)).toBe(true)
     expect(await removeRecipe(d, ref)).toBe(false)
