@@ -95,9 +95,10 @@ export async function openMachine(real: (() => Date) | null = null) {
         select quote_ident(tablename) as name from pg_tables where schemaname = 'public' and tablename not in ('registry', 'setting')
           and tablename not like '\\_%'`
       await pg.sql.unsafe(`truncate ${tables.map((t) => t.name).join(', ')} cascade`)
-      await pg.sql`
-        update registry set reconciled_at = null, imported_at = null, reconcile_error = null, pass_started_at = null, pass_cursor = null,
-          pass_compared = 0, pass_differed = 0`
+      const columns = await pg.sql<{ name: string }[]>`
+        select quote_ident(column_name) as name from information_schema.columns
+        where table_schema = 'public' and table_name = 'registry' and column_name not in ('id', 'name')`
+      await pg.sql.unsafe(`update registry set ${columns.map((c) => `${c.name} = default`).join(', ')}`)
       await pg.sql`delete from graphile_worker._private_jobs`
       for (const ref of countBuild)
         await pg.sql`
