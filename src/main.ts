@@ -81,7 +81,9 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     closers.push(workers.stop)
     closers.push(every(sweepMs, workers.sweep, log))
     if (workerRoles.worker && config.reconcileInterval > 0)
-      closers.push(every(config.reconcileInterval * 1000, () => enqueueReconcile(d), log))
+      closers.push(
+        every(config.reconcileInterval * 1000, () => enqueueReconcile(d, laterBy(config.reconcileInterval)), log),
+      )
     if (workerRoles.worker) closers.push(every(config.watchInterval * 1000, () => sweepWatches(d), log))
     const { server, url } = await listen(d, roles.includes('web'))
     closers.push(() => endServer(server))
@@ -115,15 +117,18 @@ function assemble(config: Config, log: Logger, url: string, closers: (() => Prom
   }
 }
 
-const enqueueReconcile = async (d: Pick<Deps, 'sql' | 'jobs' | 'config'>): Promise<void> => {
+/** `runAt`: a comparison from the beginning then; else now, and one that was interrupted goes on. */
+const enqueueReconcile = async (d: Pick<Deps, 'sql' | 'jobs' | 'config'>, runAt?: Date): Promise<void> => {
   for (const { name } of d.config.registries)
-    await d.jobs.enqueue(
-      d.sql,
-      'reconcile',
-      { registry: name },
-      { key: `reconcile:${name}`, queue: `reconcile:${name}` },
-    )
+    await d.jobs.enqueue(d.sql, 'reconcile', runAt ? { registry: name, fresh: true } : { registry: name }, {
+      key: `reconcile:${name}`,
+      queue: `reconcile:${name}`,
+      ...(runAt ? { runAt } : {}),
+    })
 }
+
+/** Up to a tenth of an interval from now, so that several installations do not ask one registry at the same moment. */
+const laterBy = (seconds: number): Date => new Date(Date.now() + Math.random() * seconds * 100)
 
 /** Calls `work` every `ms`, never twice at once; a failure is told and the next turn tries again. Returns how to end it. */
 function every(ms: number, work: () => Promise<void>, log: Logger): () => void {

@@ -17,7 +17,10 @@ import { watch } from './watch/watch.ts'
 export const pipeline = (d: Deps): Tasks => ({
   ingest: ({ eventId }) => ingest(d, eventId), //          an event → facts, dirty tags            → refresh, look
   look: ({ ref }) => look(d, ref), //                      ask the registry for one tag → facts    → refresh
-  reconcile: async ({ registry }) => void (await reconcile(d, { registry })), // catalog and tags against what is known → refresh
+  reconcile: async (
+    { registry, fresh },
+    { attempt }, // catalog and tags against what is known → refresh
+  ) => void (await reconcile(d, { registry, resume: !fresh || attempt > 1 })),
   watch: ({ host }) => watch(d, { host }), //              bases on a registry that sends us nothing → facts → refresh
   refresh: () => refresh(d).then(() => queueReadings(d)), // dirty tags → verdicts, causes         → notify, plan, recipe
   recipe: ({ ref }, { signal }) => readRecipe(d, ref, signal), // a recipe's Dockerfile → evidence → refresh

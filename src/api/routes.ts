@@ -8,6 +8,7 @@ import { policyRoutes } from './routes/policies.ts'
 import { recipeEvidenceRoutes } from './routes/recipe-evidence.ts'
 import { recipeRoutes } from './routes/recipes.ts'
 import { reconcileRoutes } from './routes/reconcile.ts'
+import { registryRoutes } from './routes/registries.ts'
 import { snoozeRoutes } from './routes/snoozes.ts'
 import { tagViewRoutes } from './routes/tag-views.ts'
 import { tagRoutes } from './routes/tags.ts'
@@ -27,5 +28,6 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...mailRoutes,
   ...reconcileRoutes,
+  ...registryRoutes,
   ...watchRoutes,
 ]

@@ -1,9 +1,13 @@
 import type { Command } from 'commander'
-import { client, clientCommand, print, say } from './client.ts'
+import { type Client, client, clientCommand, print, say } from './client.ts'
 import type { Context } from './context.ts'
 import { short, table } from './table.ts'
 
 type Difference = { ref: string; kind: string; from: string | null; to: string | null }
+type Compared = { registry: string; compared: number; differed: number; first: boolean }
+type RegistryView = { name: string; pass: { compared: number; differed: number } | null }
+
+const refreshMs = 1000
 
 /** `drydock reconcile`: compares registry and database, repairs missed events, prints what differed. */
 export const reconcileCommand = (program: Command, ctx: Context): void => {
@@ -11,21 +15,45 @@ export const reconcileCommand = (program: Command, ctx: Context): void => {
     .option('--registry <name>', 'one registry only')
     .option('--dry-run', 'change nothing')
     .action(async (options: { registry?: string; dryRun?: boolean; json?: boolean }) => {
-      if (ctx.stderr.isTTY) ctx.stderr.write('comparing …\n')
+      const api = client(ctx.env)
       const body = { dryRun: options.dryRun === true, ...(options.registry ? { registry: options.registry } : {}) }
-      const { items } = await client(ctx.env).json<{ items: Difference[] }>('POST', '/reconcile', body)
+      const endProgress = ctx.stderr.isTTY ? showProgress(ctx, api) : () => {}
+      const answer = api.json<{ items: Difference[]; registries: Compared[] }>('POST', '/reconcile', body)
+      const { items, registries } = await answer.finally(endProgress)
       if (options.json) return print(ctx, items)
       table(
         ctx,
         ['tag', 'what', 'was', 'is'],
         items.map((d) => [d.ref, d.kind, short(d.from), short(d.to)]),
       )
-      if (ctx.stdout.isTTY)
-        say(
-          ctx,
-          items.length === 0
-            ? 'nothing differed'
-            : `${items.length} differed${options.dryRun ? '; nothing was changed' : ''}`,
-        )
+      for (const line of linesOf(registries, options.dryRun === true)) if (ctx.stdout.isTTY) say(ctx, line)
+      for (const { registry, first } of registries)
+        if (first && !options.dryRun)
+          ctx.stderr.write(`${registry} was compared for the first time: what its tags were before is not known\n`)
     })
+}
+
+const linesOf = (registries: Compared[], dryRun: boolean): string[] =>
+  registries.map(({ registry, compared, differed }) => {
+    const found = differed === 0 ? 'nothing differed' : `${differed} differed${dryRun ? '; nothing was changed' : ''}`
+    return `${registry}: ${compared} tags compared, ${found}`
+  })
+
+/** Tells on the terminal how far the comparison has come, for as long as it takes. Answers how to end that. */
+function showProgress(ctx: Context, api: Client): () => void {
+  ctx.stderr.write('comparing …')
+  const ask = async () => {
+    const { items } = await api.json<{ items: RegistryView[] }>('GET', '/registries')
+    const under = items.flatMap(({ name, pass }) =>
+      pass ? [`${name}: ${pass.compared} compared, ${pass.differed} differed`] : [],
+    )
+    if (under.length > 0) ctx.stderr.write(`\r\x1b[Kcomparing … ${under.join('; ')}`)
+  }
+  const timer = setInterval(() => {
+    ask().catch((error: Error) => ctx.stderr.write(`\r\x1b[Kcomparing … (${error.message})`))
+  }, refreshMs)
+  return () => {
+    clearInterval(timer)
+    ctx.stderr.write('\r\x1b[K')
+  }
 }

@@ -125,5 +125,10 @@ async function askRegistries(d: Pick<Deps, 'jobs'>, tx: Tx, group: Inbound[]): P
   for (const ref of new Set(group.flatMap((inbound) => inbound.looks)))
     await d.jobs.enqueue(tx, 'look', { ref }, { key: `look:${ref}` })
   for (const registry of new Set(group.flatMap((inbound) => (inbound.reconcile ? [inbound.registry] : []))))
-    await d.jobs.enqueue(tx, 'reconcile', { registry }, { key: `reconcile:${registry}`, queue: 'reconcile' })
+    await d.jobs.enqueue(
+      tx,
+      'reconcile',
+      { registry, fresh: true },
+      { key: `reconcile:${registry}`, queue: `reconcile:${registry}` },
+    )
 }

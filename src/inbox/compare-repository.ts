@@ -22,6 +22,8 @@ export type Comparing = {
   /** differences to keep */
   keep: number
   tally: Tally
+  /** set where something of it could not be compared */
+  failed: boolean
   note: () => Promise<void>
 }
 
@@ -116,16 +118,14 @@ async function keepAll(c: Comparing, sightings: Sighting[]): Promise<void> {
 }
 
 /** Counts an error and goes on, null in its place: one broken repository must not hide the others. */
-export async function guarded<T>(
-  { d, host, tally }: Pick<Comparing, 'd' | 'host' | 'tally'>,
-  work: () => Promise<T | null>,
-): Promise<T | null> {
+export async function guarded<T>(c: Comparing, work: () => Promise<T | null>): Promise<T | null> {
   try {
     return await work()
   } catch (error) {
-    d.log.warn({ err: error, registry: host }, 'reconcile: passed over what could not be compared')
-    tally.errors++
-    tally.firstError ??= error instanceof Error ? error : new Error(String(error))
+    c.d.log.warn({ err: error, registry: c.host }, 'reconcile: passed over what could not be compared')
+    c.failed = true
+    c.tally.errors++
+    c.tally.firstError ??= error instanceof Error ? error : new Error(String(error))
     return null
   }
 }

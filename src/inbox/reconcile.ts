@@ -42,7 +42,18 @@ export async function reconcile(d: Needs, wanted: Wanted): Promise<Reconciled> {
     const note = dryRun ? async () => {} : makeProgress({ ...d, log }, id, state)
     const sourceId = `reconcile:${randomUUID()}`
     await compareAll(
-      { d: { ...d, log }, client, registryId: id, host, dryRun, sourceId, keep, tally: state.tally, note },
+      {
+        d: { ...d, log },
+        client,
+        registryId: id,
+        host,
+        dryRun,
+        sourceId,
+        keep,
+        tally: state.tally,
+        failed: false,
+        note,
+      },
       state,
     )
     if (!dryRun) await endPass(d.sql, id, state, d.clock())
@@ -75,11 +86,11 @@ async function compareAll(c: Comparing, { startedAt, resumed }: PassState): Prom
   await Promise.all(running)
 }
 
-async function compareOne(c: Comparing, repository: string, startedAt: Date): Promise<void> {
-  const before = c.tally.errors
+async function compareOne(pass: Comparing, repository: string, startedAt: Date): Promise<void> {
+  const c = { ...pass, failed: false }
   await guarded(c, async () => {
     await compareRepository(c, repository)
-    if (!c.dryRun && c.tally.errors === before)
+    if (!c.dryRun && !c.failed)
       await c.d.sql`
         update repository set compared_at = ${startedAt} where registry_id = ${c.registryId} and name = ${repository}`
     return null

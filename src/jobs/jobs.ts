@@ -4,7 +4,8 @@ import type { Sql, Tx } from '../db/postgres.ts'
 export type Payloads = {
   ingest: { eventId: string }
   look: { ref: string }
-  reconcile: { registry: string }
+  /** fresh: all of it; else an interrupted pass is taken up where it was */
+  reconcile: { registry: string; fresh?: boolean }
   watch: { host: string }
   refresh: Record<string, never>
   curate: { scope: string }

@@ -160,3 +160,62 @@ describe('look', () => {
     expect(s.proxy.asked.size).toBe(0)
   })
 })
+
+describe('a pass that was interrupted', () => {
+  beforeEach(async () => {
+    await s.pg
+      .sql`update registry set imported_at = null, pass_started_at = null, reconciled_at = null, reconcile_error = null`
+  })
+  const resume = () => reconcile(s.d, { registry: familyHost, resume: true, keep: 1000 })
+  const asked = (repository: string) => [...s.proxy.asked.keys()].filter((what) => what.includes(`/v2/${repository}/`))
+
+  test('goes on with the repositories it had not come to', async () => {
+    for (const name of ['cut/a', 'cut/b']) await s.image(name, '1', [name])
+    s.proxy.misbehave((_, path) => (path.startsWith('/v2/cut/b/') ? { status: 500 } : undefined))
+    await expect(pass()).rejects.toMatchObject({ code: 'reconcile-failed' })
+    expect(await registryRow()).toMatchObject({ passStartedAt: expect.any(Date), importedAt: null })
+    s.proxy.misbehave(() => undefined)
+    s.proxy.asked.clear()
+    const { differences, first } = await resume()
+    expect(differences.map(({ ref: found }) => found)).toEqual([ref('cut/b:1')])
+    expect(first).toBe(true)
+    expect(asked('cut/a')).toEqual([])
+    expect(await registryRow()).toMatchObject({
+      passStartedAt: null,
+      reconcileError: null,
+      importedAt: expect.any(Date),
+      reconciledAt: expect.any(Date),
+    })
+  })
+
+  test('begins anew where that is asked for, or where a day has gone by', async () => {
+    await s.image('cut/c', '1', ['c'])
+    await pass()
+    await s.pg.sql`update registry set pass_started_at = now() - interval '25 hours' where name = ${familyHost}`
+    await s.pg
+      .sql`update repository set compared_at = (select pass_started_at from registry where name = ${familyHost})`
+    s.proxy.asked.clear()
+    await resume()
+    expect(asked('cut/c')).not.toEqual([])
+  })
+
+  test('the first whole pass says since when history is known, and later ones leave that as it is', async () => {
+    await s.image('cut/d', '1', ['d'])
+    expect((await reconcile(s.d, { registry: familyHost })).first).toBe(true)
+    const { importedAt } = await registryRow()
+    expect(await reconcile(s.d, { registry: familyHost })).toMatchObject({ first: false, differed: 0 })
+    expect((await registryRow()).importedAt).toEqual(importedAt)
+  })
+
+  test('two passes over one registry follow one another', async () => {
+    for (const n of [1, 2, 3]) await s.image('cut/e', `${n}`, [`e${n}`])
+    const [one, two] = await Promise.all([
+      reconcile(s.d, { registry: familyHost, keep: 1000 }),
+      reconcile(s.d, { registry: familyHost, keep: 1000 }),
+    ])
+    const found = [...one!.differences, ...two!.differences].map((difference) => difference.ref)
+    expect(found.filter((name) => name.startsWith(ref('cut/e:'))).sort()).toEqual(
+      [1, 2, 3].map((n) => ref(`cut/e:${n}`)),
+    )
+  })
+})
