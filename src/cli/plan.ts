@@ -27,7 +27,7 @@ function linesOf(ctx: Context, plan: PlanView): string[] {
     headline(plan, built),
     ...built.map((node) => builtLine(ctx, node)),
     ...(others.length > 0 ? ['not rebuilt:'] : []),
-    ...others.map((node) => `  ${node.ref}  ${dim(ctx, reason(node))}`),
+    ...others.map((node) => `  ${node.ref}  ${dim(ctx, reason(node, plan.ref))}`),
     ...plan.cycles.map((cycle) => `based on each other, so that each is rebuilt once at most: ${listed(cycle)}`),
     ...(plan.told.length > 0 ? ['told:'] : []),
     ...plan.told.map(({ namespace, tags, people }) => {
@@ -39,10 +39,10 @@ function linesOf(ctx: Context, plan: PlanView): string[] {
 
 function headline({ ref, dependents, seconds }: PlanView, built: Node[]): string {
   if (dependents === 0) return `nothing is based on ${ref}`
-  const levels = Math.max(0, ...built.map((node) => node.level!))
-  const what = `a new push of ${ref} would rebuild ${built.length} of ${count(dependents, 'tag')} based on it`
+  const what = `a new push of ${ref} would rebuild ${built.length} of the ${count(dependents, 'tag')} based on it`
   if (built.length === 0) return what
-  return `${what}, ${count(levels, 'level')}${seconds === null ? '' : `, in about ${duration(seconds)}`}`
+  const rounds = count(Math.max(...built.map((node) => node.level!)), 'round')
+  return `${what}, in ${rounds}${seconds === null ? '' : ` and about ${duration(seconds)}`}`
 }
 
 function builtLine(ctx: Context, { ref, level, waitsFor, cycle, seconds }: Node): string {
@@ -56,9 +56,12 @@ function builtLine(ctx: Context, { ref, level, waitsFor, cycle, seconds }: Node)
   )
 }
 
-function reason({ decision, waitsFor, because }: Node): string {
+/** Why it is not rebuilt; and by which bases it is concerned, where that is not plainly the tag that was asked for. */
+function reason({ decision, waitsFor, because }: Node, asked: string): string {
+  if (decision === 'waits') return `it waits for ${listed(waitsFor)}, outdated itself`
+  const others = because.filter((base) => base !== asked)
   const words = decisionWords[decision as Decision] ?? decision
-  return `${decision === 'waits' ? `it waits for ${listed(waitsFor)}, outdated itself` : words} (by ${listed(because)})`
+  return others.length > 0 ? `${words} (through ${listed(others)})` : words
 }
 
 const count = (n: number, of: string): string => `${n} ${of}${n === 1 ? '' : 's'}`

@@ -33,7 +33,10 @@ export function confidenceWords(of: {
   stillAt?: readonly string[]
 }): string {
   const who = evidenceWords(of.evidence)
-  if (of.confidence === 'declared') return `named by ${who}`
+  if (of.confidence === 'declared') {
+    const said = of.evidence.filter((kind) => kind !== 'layers')
+    return `named by ${evidenceWords(said)}${said.length < of.evidence.length ? '; its layers agree' : ''}`
+  }
   if (of.confidence === 'inferred') return `found by ${who}`
   const still = of.stillAt ?? []
   return `found by ${who}, not certain: ${still.length > 0 ? `${listed(still)} still there` : 'several names fit'}`

@@ -96,7 +96,7 @@ async function declaredNames(tx: Tx, refs: string[]): Promise<Map<string, string
   return new Map(rows.map(({ ref, names }) => [ref, names]))
 }
 
-/** The median of each tag's last five builds that succeeded. */
+/** The median of each tag's last five builds that succeeded; no build takes less than a second. */
 async function buildSeconds(tx: Tx, refs: string[]): Promise<Map<string, number>> {
   const rows = await tx<{ ref: string; seconds: number }[]>`
     select ref, percentile_cont(0.5) within group (order by extract(epoch from finished_at - started_at))::float8 as seconds
@@ -104,7 +104,7 @@ async function buildSeconds(tx: Tx, refs: string[]): Promise<Map<string, number>
       select ref, started_at, finished_at, row_number() over (partition by ref order by created_at desc) as place
       from build where ref = any(${refs}) and state = 'succeeded' and started_at is not null
     ) done where place <= 5 group by ref`
-  return new Map(rows.map(({ ref, seconds }) => [ref, Math.round(seconds)]))
+  return new Map(rows.map(({ ref, seconds }) => [ref, Math.max(1, Math.round(seconds))]))
 }
 
 /** Of what is not looked at here: tags that change by themselves, whatever is pushed. */

@@ -49,35 +49,103 @@ test('outdated: tabs in a pipe, JSON as the API has it', async () => {
   expect(await good('outdated --namespace lib')).toBe('')
 })
 
-test('tree: up, down, dot, JSON', async () => {
+test('tree: up, down, so deep, JSON', async () => {
   expect(await good('tree app/leaf:1')).toBe(
-    'reg:5000/app/leaf:1  outdated\n  reg:5000/app/run:1  outdated\n    reg:5000/lib/base:1  current\n',
+    'reg:5000/app/leaf:1  outdated  (linux/amd64)\n└─ reg:5000/app/run:1  outdated\n   └─ reg:5000/lib/base:1  current\n',
   )
-  expect(await good('tree lib/base:1 --down')).toContain('\n  reg:5000/app/run:1  outdated\n    reg:5000/app/leaf:1')
-  expect(await good('tree app/leaf:1 --up --format dot')).toBe(
-    'digraph lineage {\n  "reg:5000/app/leaf:1";\n  "reg:5000/app/leaf:1" -> "reg:5000/app/run:1";\n  "reg:5000/app/run:1" -> "reg:5000/lib/base:1";\n}\n',
-  )
+  expect((await good('tree lib/base:1 --down')).split('\n').slice(1)).toEqual([
+    '├─ reg:5000/app/run:1  outdated',
+    '│  └─ reg:5000/app/leaf:1  outdated',
+    expect.stringMatching(/^└─ reg:5000\/app\/tool:1 {2}outdated( {2}\(ambiguous\))?$/),
+    '',
+  ])
+  expect(await good('tree lib/base:1 --down --depth 1')).toContain('│  └─ … 1 more dependent\n')
   const down = await api.get('tags/lib%2Fbase%3A1/lineage?direction=down')
   expect(await json('tree lib/base:1 --down')).toEqual(down)
   expect(JSON.parse(await good('tree lib/base:1 --down --format json'))).toEqual(down)
+  expect(await good('tree app/leaf:1 --up --format dot')).toMatch(/^digraph lineage \{\n(.*;\n)+\}\n$/)
+})
+
+test('plan: what would be rebuilt, what not and why, who would be told', async () => {
+  await api.call('PUT', 'recipes/app%2Frun%3A1', { body: { strategy: 'rebase', auto: true } })
+  expect((await good('plan lib/base:1')).split('\n')).toEqual([
+    'a new push of reg:5000/lib/base:1 would rebuild 1 of the 3 tags based on it, in 1 round',
+    '   1. reg:5000/app/run:1',
+    'not rebuilt:',
+    '  reg:5000/app/leaf:1  it has no recipe (through reg:5000/app/run:1)',
+    '  reg:5000/app/tool:1  it has no recipe',
+    'told:',
+    '  app  nobody  of 3 tags',
+    '',
+  ])
+  expect(await json('plan lib/base:1')).toEqual(await api.get('tags/lib%2Fbase%3A1/plan'))
+  expect(await good('plan app/leaf:1')).toBe('nothing is based on reg:5000/app/leaf:1\n')
+  await api.call('DELETE', 'recipes/app%2Frun%3A1')
 })
 
 test('why: the chain of causes, with digests and times', async () => {
   const at = (await api.get('tags/lib%2Fbase%3A1/history')).items[0]!.from
   const moved = `reg:5000/lib/base:1 moved from ${short(world.oldBase)} to ${short(world.newBase)} at ${at}`
   const [head, ...lines] = (await good('why app/leaf:1')).split('\n')
-  expect(head).toMatch(/^reg:5000\/app\/leaf:1 is outdated, at [0-9a-f]{12}, pushed \d{4}-/)
+  expect(head).toMatch(new RegExp(`^reg:5000/app/leaf:1 is outdated since ${at}, at [0-9a-f]{12}, pushed \\d{4}-`))
   expect(lines).toEqual([
-    '  through reg:5000/app/run:1, which is itself outdated',
-    `  ${moved} (runtime, declared)`,
+    `  through reg:5000/app/run:1 at ${short(world.run)}, which is itself outdated`,
+    `  ${moved}`,
+    '    named by its annotation; its layers agree; on linux/amd64',
     '',
   ])
-  expect(await json('why app/leaf:1')).toMatchObject({
-    tag: { status: 'outdated' },
-    chains: [{ base: 'reg:5000/lib/base:1', through: ['reg:5000/app/run:1'], movedAt: at }],
-    builds: [],
-  })
+  expect(await json('why app/leaf:1')).toEqual(await api.get('tags/app%2Fleaf%3A1/why'))
   expect(await good('why app/late:1')).toContain('is not judged yet')
+  const run = (await good('why app/tool:1')).split('\n')
+  expect(run[2]).toMatch(
+    /^ {4}found by its layers(, not certain: reg:5000\/lib\/base:old still there)?; on linux\/amd64$/,
+  )
+})
+
+test('why: what is not known, what is left alone, and what its bases are, in words', async () => {
+  const ref = 'reg:5000/solo:latest'
+  const because = [{ reason: 'base-absent', base: 'reg:5000/lib/none:1', platform: 'linux/amd64' }]
+  const disagreements = [{ platform: 'linux/amd64', base: 'reg:5000/lib/other:1', evidence: ['layers'] }]
+  const bases = [
+    {
+      ref: 'reg:5000/lib/base:1',
+      digest: 'sha256:0123456789abcdef',
+      role: 'runtime',
+      evidence: ['label'],
+      confidence: 'declared',
+      pinned: false,
+    },
+    {
+      ref: 'reg:5000/lib/tool:1',
+      digest: null,
+      role: 'build',
+      evidence: ['recipe'],
+      confidence: 'declared',
+      pinned: false,
+    },
+  ]
+  const [before] = await pg.sql`select platforms::text, because::text, status from tag where ref = ${ref}`
+  await pg.sql`
+    update tag set status = 'unknown', because = ${pg.sql.json(because)}, disagreements = ${pg.sql.json(disagreements)},
+      platforms = ${pg.sql.json(['linux/amd64', 'linux/arm64'].map((platform) => ({ platform, digest: 'd', status: 'unknown', bases })))},
+      ignored = '{"rule":"exclude","scope":"_","detail":"late*"}' where ref = ${ref}`
+  await pg.sql`
+    insert into snooze (kind, ref, reason, author, created_at, expires_at)
+    values ('tag', ${ref}, 'a holiday', 'ann', now(), '2999-01-01T00:00:00Z')`
+  const on = 'on linux/amd64 linux/arm64'
+  expect((await good('why solo')).split('\n').slice(1)).toEqual([
+    '  not judged: reg:5000/lib/none:1 was deleted on linux/amd64',
+    `  based on reg:5000/lib/base:1 at 0123456789ab (named by its label) ${on}`,
+    `  based on reg:5000/lib/tool:1 at - (build stage only; named by its Dockerfile) ${on}`,
+    '  besides, its layers: reg:5000/lib/other:1 on linux/amd64',
+    '  ignored: exclude of _ (late*)',
+    '  snoozed until 2999-01-01T00:00:00.000Z by ann: a holiday',
+    '',
+  ])
+  await pg.sql`delete from snooze`
+  await pg.sql`
+    update tag set status = ${before!.status}, because = ${before!.because}::text::jsonb, disagreements = '[]',
+      platforms = ${before!.platforms}::text::jsonb, ignored = null where ref = ${ref}`
 })
 
 test('why: what a rebuilt tag was rebuilt for, back to the change outside', async () => {
@@ -230,6 +298,9 @@ test.each([
   [['tree'], 2],
   [['tree', 'a:1', '--up', '--down'], 2],
   [['tree', 'a:1', '--format', 'png'], 2],
+  [['tree', 'a:1', '--depth', '0'], 2],
+  [['plan'], 2],
+  [['plan', 'app/none:1'], 1],
   [['outdated', '--nonsense'], 2],
   [['builds', '--limit', '0'], 2],
   [['builds', '--state', 'odd'], 2],
