@@ -37,8 +37,9 @@ export function declaredBases(
   platform: Platform,
   ancestors: ManifestFacts[],
 ): DeclaredBases {
-  const own = world.declarations(m.digest)
-  const outer = t.head === m.digest ? [] : world.declarations(t.head)
+  const heardOf = (digest: string) => world.declarations(digest).map((d) => withVersion(d, platform))
+  const own = heardOf(m.digest)
+  const outer = t.head === m.digest ? [] : heardOf(t.head)
   const inherited = new Set(
     ancestors
       .flatMap((b) => world.declarations(b.digest))
@@ -74,6 +75,10 @@ const unresolvedOf = (recipe: Declaration[], known: { runtime: boolean; complete
       ? []
       : [{ role: role ?? 'unknown', reason }],
   )
+
+/** Many builders write `windows/amd64` and leave out the `os.version`: they mean that of what they build. */
+const withVersion = (d: Declaration, platform: Platform): Declaration =>
+  d.platform !== null && platform.startsWith(`${d.platform};`) ? { ...d, platform } : d
 
 const labelKey = (d: Declaration): string => `${d.name} ${d.digest}`
 

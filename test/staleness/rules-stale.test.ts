@@ -126,6 +126,34 @@ describe('declared', () => {
   })
 })
 
+describe('windows', () => {
+  const [old, recent] = ['windows/amd64;10.0.17763.5329', 'windows/amd64;10.0.20348.2227']
+
+  test('a purl that leaves out the os.version means that of what was built', () => {
+    const e = estate()
+    const bases = [e.build([layer('1809')], { platform: old }), e.build([layer('2022')], { platform: recent })] as const
+    const index = e.index(...bases)
+    e.push('core:1', index)
+    const app = e.build([layer('flat')], { platform: recent })
+    e.declare(app, 'provenance', { name: 'core:1', digest: e.digest(index), platform: 'windows/amd64' })
+    e.push('app:1', app)
+    expect(e.verdict('app:1')).toMatchObject({ status: 'current', because: [] })
+    e.push('core:1', e.index(e.build([layer('1809 b')], { platform: old }), bases[1]))
+    expect(e.blames('app:1')).toEqual([])
+    e.push('core:1', e.index(bases[0], e.build([layer('2022 b')], { platform: recent })))
+    expect(e.blames('app:1')).toEqual(['core:1'])
+  })
+
+  test('another revision of the same build stands in for the very one', () => {
+    const e = estate()
+    const base = e.build([layer('2022')], { platform: recent })
+    e.push('core:1', base)
+    e.push('app:1', e.from(base, [layer('app')], { platform: recent }))
+    e.push('core:1', e.build([layer('2022 b')], { platform: 'windows/amd64;10.0.20348.2322' }))
+    expect(e.blames('app:1')).toEqual(['core:1'])
+  })
+})
+
 describe('inherited', () => {
   test('only counted causes are: a build base that moved ends with who was built with it', () => {
     const { e, base } = story()
