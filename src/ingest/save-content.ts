@@ -3,6 +3,9 @@ import type { ObservedDeclaration, ObservedManifest } from './observe.ts'
 import type { Learned, Observation, ObservedEntry } from './save.ts'
 
 type Seen = Pick<Observation, 'at' | 'exact' | 'kind'>
+type Sighting = { sighted: readonly string[]; seen: Seen | null }
+/** A row that is new or readable at last, with the times it had before. */
+type Upserted = { digest: string; firstPushAt: bigint | null; firstSeenAt: bigint | null }
 
 /**
  * Saves manifests, index entries and declarations, and when they were seen. Answers the manifests about which something
@@ -17,11 +20,16 @@ export async function saveContent(
   const declared = parts.flatMap(({ learned }) => learned.declarations)
   const learnt = manifests.length === 0 ? [] : await upsertManifests(tx, manifests)
   if (entries.length > 0) await insertEntries(tx, entries)
-  const earlier = await seenAt(tx, parts)
+  const sightings = parts.map(({ learned, seen }) => ({ sighted: learned.sighted, seen }))
+  const earlier = await seenAt(tx, [...sightings, ...toldBefore(learnt, entries)])
   const declarations = declared.length === 0 ? [] : await insertDeclarations(tx, declared)
   await insertOrigins(tx, manifests)
   const attestations = new Set(entries.filter((entry) => entry.attestation).map((entry) => entry.manifestDigest))
-  const changed = new Set([...learnt, ...earlier, ...declarations.map((declaration) => declaration.subject)])
+  const changed = new Set([
+    ...learnt.map((row) => row.digest),
+    ...earlier,
+    ...declarations.map((declaration) => declaration.subject),
+  ])
   return { manifests: [...changed].filter((digest) => !attestations.has(digest)), declarations }
 }
 
@@ -51,7 +59,7 @@ const json = (rows: readonly object[]): string =>
  * Content never changes under its digest; only what could not be had before is replaced. Times are seenAt's. That an artifact's
  * statements speak of something else is known only where it is attached, so that fault may come later, and stays.
  */
-async function upsertManifests(tx: Tx, manifests: readonly ObservedManifest[]): Promise<string[]> {
+async function upsertManifests(tx: Tx, manifests: readonly ObservedManifest[]): Promise<Upserted[]> {
   const rows = manifests.map((m) => ({
     digest: m.digest,
     media_type: m.mediaType,
@@ -71,7 +79,7 @@ async function upsertManifests(tx: Tx, manifests: readonly ObservedManifest[]): 
     layers: m.layers,
     fault: m.fault,
   }))
-  const changed = await tx<{ digest: string }[]>`
+  return tx<Upserted[]>`
     insert into manifest (digest, media_type, kind, artifact_type, platform, config_digest, created_at, layer_count,
       history_accounts, chain_ids, step_ids, solid_ids, last_chain, last_step, release_id, layers, fault)
     select * from json_to_recordset(${json(rows)}::text::json) as m (digest text, media_type text, kind manifest_kind,
@@ -89,8 +97,17 @@ async function upsertManifests(tx: Tx, manifests: readonly ObservedManifest[]): 
       and (excluded.kind <> 'absent'
         or (excluded.fault <> 'not-found' and excluded.fault is distinct from manifest.fault)))
       or (manifest.kind = 'artifact' and manifest.fault is null and excluded.kind = 'artifact' and excluded.fault is not null)
-    returning digest`
-  return changed.map((row) => row.digest)
+    returning digest, first_push_at, first_seen_at`
+}
+
+/** An index that was told of before it could be read: what it holds was there as soon as it was. */
+function toldBefore(learnt: readonly Upserted[], entries: readonly ObservedEntry[]): Sighting[] {
+  return learnt.flatMap(({ digest, firstPushAt, firstSeenAt }) => {
+    const sighted = entries.filter((entry) => entry.indexDigest === digest).map((entry) => entry.manifestDigest)
+    const at = (time: bigint | null, exact: boolean): Sighting[] =>
+      time === null || sighted.length === 0 ? [] : [{ sighted, seen: { at: time, exact, kind: 'push' } }]
+    return [...at(firstPushAt, true), ...at(firstSeenAt, false)]
+  })
 }
 
 async function insertEntries(tx: Tx, entries: readonly ObservedEntry[]): Promise<void> {
@@ -117,13 +134,13 @@ async function insertEntries(tx: Tx, entries: readonly ObservedEntry[]): Promise
 }
 
 /** The earliest time wins: of pushes (exact) and of sightings, each in its own column. */
-async function seenAt(tx: Tx, parts: readonly { learned: Learned; seen: Seen | null }[]): Promise<string[]> {
+async function seenAt(tx: Tx, sightings: readonly Sighting[]): Promise<string[]> {
   const changed: string[] = []
   for (const exact of [true, false]) {
     const earliest = new Map<string, bigint>()
-    for (const { learned, seen } of parts) {
+    for (const { sighted, seen } of sightings) {
       if (seen?.kind !== 'push' || seen.exact !== exact) continue
-      for (const digest of learned.sighted) {
+      for (const digest of sighted) {
         const known = earliest.get(digest)
         if (known === undefined || seen.at < known) earliest.set(digest, seen.at)
       }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { nothingLearned } from '../../src/ingest/save.ts'
+import { runsOf } from '../support/runs-of.ts'
 import { learned, openSaving } from './saving.ts'
 
 let s: Awaited<ReturnType<typeof openSaving>>
@@ -53,7 +54,7 @@ describe('any order, any repetition, all at once', () => {
         await Promise.all(again.map(tell))
         expect(await state()).toEqual(inOrder)
       }),
-      { numRuns: 30 },
+      runsOf(30),
     )
-  })
+  }, 600_000)
 })
