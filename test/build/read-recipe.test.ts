@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of a Dockerfile
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { putCredential } from '../../src/build/credentials.ts'
 import { queueReadings } from '../../src/build/queue-readings.ts'
 import { readRecipe } from '../../src/build/read-recipe.ts'
@@ -11,6 +11,7 @@ import { refresh } from '../../src/staleness/refresh.ts'
 import { type GitServer, startGitServer } from '../support/git-server.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { pushImage, pushIndex, startSmall, type TestRegistry } from '../support/registry.ts'
+import { requires } from '../support/requires.ts'
 import { buildDeps, learnTags } from './world.ts'
 
 const login = { username: 'reader', password: 'a long secret' }
@@ -60,7 +61,7 @@ const jobs = async () =>
   pg.sql<{ key: string; wait: number }[]>`
     select key, extract(epoch from run_at - now())::float8 as wait from graphile_worker._private_jobs where key like 'recipe:%'`
 
-describe('a recipe that is stored', () => {
+requires('git')('a recipe that is stored', () => {
   test('is read at its ref, with its arguments, for what stands under its tag', async () => {
     await push('lib/base:1')
     const commit = git.commit('plain', {
@@ -132,7 +133,7 @@ describe('a recipe that is stored', () => {
   })
 })
 
-describe('a reading', () => {
+requires('git')('a reading', () => {
   test('is made once for a head: not for a moved branch, but when the tag moves, however that is found', async () => {
     git.commit('moves', { Dockerfile: `FROM ${full('lib/a:1')}\n` })
     const first = await push('app/a:1')

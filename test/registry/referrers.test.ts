@@ -5,7 +5,8 @@ import { digestOf } from '../../src/registry/check-digest.ts'
 import { makeClient, type RegistryClient } from '../../src/registry/client.ts'
 import { type Handler, reply, serveHttp } from '../support/http-server.ts'
 import { pushImage } from '../support/push.ts'
-import { startSmall } from '../support/registry.ts'
+import { startDebianRegistry, startSmall, type TestRegistry } from '../support/registry.ts'
+import { requires } from '../support/requires.ts'
 
 const digest = `sha256:${'a'.repeat(64)}` as Digest
 const closers: (() => Promise<void> | void)[] = []
@@ -59,6 +60,17 @@ describe('of a registry that has the API', () => {
 })
 
 describe('of a registry without it', () => {
+  const isNull = async (start: () => Promise<TestRegistry>) => {
+    const { client, close } = await start()
+    closers.push(close)
+    const { manifestDigest } = await pushImage(client, { repository: 'lib/a', tag: '1', layers: ['a'] })
+    expect(await client.listReferrers('lib/a', manifestDigest)).toBeNull()
+  }
+  test('null of our small one', () => isNull(startSmall))
+  requires('docker-registry')('Distribution 2.8', () => {
+    test('null', () => isNull(startDebianRegistry))
+  })
+
   test('null; it is asked once, however many ask at once', async () => {
     const { client, asked } = await registry((_, response) => reply(response, 404, '404 page not found'))
     const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => client.listReferrers(`lib/a${i}`, digest)))
