@@ -49,8 +49,6 @@ export async function raiseNotices(
         where c.counted and t.head_digest is not null and t.ignored is null and not g.outside
           and not ${isTagSnoozed(tx, now)} and not ${isCauseSnoozed(tx, now)}
         order by t.ref, c.base, c.role
-      ), ended as materialized (
-        select kind, ref, expires_at from snooze where expires_at <= ${now}
       ), fresh as (
         select k.*, p.name as user_name, told.times
         from counted k
@@ -62,9 +60,9 @@ export async function raiseNotices(
             (array_agg(n.content ->> 'to' order by n.id desc) filter (where n.content ->> 'base' = k.base))[1] as last_to
           from notice n where n.user_name = p.name and n.ref = k.ref
         ) as told
-        left join ended own on own.kind = 'tag' and own.ref = k.ref
-        left join ended root on root.kind = 'base' and root.ref = k.base
-        left join ended via on via.kind = 'base' and via.ref = k.via
+        left join snooze own on own.kind = 'tag' and own.ref = k.ref and own.expires_at <= ${now}
+        left join snooze root on root.kind = 'base' and root.ref = k.base and root.expires_at <= ${now}
+        left join snooze via on via.kind = 'base' and via.ref = k.via and via.expires_at <= ${now}
         where not k.held
           and (told.times = 0 or (k.own_root is null and told.last_to <> k.to_digest)
             or told.last_at < greatest(own.expires_at, root.expires_at, via.expires_at))

@@ -12,7 +12,8 @@ import type { Ignored } from './tag-policy.ts'
 
 /** Any number, the same in every process: one curation at a time, so that none writes what was read before another's change. */
 const curateLock = 7_233_011
-const repositoriesAtOnce = 100
+/** Of one transaction: it holds up what is pushed to their tags. */
+const repositoriesAtOnce = 10
 
 /** The part of a refresh: the repositories of the tags among these rows of `dirty`. One look where there is no policy. */
 export async function curateDirty(tx: Tx, dirtyIds: readonly number[]): Promise<void> {

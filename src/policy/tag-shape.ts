@@ -2,14 +2,14 @@ import semver from 'semver'
 
 /**
  * What a tag's name says of versions. `family` is all of the name but the numbers and the pre-release: only tags of one family are
- * compared; `prefix` and `suffix` are its ends. `numbers` as they stand, the first counting most. `pre`: SemVer's pre-release identifiers (semver.org, 9), null = a
+ * compared. `numbers` as they stand, the first counting most. `pre`: SemVer's pre-release identifiers (semver.org, 9), null = a
  * release. calendar: dotted, and begins with a year; date: 20240127, 2024-01-27, with or without a time.
  */
 export type TagShape = {
   kind: 'version' | 'calendar' | 'date'
   family: string
-  prefix: string
-  suffix: string
+  /** a regular expression (PostgreSQL's and ours): every name that is newer matches it, and few others do */
+  pattern: string
   numbers: readonly bigint[]
   pre: string | null
 }
@@ -57,7 +57,14 @@ const shaped = (
   { prefix, template, suffix }: { prefix: string; template: string; suffix: string },
   numbers: bigint[],
   pre: string | null,
-): TagShape => ({ kind, family: JSON.stringify([kind, prefix, template, suffix]), prefix, suffix, numbers, pre })
+): TagShape => {
+  const core = escaped(template).replace(/N\d*/g, '\\d+')
+  const pattern = `^${escaped(prefix)}${core}${pre === null ? '' : '.*'}${escaped(suffix)}$`
+  return { kind, family: JSON.stringify([kind, prefix, template, suffix]), pattern, numbers, pre }
+}
+
+/** A tag's name has no other sign that means something in an expression. */
+const escaped = (text: string): string => text.replaceAll('.', '\\.')
 
 const numbersOf = (core: string): bigint[] => (core.match(/\d+/g) ?? []).map(BigInt)
 
@@ -90,5 +97,5 @@ export function isNewer(own: TagShape, other: TagShape): boolean {
   return other.pre === null || (own.pre !== null && compareNumbers(own, other) === 0)
 }
 
-/** Dates and calendar versions have no major version that one would stay on. */
-export const isSameMajor = (a: TagShape, b: TagShape): boolean => a.kind !== 'version' || a.numbers[0] === b.numbers[0]
+/** Dates and calendar versions have no major version that one would stay on: all of them have one. */
+export const majorOf = ({ kind, numbers }: TagShape): bigint => (kind === 'version' ? (numbers[0] ?? 0n) : 0n)

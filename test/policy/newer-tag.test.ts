@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { newerTag } from '../../src/policy/newer-tag.ts'
-import { isNewer, tagShape } from '../../src/policy/tag-shape.ts'
+import { compareShapes, isNewer, majorOf, tagShape } from '../../src/policy/tag-shape.ts'
 
 /** Name, the repository's tags, the newest within the major version, the newest of all. */
 const cases: [string, string, string | null, string | null][] = [
@@ -77,6 +77,15 @@ const tag = fc.oneof(
 )
 const offered = (from: string, to: string): boolean => newerTag(from, [to]) !== null
 
+/** By comparing every two. */
+const latest = (names: string[]): string | null =>
+  names.find((name) =>
+    names.every((other) => {
+      const order = compareShapes(tagShape(name)!, tagShape(other)!)
+      return order > 0 || (order === 0 && name <= other)
+    }),
+  ) ?? null
+
 describe('whatever the names', () => {
   test('none is newer than itself, and no two than each other', () =>
     fc.assert(
@@ -110,6 +119,25 @@ describe('whatever the names', () => {
           }
         },
       ),
+    ))
+  test('the pattern by which the database finds names leaves out none that is newer', () =>
+    fc.assert(
+      fc.property(tag, fc.array(tag, { minLength: 1, maxLength: 40 }), (name, names) => {
+        for (const other of names) if (offered(name, other)) expect(other).toMatch(new RegExp(tagShape(name)!.pattern))
+      }),
+    ))
+  test('it is the latest of all that are newer, and of those within the major version', () =>
+    fc.assert(
+      fc.property(tag, fc.array(tag, { maxLength: 40 }), (name, names) => {
+        const own = tagShape(name)
+        const newer = names.filter((other) => {
+          const shape = tagShape(other)
+          return own !== null && shape !== null && isNewer(own, shape)
+        })
+        const within = newer.filter((other) => majorOf(tagShape(other)!) === majorOf(own!))
+        const [all, near] = [latest(newer), latest(within)]
+        expect(newerTag(name, names)).toEqual(all === null ? null : { newer: near, newest: all === near ? null : all })
+      }),
     ))
   test('the order and number of the names do not matter, and nothing offered has a newer one', () =>
     fc.assert(
