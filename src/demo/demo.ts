@@ -2,7 +2,7 @@
  * In: the environment and whether to end after the story. Out: an exit code, 0 only where every step really happened.
  * Guarantees: everything it started is ended and its directory removed, also on Ctrl-C and after a failure.
  */
-import { descendants } from './family.ts'
+import { base, descendants } from './family.ts'
 import { tail } from './service.ts'
 import { type Closers, type Stage, setStage } from './stage.ts'
 import { tellStory } from './story.ts'
@@ -87,6 +87,7 @@ function whereNext({ url, token, host, logFile, registry }: Stage): string[] {
     `  export DRYDOCK_URL=${url} DRYDOCK_TOKEN=${token}`,
     `  npx drydock why ${ref}`,
     `  npx drydock tree ${ref}`,
+    `  npx drydock plan ${host}/${base.repository}:${base.tag}`,
     '  npx drydock builds',
     `  curl -H "Authorization: Bearer ${token}" ${url}/api/v1/tags`,
     `Push something of your own to the registry at ${registry}, or move the base again.`,

@@ -70,6 +70,26 @@ test('why: of what is current, not judged, and known by name alone', async () =>
   })
 })
 
+test('why, plan and trees of a base outside that is watched', async () => {
+  const ref = 'docker.io/library/near:1'
+  await pg.sql`insert into registry (name, outside) values ('docker.io', true)`
+  await pg.sql`insert into repository (registry_id, name, namespace) select id, 'library/near', 'library' from registry where outside`
+  await pg.sql`
+    insert into tag (repository_id, name, ref, head_digest, head_at, status)
+    select id, '1', ${ref}, 'sha256:near', 0, 'current' from repository where name = 'library/near'`
+  await pg.sql`
+    insert into watch (ref, host, next_at, asked_at) values (${ref}, 'docker.io', '2999-01-01T00:00:00Z', '2026-01-01T00:00:00Z')`
+  for (const written of [ref, 'near:1', 'library/near:1'])
+    expect(await why(written)).toMatchObject({
+      ...{ ref, tag: { status: 'current', digest: 'sha256:near' }, chains: [] },
+      watch: { askedAt: '2026-01-01T00:00:00.000Z', nextAt: '2999-01-01T00:00:00.000Z', error: null },
+    })
+  expect(await plan('near:1')).toMatchObject({ ref, digest: 'sha256:near', dependents: 0 })
+  expect(await api.get(`tags/${at('near:1')}/lineage`)).toMatchObject({
+    root: { ref, digest: 'sha256:near', children: [] },
+  })
+})
+
 test('why: a chain that leads back to itself ends, and so does one whose tag has gone', async () => {
   const via = (ref: string, through: string) => pg.sql`
     update cause set via = ${full(through)} where tag_id = (select id from tag where ref = ${full(ref)})`
