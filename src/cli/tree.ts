@@ -5,7 +5,14 @@ import { dim, state } from './table.ts'
 import { dotOf } from './tree-dot.ts'
 import type { NodeView, TreeView } from './views.ts'
 
-type Options = { up?: boolean; down?: boolean; depth?: string; format: 'text' | 'json' | 'dot'; json?: boolean }
+type Options = {
+  up?: boolean
+  down?: boolean
+  all?: boolean
+  depth?: string
+  format: 'text' | 'json' | 'dot'
+  json?: boolean
+}
 
 function levels(text: string): string {
   if (/^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= 1000) return text
@@ -18,9 +25,16 @@ export const treeCommand = (program: Command, ctx: Context): void => {
     .argument('<ref>', 'the tag; a base outside, too')
     .addOption(new Option('--up', 'what it is based on (default)').conflicts('down'))
     .addOption(new Option('--down', 'what is based on it'))
+    .addOption(
+      new Option('--all', 'a plain list of every tag whose layers are based on its own, however many').conflicts('up'),
+    )
     .option('--depth <n>', 'so many levels', levels)
     .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json', 'dot']).default('text'))
     .action(async (ref: string, options: Options) => {
+      if (options.all) {
+        for await (const text of client(ctx.env).stream(`/tags/${at(ref)}/descendants`)) ctx.stdout.write(text)
+        return
+      }
       const asked = query({ direction: options.down ? 'down' : 'up', depth: options.depth })
       const found = await client(ctx.env).json<TreeView>('GET', `/tags/${at(ref)}/lineage${asked}`)
       if (options.json || options.format === 'json') return print(ctx, found)

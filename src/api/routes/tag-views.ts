@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { sendDescendants } from '../descendants.ts'
 import { findTag } from '../find-tag.ts'
 import { lineage } from '../lineage.ts'
 import { RefParams } from '../names.ts'
+import { ApiError } from '../problem.ts'
 import { pushPlan } from '../push-plan.ts'
 import { route } from '../route.ts'
 import { Lineage } from '../schemas/lineage.ts'
@@ -25,6 +27,20 @@ export const tagViewRoutes = [
     async handle(d, { params, query }) {
       const tag = await findTag(d, params.ref)
       return { status: 200, body: await lineage(d, tag, { direction: query.direction, depth: query.depth ?? null }) }
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/tags/{ref}/descendants',
+    summary: 'Every tag whose layers are based on those the tag has now, at any depth: lines of {ref, digest}',
+    params: RefParams,
+    responses: { 200: ['application/x-ndjson'] },
+    problems: ['no-such-tag', 'no-such-registry'],
+    async handle(d, { params }, response) {
+      const { digest } = await findTag(d, params.ref)
+      if (digest === null) throw new ApiError('no-such-tag', `${params.ref} is known by name only`)
+      await sendDescendants(d, digest, response)
+      return null
     },
   }),
   route({
