@@ -40,7 +40,7 @@ async function newer(ctx: Context, options: Options): Promise<void> {
   if (options.json) return print(ctx, items)
   if (items.length === 0 && ctx.stdout.isTTY) return void ctx.stdout.write('no base has a newer tag\n')
   const rows = items.flatMap((item) => item.newer.map((b) => [item.ref, b.base, b.newer ?? '-', b.newest ?? '-']))
-  table(ctx, ['tag', 'base', 'newer', 'next major'], rows)
+  table(ctx, ['tag', 'base', 'newer', 'newest of all'], rows)
 }
 
 async function every<T>(api: Client, path: string): Promise<T[]> {
