@@ -16,7 +16,7 @@ const blobOf = (value: object): Blob => {
 }
 const diffId = (name: string): string => `sha256:${createHash('sha256').update(name).digest('hex')}`
 
-const tagsOfRepository = 50
+export const tagsOfRepository = 50
 
 /** The nth of them. Its layers are names only: nobody reads them. */
 export function imageOf(n: number): StoredImage {
