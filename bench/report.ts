@@ -1,5 +1,4 @@
-import { appendFileSync, writeFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
+import { appendFileSync } from 'node:fs'
 
 export type Result = {
   name: string
@@ -22,8 +21,3 @@ export function report(result: Result): void {
 
 export const number = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(2) : value.toPrecision(2)
-
-export const machine = (): string =>
-  `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${(totalmem() / 2 ** 30).toFixed(0)} GB, Node ${process.version}`
-
-export const startResults = (file: string): void => writeFileSync(file, '')

@@ -11,6 +11,7 @@ import { base, baseContent } from '../src/demo/family.ts'
 import type { Content } from '../src/demo/make-content.ts'
 import { type Closers, type Stage, setStage } from '../src/demo/stage.ts'
 import { load, type Measured } from './load.ts'
+import { report } from './report.ts'
 
 const rounds = 3
 const seconds = 5
@@ -50,11 +51,16 @@ async function measure(rival: string, roles: string): Promise<void> {
         theirs.push(await load({ url: rival, headers, body }, connections, seconds))
         ours.push(await load({ url: `${stage.url}/v2/webhooks/events`, headers, body }, connections, seconds))
       }
-      console.log(`connections: ${connections}, roles: ${roles}`)
       console.log(`  ${line('express, nothing done', theirs)}`)
       console.log(`  ${line('drydock, durable', ours)}`)
-      const ratio = middle(ours, (one) => one.perSecond) / middle(theirs, (one) => one.perSecond)
-      console.log(`  ratio ${ratio.toFixed(2)}`)
+      const [mine, rivals] = [ours, theirs].map((all) => middle(all, (one) => one.perSecond)) as [number, number]
+      report({
+        name: `notifications acknowledged: ${connections} connections, roles ${roles}`,
+        ours: ['durable before its answer', mine, '/s'],
+        rival: ['Express, nothing done', rivals, '/s'],
+        ratio: mine / rivals,
+        wanted: 'as near 1 as can be',
+      })
     }
   } finally {
     for (const end of closers.reverse()) await end()
