@@ -3,17 +3,18 @@ import type { ObservedDeclaration, ObservedManifest } from './observe.ts'
 import type { Learned, Observation, ObservedEntry } from './save.ts'
 
 type Seen = Pick<Observation, 'at' | 'exact' | 'kind'>
+type Part = { learned: Learned; seen: (Seen & Pick<Observation, 'tag' | 'digest'>) | null }
 type Sighting = { sighted: readonly string[]; seen: Seen | null }
 /** A row that is new or readable at last, with the times it had before. */
 type Upserted = { digest: string; firstPushAt: bigint | null; firstSeenAt: bigint | null }
 
 /**
  * Saves manifests, index entries and declarations, and when they were seen. Answers the manifests about which something
- * changed (new, readable at last, seen earlier, declares more) and the declarations that are new.
+ * changed (new, readable at last, seen earlier, declares more) and the declarations that are worth asking about.
  */
 export async function saveContent(
   tx: Tx,
-  parts: readonly { learned: Learned; seen: Seen | null }[],
+  parts: readonly Part[],
 ): Promise<{ manifests: string[]; declarations: ObservedDeclaration[] }> {
   const entries = parts.flatMap(({ learned }) => learned.entries)
   const manifests = eachOnce(parts.flatMap(({ learned }) => learned.manifests))
@@ -22,15 +23,48 @@ export async function saveContent(
   if (entries.length > 0) await insertEntries(tx, entries)
   const sightings = parts.map(({ learned, seen }) => ({ sighted: learned.sighted, seen }))
   const earlier = await seenAt(tx, [...sightings, ...toldBefore(learnt, entries)])
-  const declarations = declared.length === 0 ? [] : await insertDeclarations(tx, declared)
+  const fresh = declared.length === 0 ? [] : await insertDeclarations(tx, declared)
   await insertOrigins(tx, manifests)
   const attestations = new Set(entries.filter((entry) => entry.attestation).map((entry) => entry.manifestDigest))
   const changed = new Set([
     ...learnt.map((row) => row.digest),
     ...earlier,
-    ...declarations.map((declaration) => declaration.subject),
+    ...fresh.map((declaration) => declaration.subject),
   ])
-  return { manifests: [...changed].filter((digest) => !attestations.has(digest)), declarations }
+  return {
+    manifests: [...changed].filter((digest) => !attestations.has(digest)),
+    declarations: await wordsOnTags(tx, fresh, parts),
+  }
+}
+
+/**
+ * What is said of something that a tag points at: new words on it, and, where it gets its first tag, all words. Evidence comes before what it
+ * speaks of, and a platform's manifest before its tag: asked about then, the registry would answer ahead of the events that are on
+ * their way.
+ */
+async function wordsOnTags(
+  tx: Tx,
+  fresh: ObservedDeclaration[],
+  parts: readonly Part[],
+): Promise<ObservedDeclaration[]> {
+  const tagged = parts.flatMap(({ seen }) =>
+    seen?.kind === 'push' && seen.tag !== '' && seen.digest !== null ? [seen.digest] : [],
+  )
+  const subjects = fresh.map((declaration) => declaration.subject)
+  if (tagged.length + subjects.length === 0) return []
+  return tx<ObservedDeclaration[]>`
+    with head as (
+      select digest from unnest(${tagged}::text[]) as pushed (digest)
+      where not exists (select from tag where head_digest = pushed.digest)
+    ), subject as (
+      select digest from head
+      union select manifest_digest from index_entry join head on head.digest = index_digest
+      union select said.digest from unnest(${subjects}::text[]) as said (digest) join tag on tag.head_digest = said.digest
+      union select entry.manifest_digest from index_entry entry join tag on tag.head_digest = entry.index_digest
+        where entry.manifest_digest = any(${subjects}::text[])
+    )
+    select subject, evidence, source, position, name, declaration.digest, platform, role, pinned, reason
+    from declaration join subject on subject.digest = declaration.subject where name is not null`
 }
 
 /** Of a digest that was learnt twice, what could be read. */

@@ -137,6 +137,19 @@ describe('a registry without it', () => {
     expect(await p.dirty()).toContain(digest)
   })
 
+  test('the base it names is asked for once a tag points at what it speaks of, and not before', async () => {
+    const asked = () => [...s.proxy.asked.keys()].filter((path) => path.includes('/lib/base/')).length
+    const digest = await s.image('app/t', '1', ['t'])
+    const attestation = await p.attach('app/t', digest, statement([digest]))
+    await s.notify({ repository: 'app/t', digest: attestation, at: 10 }, { repository: 'app/t', digest, at: 11 })
+    expect([await p.declared(), asked()]).toEqual([[`${digest} provenance ${base}`], 0])
+    await s.notify({ repository: 'app/t', tag: '1', digest, at: 12 })
+    expect(asked()).toBeGreaterThan(0)
+    s.proxy.asked.clear()
+    await s.notify({ repository: 'app/t', tag: '1', digest, at: 13 })
+    expect(asked()).toBe(0)
+  })
+
   test("the fallback tag's index: what it lists speaks of its subject, and the tag has no lineage", async () => {
     const digest = await s.image('app/f', '1', ['f'])
     const attestation = await p.attach('app/f', digest, statement([digest]))
