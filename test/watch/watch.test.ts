@@ -99,7 +99,7 @@ describe('a base on a registry that sends us nothing', () => {
     expect(await s.verdict(`${ours.host}/app/chain:1`)).toBe('outdated')
   })
 
-  test('nobody is based on any more is not asked for any more', async () => {
+  test('nobody is based on any more is not asked for any more, until somebody is again', async () => {
     const base = `${outside.host}/lib/dropped:1`
     const first = await theirs('lib/dropped', 'x')
     await child('app/leaving', base, first.manifestDigest)
@@ -113,9 +113,10 @@ describe('a base on a registry that sends us nothing', () => {
     expect(await s.row(base)).toBeNull()
     await child('app/leaving', base, first.manifestDigest)
     await s.seeOurs()
-    expect(await s.row(base)).toBeNull()
+    expect(await s.row(base)).toMatchObject({ host: outside.host, askedAt: null })
+    await s.pg.sql`delete from watch where ref = ${base}`
     await s.restart({})
-    expect(await s.row(base)).toMatchObject({ host: outside.host })
+    expect(await s.row(base)).toMatchObject({ host: outside.host, askedAt: null })
   })
 
   test('that has a version: the names of its repository are kept, and asked for once a day', async () => {
