@@ -2,7 +2,7 @@ import type { Deps } from '../deps.ts'
 import { isCauseSnoozed, isTagSnoozed } from '../policy/snoozed.ts'
 
 /** Any number, the same in every process: notices are raised by one at a time. */
-export const raiseLock = 7_233_002
+export const raiseLock = 7_233_007
 
 /**
  * A notice for each owner and contributor of a namespace and each counted cause of a tag in it that they have not heard of.
