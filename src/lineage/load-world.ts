@@ -5,14 +5,21 @@ import { type Declaration, makeWorld, type StoredCause, type TagTimeline, type W
 /**
  * The slice of the estate that the verdicts of `refs` rest on: their heads, everything those are based on, what they declare,
  * every name that was ever at one of those contents, and what those names point at. Grows with the answer, never with the estate.
- * `judged`: tags whose verdicts are being made anew, so that their stored causes count for nothing.
+ * `judged`: tags whose verdicts are being made anew, so that their stored causes count for nothing. `heads`: what some of `refs` point
+ * at, where that was read already in this snapshot.
  */
-export async function loadWorld(tx: Tx, refs: string[], judged: Set<string>): Promise<World> {
-  const heads = await tx<
+export async function loadWorld(
+  tx: Tx,
+  refs: string[],
+  judged: Set<string>,
+  heads: ReadonlyMap<string, string> = new Map(),
+): Promise<World> {
+  const open = refs.filter((ref) => !heads.has(ref))
+  const others = await tx<
     { digest: string }[]
-  >`select head_digest as digest from tag where ref = any(${refs}) and head_digest is not null`
+  >`select head_digest as digest from tag where ref = any(${open}) and head_digest is not null`
   const slice = new Slice(tx)
-  await slice.addHeads(heads.map((row) => row.digest))
+  await slice.addHeads([...refs.flatMap((ref) => heads.get(ref) ?? []), ...others.map((row) => row.digest)])
   const own = await declarationsOf(tx, slice.digests())
   const declared = own.flatMap((d) => (d.digest === null ? [] : [d.digest]))
   await slice.addHeads(declared)

@@ -12,5 +12,5 @@ export async function unjudgedTags(tx: Tx): Promise<ReadonlySet<string> | 'too-m
   if (dirty.length === 0) return new Set()
   const keys = (kind: string) => dirty.filter((row) => row.kind === kind).map((row) => row.key)
   const { judge, heirs } = await affectedTags(tx, { tags: keys('tag'), manifests: keys('manifest') })
-  return new Set([...judge, ...heirs])
+  return new Set([...judge.map((tag) => tag.ref), ...heirs])
 }

@@ -8,7 +8,7 @@ import type { Deps } from '../deps.ts'
 import { loadWorld, storedCauses } from '../lineage/load-world.ts'
 import type { World } from '../lineage/world.ts'
 import { curateDirty } from '../policy/curate.ts'
-import { affectedTags } from './affected.ts'
+import { affectedTags, type Pointer } from './affected.ts'
 import { conclude, findingsOf, type TagFindings } from './judge.ts'
 import { type KeptRow, recall } from './kept-findings.ts'
 import { saveVerdicts } from './save-verdicts.ts'
@@ -56,7 +56,7 @@ async function judgeSome(tx: Tx): Promise<Batch | null> {
   const affected = await affectedTags(tx, { tags: keys('tag'), manifests: keys('manifest') })
   const { recalled, forgotten } = await recallAll(tx, affected.heirs)
   const toJudge = [...affected.judge, ...forgotten]
-  const refs = [...affected.judge, ...affected.heirs]
+  const refs = [...affected.judge.map((tag) => tag.ref), ...affected.heirs]
   const set = new Set(refs)
   const judged: TagFindings[] = []
   for await (const { part, world } of worldsOf(tx, toJudge, set))
@@ -76,9 +76,9 @@ async function judgeSome(tx: Tx): Promise<Batch | null> {
 }
 
 /** What is kept of those that only inherit; `forgotten`: those of which nothing usable is. */
-async function recallAll(tx: Tx, refs: string[]): Promise<{ recalled: TagFindings[]; forgotten: string[] }> {
+async function recallAll(tx: Tx, refs: string[]): Promise<{ recalled: TagFindings[]; forgotten: Pointer[] }> {
   const recalled: TagFindings[] = []
-  const forgotten: string[] = []
+  const forgotten: Pointer[] = []
   for (let i = 0; i < refs.length; i += savedAtOnce) {
     const rows = await tx<KeptRow[]>`
       select ref, head_digest, head_at, reach, platforms::text, findings::text from tag
@@ -86,22 +86,24 @@ async function recallAll(tx: Tx, refs: string[]): Promise<{ recalled: TagFinding
     for (const row of rows) {
       const found = recall(row)
       if (found) recalled.push(found)
-      else forgotten.push(row.ref)
+      else forgotten.push({ ref: row.ref, head: row.headDigest })
     }
   }
   return { recalled, forgotten }
 }
 
 /** Part by part; while one is judged the next is being read. */
-async function* worldsOf(tx: Tx, refs: string[], set: Set<string>): AsyncGenerator<{ part: string[]; world: World }> {
-  if (refs.length === 0) return
+async function* worldsOf(tx: Tx, tags: Pointer[], set: Set<string>): AsyncGenerator<{ part: string[]; world: World }> {
+  if (tags.length === 0) return
   const read = async (from: number) => {
-    const part = refs.slice(from, from + tagsAtOnce)
-    return { part, world: await loadWorld(tx, part, set) }
+    const some = tags.slice(from, from + tagsAtOnce)
+    const part = some.map((tag) => tag.ref)
+    const heads = new Map(some.flatMap(({ ref, head }) => (head === null ? [] : [[ref, head] as const])))
+    return { part, world: await loadWorld(tx, part, set, heads) }
   }
-  for (let from = 0, next = read(0); from < refs.length; from += tagsAtOnce) {
+  for (let from = 0, next = read(0); from < tags.length; from += tagsAtOnce) {
     const now = await next
-    if (from + tagsAtOnce < refs.length) {
+    if (from + tagsAtOnce < tags.length) {
       next = read(from + tagsAtOnce)
       next.catch(() => {}) // it is awaited above; until then its failure is nobody's yet
     }
