@@ -1,5 +1,6 @@
 import type { Sql } from '../../src/db/postgres.ts'
-import type { Estate, Image, Said, Stay, Tag } from '../staleness/brute-judge.ts'
+import type { Image } from '../staleness/brute-content.ts'
+import type { Estate, Said, Stay, Tag } from '../staleness/brute-judge.ts'
 import type { ReceivedEvent } from '../support/event-receiver.ts'
 import type { Piece, Thing } from './make-thing.ts'
 
@@ -60,10 +61,10 @@ export async function knownWorld(
   const tags = [...names].map((ref): Tag => ({ ref, stays: staysOf(ref, facts).map(stayAt) }))
   const said = things.flatMap(({ head, told }) =>
     told
-      .filter(({ saying }) => saying.evidence === 'annotation' || readable.has(head))
-      .map(({ subject, saying: { evidence, name }, digest, of }): Said => {
-        const index = of !== null && of.index !== null && digest === of.head
-        return { subject, evidence, name, digest, was: digest === null ? [] : imagesOf(digest), index }
+      .filter(({ evidence }) => evidence !== 'provenance' || readable.has(head))
+      .map(({ of, ...word }): Said => {
+        const index = of !== null && of.index !== null && word.digest === of.head
+        return { ...word, was: word.digest === null ? [] : imagesOf(word.digest), index }
       }),
   )
   return { tags, images: [...images.values()], said, countBuild }

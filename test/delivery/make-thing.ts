@@ -1,19 +1,26 @@
 import { createHash } from 'node:crypto'
 import type { Digest } from '../../src/oci/digest.ts'
 import { mediaTypes } from '../../src/oci/media-type.ts'
-import type { Image, Line } from '../staleness/brute-judge.ts'
+import type { Image, Line } from '../staleness/brute-content.ts'
 import type { Build, Saying } from './story.ts'
 
 /** An image of one platform: what the brute-force judge knows of it, and the bytes that a registry holds. */
-export type Piece = { image: Image; steps: Line[]; env: string[]; config: Buffer; manifest: Buffer }
-/** One base that a piece names: `digest` as said, and the thing that is behind it. */
-type Told = { subject: string; saying: Saying; digest: string | null; of: Thing | null }
+export type Piece = {
+  image: Image
+  steps: Line[]
+  env: string[]
+  label: Word | null
+  config: Buffer
+  manifest: Buffer
+}
+/** What is said of one base: its name without the host (null: a bare digest), a digest, and the thing that is behind it. */
+export type Word = { evidence: Saying['evidence']; name: string | null; digest: string | null; of: Thing | null }
 /** What a tag can point at. `index` null: the one piece by itself. */
 export type Thing = {
   head: string
   pieces: Piece[]
   index: { body: Buffer; attestations: { statement: Buffer; manifest: Buffer }[] } | null
-  told: Told[]
+  told: (Word & { subject: string })[]
 }
 
 export const sha = (bytes: Buffer): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest
@@ -28,32 +35,41 @@ const never = Number.POSITIVE_INFINITY
 /** Builds what an op describes, as a builder does: on the base's piece of each platform, or from scratch where it has none. */
 export function makeThing(host: string, at: number, op: Build, things: readonly Thing[]): Thing {
   const pick = (i: number | null) => (i === null ? null : (things[i % Math.max(1, things.length)] ?? null))
-  const digestOf = ({ of, form }: Saying) => {
-    const thing = pick(of)
-    return thing && (form === 'head' ? thing.head : thing.pieces[0]!.image.id)
-  }
-  const annotated = op.says.find((s) => s.evidence === 'annotation')
-  const annotation = annotated ? { name: `${host}/${annotated.name}`, digest: digestOf(annotated) } : null
+  const words = op.says.flatMap((saying) => wordOf(saying, pick(saying.of)))
+  const of = (evidence: Saying['evidence']) => words.filter((word) => word.evidence === evidence)
+  const [annotation = null] = of('annotation')
+  const [label = null] = of('label')
   const pieces = op.platforms.map((arch) => {
-    const base = pick(op.on)?.pieces.find((p) => p.image.platform === `linux/${arch}`)
-    return makePiece(at, op, arch, base ?? null, annotation)
+    const base = pick(op.on)?.pieces.find((p) => p.image.platform === `linux/${arch}`) ?? null
+    return makePiece(host, at, op, arch, base, annotation, label ?? base?.label ?? null)
   })
-  const told = pieces.flatMap(({ image }) =>
-    op.says.map((saying): Told => ({ subject: image.id, saying, digest: digestOf(saying), of: pick(saying.of) })),
+  const told = pieces.flatMap(({ image, label }) =>
+    [...of('provenance'), ...of('annotation'), ...(label ? [label] : [])].map((w) => ({ ...w, subject: image.id })),
   )
-  const materials = op.says
-    .filter((s) => s.evidence === 'provenance')
-    .map((s) => ({ name: `${host}/${s.name}`, digest: digestOf(s) }))
+  const materials = of('provenance')
   if (pieces.length === 1 && !op.index && materials.length === 0)
     return { head: pieces[0]!.image.id, pieces, index: null, told }
-  const attestations = materials.length === 0 ? [] : pieces.map(({ image }) => attest(image.id, materials))
+  const attestations = materials.length === 0 ? [] : pieces.map(({ image }) => attest(host, image.id, materials))
   const body = indexOf(at, pieces, attestations)
   return { head: sha(body), pieces, index: { body, attestations }, told }
 }
 
-type Named = { name: string; digest: string | null }
+/** Nothing is said by a bare digest that is none, or of something without layers, which is no base. */
+function wordOf({ evidence, name, form }: Saying, of: Thing | null): Word[] {
+  const digest = of && (form === 'head' ? of.head : of.pieces[0]!.image.id)
+  const bare = of?.pieces.every(({ steps }) => steps.some((step) => step.made !== null))
+  return name === null && !bare ? [] : [{ evidence, name, digest, of }]
+}
 
-function makePiece(at: number, op: Build, arch: string, base: Piece | null, annotation: Named | null): Piece {
+function makePiece(
+  host: string,
+  at: number,
+  op: Build,
+  arch: string,
+  base: Piece | null,
+  annotation: Word | null,
+  label: Word | null,
+): Piece {
   const own = Array.from({ length: op.layers }, (_, i) => ({ made: `${arch} ${at}.${i}`, by: `RUN ${at}.${i}` }))
   const steps: Line[] = [...(base?.steps ?? []), ...own, ...(op.env ? [{ made: null, by: `ENV E=${at}` }] : [])]
   const env = op.env ? [`E=${at}`] : (base?.env ?? [])
@@ -66,7 +82,7 @@ function makePiece(at: number, op: Build, arch: string, base: Piece | null, anno
     os: 'linux',
     architecture: arch,
     ...(op.dated ? { created: new Date(at * 1000).toISOString() } : {}),
-    config: { Env: env, Labels: { at: `${at}` } },
+    config: { Env: env, Labels: { at: `${at}`, ...(label ? keysOf(host, label) : {}) } },
     rootfs: { type: 'layers', diff_ids: layers.map((s) => sha(Buffer.from(s.made!))) },
     ...(op.history === 'none' ? {} : { history }),
   })
@@ -75,23 +91,24 @@ function makePiece(at: number, op: Build, arch: string, base: Piece | null, anno
     mediaType: mediaTypes.ociManifest,
     config: descriptor(mediaTypes.ociConfig, config),
     layers: layers.map(() => descriptor(mediaTypes.ociLayer, layerBlob)),
-    ...(annotation ? { annotations: annotationsOf(annotation) } : {}),
+    ...(annotation ? { annotations: keysOf(host, annotation) } : {}),
   })
   const accounts = op.history === 'full' || layers.length === 0
   const facts = { lines, accounts, env: env.join(), created: op.dated ? at : null, pushed: never, seen: never }
-  return { image: { id: sha(manifest), platform: `linux/${arch}`, ...facts }, steps, env, config, manifest }
+  return { image: { id: sha(manifest), platform: `linux/${arch}`, ...facts }, steps, env, label, config, manifest }
 }
 
-const annotationsOf = ({ name, digest }: Named) => ({
-  'org.opencontainers.image.base.name': name,
+const keysOf = (host: string, { name, digest }: Word): Record<string, string> => ({
+  ...(name === null ? {} : { 'org.opencontainers.image.base.name': `${host}/${name}` }),
   ...(digest === null ? {} : { 'org.opencontainers.image.base.digest': digest }),
 })
 
 /** As BuildKit writes it. https://docs.docker.com/build/metadata/attestations/attestation-storage/ */
-function attest(subject: string, materials: Named[]): { statement: Buffer; manifest: Buffer } {
+function attest(host: string, subject: string, materials: Word[]): { statement: Buffer; manifest: Buffer } {
   const resolvedDependencies = materials.map(({ name, digest }) => {
-    const colon = name.lastIndexOf(':')
-    const uri = `pkg:docker/${name.slice(0, colon).split('/').map(encodeURIComponent).join('/')}@${name.slice(colon + 1)}`
+    const [repository = '', tag] = name === null ? ['bare'] : name.split(':')
+    const path = [host, ...repository.split('/')].map(encodeURIComponent).join('/')
+    const uri = `pkg:docker/${path}@${tag ?? encodeURIComponent(digest!)}`
     return { uri, ...(digest === null ? {} : { digest: { sha256: digest.slice('sha256:'.length) } }) }
   })
   const statement = json({

@@ -2,8 +2,13 @@ import fc from 'fast-check'
 
 /** What becomes of an event: taken at once, later, never, or twice. */
 export type Fate = 'now' | 'late' | 'lost' | 'twice'
-/** What an image says of a base: its name, and the digest of thing `of` (null: none) as `form`. */
-export type Saying = { evidence: 'provenance' | 'annotation'; name: string; of: number | null; form: 'head' | 'image' }
+/** What an image says of a base: its name (null: a bare digest), and the digest of thing `of` (null: none) as `form`. */
+export type Saying = {
+  evidence: 'provenance' | 'annotation' | 'label'
+  name: string | null
+  of: number | null
+  form: 'head' | 'image'
+}
 export type Build = {
   do: 'build'
   on: number | null
@@ -34,8 +39,8 @@ const any = fc.nat(9)
 const one = <T extends string>(text: T) => fc.constant(text)
 
 const saying: fc.Arbitrary<Saying> = fc.record({
-  evidence: fc.constantFrom('provenance', 'provenance', 'annotation'),
-  name: anyRef,
+  evidence: fc.constantFrom('provenance', 'provenance', 'annotation', 'label'),
+  name: fc.option(anyRef, { freq: 6 }),
   of: fc.option(any, { freq: 4 }),
   form: fc.constantFrom('head', 'image'),
 })
@@ -52,7 +57,10 @@ const build: fc.Arbitrary<Build> = fc.record({
     { weight: 3, arbitrary: fc.constant([]) },
     {
       weight: 2,
-      arbitrary: fc.uniqueArray(saying, { maxLength: 3, selector: (s) => (s.evidence === 'annotation' ? '' : s.name) }),
+      arbitrary: fc.uniqueArray(saying, {
+        maxLength: 3,
+        selector: (s) => (s.evidence === 'provenance' ? s.name : s.evidence),
+      }),
     },
   ),
 })

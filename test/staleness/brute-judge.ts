@@ -1,7 +1,5 @@
 import { ageless, based, begins, equal, type Image, known, layersOf, release, shared } from './brute-content.ts'
 
-export type { Image, Line } from './brute-content.ts'
-
 /*
  * The rules of lineage once more, straight from lists of layers and history lines: no hashes, no indexes, no SQL. Slow on
  * purpose; it shares nothing with src but the words. Times are plain numbers of seconds.
@@ -10,11 +8,11 @@ export type { Image, Line } from './brute-content.ts'
 /** At a head (manifest or index) with its images; `to` Infinity = now. `exact` false: found so at `from`. `dark`: some of it cannot be read. */
 export type Stay = { head: string; images: Image[]; dark?: boolean; from: number; to: number; exact: boolean }
 export type Tag = { ref: string; stays: Stay[] }
-/** `subject` (an image's or a head's id) names a base; `was`: the images behind the digest it gives, `index`: as an index. */
+/** `subject` (an image's or a head's id) names a base, null: by digest alone; `was`: the images behind it, `index`: as an index. */
 export type Said = {
   subject: string
-  evidence: 'provenance' | 'annotation'
-  name: string
+  evidence: 'provenance' | 'annotation' | 'label'
+  name: string | null
   digest: string | null
   was: Image[]
   index: boolean
@@ -43,10 +41,14 @@ function builtFrom(e: Estate, m: Image, base: Image): number {
   return m.created !== null && m.created <= m.pushed && first <= m.created ? m.created : m.pushed
 }
 
-/** The nearest existing names for the base of what T is at: pairs of name and what it was then. */
-function candidates(e: Estate, t: Tag, m: Image): { tag: Tag; was: Image }[] | 'none' | 'unnamed' {
-  const bases = e.images.filter((b) => known(b) && based(m, b))
-  const rank = (b: Image) => layersOf(b).length * 1000 + shared(m, b)
+/**
+ * The nearest existing names for the base of what T is at: pairs of name and what it was then. `u`: its base by a bare digest; then
+ * the nearest is U itself, and after it what U is based on.
+ */
+function candidates(e: Estate, t: Tag, m: Image, u: Image | null): { tag: Tag; was: Image }[] | 'none' | 'unnamed' {
+  const isU = (b: Image) => b.id === u?.id
+  const bases = e.images.filter((b) => known(b) && (isU(b) || based(u ?? m, b)))
+  const rank = (b: Image) => (isU(b) ? forever : layersOf(b).length * 1000 + shared(u ?? m, b))
   for (const r of [...new Set(bases.map(rank))].sort((a, b) => b - a)) {
     const stays = e.tags
       .filter((tag) => tag !== t)
@@ -96,9 +98,9 @@ function compare(t: Tag, m: Image, n: Tag, u: Image, platform: string): 'at' | '
 
 const nothing = (): Part => ({ direct: [], links: [], unknown: [], byLayers: false })
 
-function byLayers(e: Estate, t: Tag, m: Image): Part {
+function byLayers(e: Estate, t: Tag, m: Image, u: Image | null = null): Part {
   const part = nothing()
-  const found = candidates(e, t, m)
+  const found = candidates(e, t, m, u)
   if (found === 'unnamed') part.unknown.push({ reason: 'base-unnamed', role: 'runtime' })
   if (!Array.isArray(found)) return part
   part.byLayers = true
@@ -117,6 +119,7 @@ const contentOf = (s: Said, platform: string) =>
 
 /** 'absent' leaves the judgement to layers. */
 function byWord(e: Estate, t: Tag, m: Image, said: Said, role: Role): Part | 'absent' {
+  if (said.name === null) return role === 'runtime' ? byDigest(e, t, m, said) : nothing()
   const n = e.tags.find((tag) => tag.ref === said.name)
   if (!n) return { ...nothing(), unknown: [{ reason: 'base-unreachable', role }] }
   const head = now(n)
@@ -135,6 +138,13 @@ function byWord(e: Estate, t: Tag, m: Image, said: Said, role: Role): Part | 'ab
   return { ...nothing(), unknown: [{ reason: 'digest-unknown', role }] }
 }
 
+/** By a bare digest: judged as inferred, from the content it names. */
+function byDigest(e: Estate, t: Tag, m: Image, said: Said): Part {
+  const u = contentOf(said, m.platform)
+  const part = byLayers(e, t, m, u)
+  return u ? { ...part, byLayers: false } : part
+}
+
 /** What the name pointed at when M was first pushed. */
 function heldThen(n: Tag, m: Image): Image | null {
   if (ageless(m)) return null
@@ -142,38 +152,36 @@ function heldThen(n: Tag, m: Image): Image | null {
   return (stay && onPlatform(stay, m.platform)) ?? null
 }
 
-/** Every base that is declared for M under this head, each name once by its strongest word, with its role. T is none of its own. */
+/** Every base that is declared for M under this head, each once by its strongest word, with its role. T is none of its own. */
 function declared(e: Estate, t: Tag, head: string, m: Image): { said: Said; role: Role }[] {
+  const below = e.images.filter((b) => known(b) && based(m, b)).map((b) => b.id)
+  const inherited = e.said.filter((s) => s.evidence === 'label' && below.includes(s.subject))
   const of = (evidence: Said['evidence']) =>
     [...new Set([m.id, head])].flatMap((id) => e.said.filter((s) => s.subject === id && s.evidence === evidence))
   const [materials, annotations] = [of('provenance'), of('annotation')]
+  const labels = of('label').filter((s) => !inherited.some((l) => l.name === s.name && l.digest === s.digest))
+  const annotated = annotations[0]?.name ?? labels[0]?.name ?? 'nothing'
   const fits = materials
     .flatMap((s) => {
       const u = s.digest === null ? null : contentOf(s, m.platform)
       return u && begins(m, u) ? [{ s, size: layersOf(u).length * 1000 + shared(m, u) }] : []
     })
-    .sort(
-      (a, b) =>
-        b.size - a.size || Number(b.s.name === annotations[0]?.name) - Number(a.s.name === annotations[0]?.name),
-    )
-  const last =
-    materials.length === 1 ? materials[0] : (fits[0]?.s ?? materials.find((s) => s.name === annotations[0]?.name))
-  const roleOf = (s: Said): Role => (s.evidence === 'annotation' || s === last ? 'runtime' : last ? 'build' : 'unknown')
-  const all = [...materials, ...annotations]
+    .sort((a, b) => b.size - a.size || Number(b.s.name === annotated) - Number(a.s.name === annotated))
+  const last = materials.length === 1 ? materials[0] : (fits[0]?.s ?? materials.find((s) => s.name === annotated))
+  const roleOf = (s: Said): Role => (s.evidence !== 'provenance' || s === last ? 'runtime' : last ? 'build' : 'unknown')
+  const all = [...materials, ...annotations, ...labels]
     .filter((s) => s.name !== t.ref)
     .map((said) => ({ said, role: roleOf(said) }))
-  const runtime = all.find((x) => x.role === 'runtime')
-  const others = all.filter((x) => x.role !== 'runtime')
+  const key = ({ said }: { said: Said }) => said.name ?? said.digest
   const strongest = (xs: typeof all) => {
     const { said, role } = xs[0]!
     const digest = xs.map((x) => x.said).find((s) => s.digest !== null)
     return { said: digest ? { ...said, digest: digest.digest, was: digest.was, index: digest.index } : said, role }
   }
-  const joined = runtime
-    ? [strongest(all.filter((x) => x.role === 'runtime' && x.said.name === runtime.said.name))]
-    : []
-  const names = [...new Set(others.map((x) => x.said.name))]
-  return [...joined, ...names.map((name) => strongest(others.filter((x) => x.said.name === name)))]
+  const runtimes = all.filter((x) => x.role === 'runtime')
+  const joined = runtimes.length > 0 ? [strongest(runtimes.filter((x) => key(x) === key(runtimes[0]!)))] : []
+  const others = all.filter((x) => x.role !== 'runtime')
+  return [...joined, ...[...new Set(others.map(key))].map((k) => strongest(others.filter((x) => key(x) === k)))]
 }
 
 function judged(e: Estate, t: Tag, head: string, m: Image): Part {

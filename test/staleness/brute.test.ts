@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { type Built, empty, estate, type Index, layer, type Step } from '../support/estate.ts'
 import { runsOf } from '../support/runs-of.ts'
-import { bruteJudge, type Image, type Outcome, type Said, type Tag } from './brute-judge.ts'
+import type { Image } from './brute-content.ts'
+import { bruteJudge, type Outcome, type Said, type Tag } from './brute-judge.ts'
 import { outcomeOf } from './outcome-of.ts'
 
 type Op =
@@ -21,7 +22,7 @@ type Op =
       do: 'say'
       thing: number
       evidence: Said['evidence']
-      name: string
+      name: string | null
       was: number
       digest: 'head' | 'image' | 'none'
     }
@@ -50,8 +51,8 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('say' as const),
       thing: any,
-      evidence: fc.constantFrom('annotation' as const, 'provenance' as const, 'provenance' as const),
-      name: anyRef,
+      evidence: fc.constantFrom('annotation' as const, 'provenance' as const, 'provenance' as const, 'label' as const),
+      name: fc.option(anyRef, { freq: 6 }),
       was: any,
       digest: fc.constantFrom('head' as const, 'image' as const, 'none' as const),
     }),
@@ -120,15 +121,20 @@ function play(ops: Op[], countBuild: string[]) {
 
   function say(o: Op & { do: 'say' }) {
     const [thing, was] = [pick(o.thing), pick(o.was)]
-    if (!thing || !was || !tags.has(o.name)) return
+    if (!thing || !was || (o.name !== null && !tags.has(o.name))) return
+    // a base has layers, and by nothing at all nobody names one
+    if (o.name === null && (o.digest === 'none' || was.members.some((m) => m.facts.facts.layerCount === 0))) return
     const subject = thing.members[o.was % thing.members.length]!
     const same = said.filter((s) => s.subject === subject.image.id && s.evidence === o.evidence)
-    if (same.length > (o.evidence === 'annotation' ? 0 : 1) || same.some((s) => s.name === o.name)) return
+    if (same.length > (o.evidence === 'provenance' ? 1 : 0) || same.some((s) => s.name === o.name)) return
     if (was.members.some((m) => m.image.pushed === never && m.image.seen === never)) return
     const whole = o.digest === 'head' && was.members.length > 1
     const named = whole ? was.what : was.members[o.thing % was.members.length]!.facts
     const digest = o.digest === 'none' ? null : e.digest(named)
-    e.declare(subject.facts, o.evidence, { name: o.name, ...(digest === null ? {} : { digest }) })
+    e.declare(subject.facts, o.evidence, {
+      ...(o.name === null ? {} : { name: o.name }),
+      ...(digest === null ? {} : { digest }),
+    })
     const told = was.members.filter((m) => digest !== null && (whole || m.facts === named)).map((m) => m.image)
     said.push({ subject: subject.image.id, evidence: o.evidence, name: o.name, digest, was: told, index: whole })
   }
