@@ -125,6 +125,7 @@ const tagRow = (i: Image): string =>
     JSON.stringify([{ platform: 'linux/amd64', digest: digestOf(i.id), status: 'current', bases: basesOf(i) }]),
     '2026-01-01T00:00:00Z',
     JSON.stringify({
+      version: 1,
       digest: digestOf(i.id),
       countsBuild: false,
       at: [{ links: i.base === null ? [] : [[0, 'linux/amd64']], direct: [], unknown: [], disagreements: [] }],

@@ -63,6 +63,7 @@ async function fetchRaw(url: string, images: StoredImage[]): Promise<number> {
   const result = await autocannon({
     url,
     connections: width,
+    sampleInt: 20,
     amount: paths.length,
     requests: [
       { setupRequest: (request) => ({ ...request, path: paths[next++ % paths.length]!, headers: { accept } }) },

@@ -1,5 +1,8 @@
 import { BuildError } from './build-error.ts'
 
+/** Characters of an expanded word: arguments that name each other twice double with every line. */
+const longest = 16_384
+
 /** The value of a build argument; undefined where it has none. */
 export type ArgLookup = (name: string) => string | undefined
 
@@ -30,6 +33,8 @@ export function expandArgs(word: string, lookup: ArgLookup, escapeChar = '\\'): 
     } else {
       out += char
     }
+    if (out.length > longest)
+      throw new BuildError('unresolved-arg', `${word.slice(0, 100)} grows beyond ${longest} characters`)
   }
   return out
 }

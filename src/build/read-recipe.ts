@@ -22,7 +22,7 @@ type ReadDeps = Pick<Deps, 'sql' | 'db' | 'jobs' | 'config' | 'vault' | 'registr
 type Wanted = { ref: string; spec: string; reading: Reading | null; head: string }
 
 const patienceMs = 300_000
-const dockerfileBytes = 1024 * 1024
+const dockerfileBytes = 256 * 1024
 /** Seconds: the first wait after a failure, and the longest. */
 const waits = { first: 30, longest: 3600 }
 

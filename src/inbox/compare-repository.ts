@@ -22,6 +22,8 @@ export type Comparing = {
   /** differences to keep */
   keep: number
   tally: Tally
+  /** tags that its listing lacks and that it does not know, by repository: to be asked for once more */
+  suspects: Map<string, string[]>
   /** set where something of it could not be compared */
   failed: boolean
   note: () => Promise<void>
@@ -49,11 +51,31 @@ export async function compareRepository(c: Comparing, repository: string): Promi
     }
     await compare(batch, 'has-it')
     for await (const names of aliveTags(c.d.sql, c.registryId, repository)) {
-      const gone = names.filter((name) => !listed.has(name))
-      await compare(gone, 'lacks-it')
+      const unlisted = names.filter((name) => !listed.has(name))
+      const { gone, others } = bySuspicion(await sightAll(c, repository, unlisted, 'lacks-it'))
+      await saving
+      saving = keepAll(c, others)
+      if (gone.length > 0) c.suspects.set(repository, [...(c.suspects.get(repository) ?? []), ...gone])
     }
   } finally {
     await saving
+  }
+}
+
+/** Asks once more for tags that seemed gone: those that the list lacks and the registry does not know now either are. */
+export async function confirmGone(c: Comparing, repository: string, tags: string[]): Promise<void> {
+  const listed = new Set<string>()
+  for await (const tag of c.client.listTags(repository)) listed.add(tag)
+  const unlisted = tags.filter((tag) => !listed.has(tag))
+  for (let i = 0; i < unlisted.length; i += batchSize)
+    await keepAll(c, await sightAll(c, repository, unlisted.slice(i, i + batchSize), 'lacks-it'))
+}
+
+function bySuspicion(sightings: Sighting[]): { gone: string[]; others: Sighting[] } {
+  const isGone = ({ difference }: Sighting) => difference?.kind === 'deleted'
+  return {
+    gone: sightings.filter(isGone).map(({ finding }) => finding.observation!.tag),
+    others: sightings.filter((sighting) => !isGone(sighting)),
   }
 }
 

@@ -77,6 +77,6 @@ export async function endPass(sql: Sql, registryId: number, { tally }: PassState
   else
     await sql`
       update registry set reconcile_error = null, reconciled_at = ${now}, imported_at = coalesce(imported_at, ${now}),
-        pass_started_at = null, pass_compared = 0, pass_differed = 0
+        pass_started_at = null, pass_compared = 0, pass_differed = 0, gone_since = null
       where id = ${registryId}`
 }

@@ -5,9 +5,11 @@
  * pass goes on where it was.
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
-import type { Difference } from '../ingest/sight-tag.ts'
-import { type Comparing, compareRepository, guarded } from './compare-repository.ts'
+import { betweenAnswers, type Difference } from '../ingest/sight-tag.ts'
+import { believeGone } from './believe-gone.ts'
+import { type Comparing, compareRepository, confirmGone, guarded } from './compare-repository.ts'
 import { knownRepositories } from './known-tags.ts'
 import { beginPass, endPass, makeProgress, type PassState } from './pass.ts'
 import { registryId } from './registry-id.ts'
@@ -18,11 +20,17 @@ const repositoriesAtOnce = 4
 /** Any number, the same in every process: with a registry's id, the advisory lock that makes its passes follow one another. */
 const passLock = 7_233_006
 
+/** Milliseconds between two tries for that lock. */
+const betweenTries = 250
+
 /** `differences`: the first of them. `first`: the first whole pass; what the tags were before it is not known. */
 export type Reconciled = { compared: number; differed: number; differences: Difference[]; first: boolean }
 
-/** `resume`: go on with a pass that was interrupted. `keep`: differences to answer with. */
-export type Wanted = { registry: string; dryRun?: boolean; resume?: boolean; keep?: number }
+/**
+ * `resume`: go on with a pass that was interrupted. `keep`: differences to answer with. `between`: milliseconds between two answers that
+ * a tag is gone.
+ */
+export type Wanted = { registry: string; dryRun?: boolean; resume?: boolean; keep?: number; between?: number }
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'registries' | 'log' | 'clock'>
 
@@ -31,7 +39,7 @@ type Needs = Pick<Deps, 'sql' | 'jobs' | 'registries' | 'log' | 'clock'>
  * held in memory. What fails is passed over and the rest still compared; then the first error is kept with the registry and thrown.
  */
 export async function reconcile(d: Needs, wanted: Wanted): Promise<Reconciled> {
-  const { registry, dryRun = false, resume = false, keep = 0 } = wanted
+  const { registry, dryRun = false, resume = false, keep = 0, between = betweenAnswers } = wanted
   const host = d.registries.canonicalHost(registry)
   const client = d.registries.byName(host)
   if (!client) throw new ReconcileError(`no registry ${registry} is configured`, false)
@@ -41,21 +49,12 @@ export async function reconcile(d: Needs, wanted: Wanted): Promise<Reconciled> {
     const state = await beginPass(d.sql, id, d.clock(), { resume, dryRun })
     const note = dryRun ? async () => {} : makeProgress({ ...d, log }, id, state)
     const sourceId = `reconcile:${randomUUID()}`
-    await compareAll(
-      {
-        d: { ...d, log },
-        client,
-        registryId: id,
-        host,
-        dryRun,
-        sourceId,
-        keep,
-        tally: state.tally,
-        failed: false,
-        note,
-      },
-      state,
-    )
+    const c: Comparing = {
+      ...{ d: { ...d, log }, client, registryId: id, host, dryRun, sourceId, keep, note },
+      ...{ tally: state.tally, suspects: new Map(), failed: false },
+    }
+    const whole = await compareAll(c, state)
+    if (whole && c.suspects.size > 0) await settleSuspects(c, between)
     if (!dryRun) await endPass(d.sql, id, state, d.clock())
     const { compared, differed, differences, errors, firstError } = state.tally
     if (firstError) throw new ReconcileError(`${registry}: ${errors} could not be compared`, true, firstError)
@@ -66,8 +65,8 @@ export async function reconcile(d: Needs, wanted: Wanted): Promise<Reconciled> {
   return dryRun ? work() : oneAtATime(d, id, work)
 }
 
-/** All the registry lists, then what it does not list and we know. */
-async function compareAll(c: Comparing, { startedAt, resumed }: PassState): Promise<void> {
+/** All the registry lists, then what it does not list and we know. False where it could not be listed: then nothing counts as gone. */
+async function compareAll(c: Comparing, { startedAt, resumed }: PassState): Promise<boolean> {
   const done = resumed ? await comparedSince(c, startedAt) : new Set<string>()
   const seen = new Set<string>()
   const running = new Set<Promise<void>>()
@@ -78,19 +77,35 @@ async function compareAll(c: Comparing, { startedAt, resumed }: PassState): Prom
     running.add(one)
     if (running.size >= repositoriesAtOnce) await Promise.race(running)
   }
-  await guarded(c, async () => {
+  const listed = await guarded(c, async () => {
     for await (const repository of c.client.listRepositories()) await start(repository)
-    return null
+    return true
   })
   for await (const repository of knownRepositories(c.d.sql, c.registryId)) await start(repository)
   await Promise.all(running)
+  return listed !== null
+}
+
+/** What seemed gone is asked for again, after a while; unless it is most of all there is, which is believed by a later pass only. */
+async function settleSuspects(c: Comparing, between: number): Promise<void> {
+  const count = [...c.suspects.values()].reduce((sum, tags) => sum + tags.length, 0)
+  await guarded(c, async () => {
+    await believeGone(c, count)
+    await pause(between)
+    for (const [repository, tags] of c.suspects)
+      await guarded(c, async () => {
+        await confirmGone(c, repository, tags)
+        return null
+      })
+    return null
+  })
 }
 
 async function compareOne(pass: Comparing, repository: string, startedAt: Date): Promise<void> {
   const c = { ...pass, failed: false }
   await guarded(c, async () => {
     await compareRepository(c, repository)
-    if (!c.dryRun && !c.failed)
+    if (!c.dryRun && !c.failed && !c.suspects.has(repository))
       await c.d.sql`
         update repository set compared_at = ${startedAt} where registry_id = ${c.registryId} and name = ${repository}`
     return null
@@ -105,18 +120,25 @@ const comparedSince = async (c: Comparing, startedAt: Date): Promise<Set<string>
     ).map((row) => row.name),
   )
 
-/** On a session of its own: a pass may take hours, and no transaction should. */
+/**
+ * On a session of its own: a pass may take hours, and no transaction should. Who waits holds no session meanwhile, so that however many
+ * wait, the pass they wait for has some to work with.
+ */
 async function oneAtATime<T>({ sql }: Pick<Deps, 'sql'>, id: number, work: () => Promise<T>): Promise<T> {
-  const session = await sql.reserve()
-  try {
-    await session`select pg_advisory_lock(${passLock}, ${id})`
+  for (;;) {
+    const session = await sql.reserve()
     try {
-      return await work()
+      const [row] = await session<{ held: boolean }[]>`select pg_try_advisory_lock(${passLock}, ${id}) as held`
+      if (row!.held)
+        try {
+          return await work()
+        } finally {
+          await session`select pg_advisory_unlock(${passLock}, ${id})`
+        }
     } finally {
-      await session`select pg_advisory_unlock(${passLock}, ${id})`
+      session.release()
     }
-  } finally {
-    session.release()
+    await pause(betweenTries)
   }
 }
 

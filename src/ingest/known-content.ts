@@ -2,14 +2,17 @@ import type { Sql } from '../db/postgres.ts'
 import type { ManifestFacts } from '../lineage/content.ts'
 import type { Platform } from '../oci/platform.ts'
 
-/** Nothing of a complete digest need be fetched: it is known, and so is every entry where it is an index. */
+/**
+ * Nothing of a complete digest need be fetched: it is known, and so is every entry where it is an index. An entry that is an index
+ * still was not to be had when the outer one was read: it has to give way to its leaves.
+ */
 export type Completeness = { complete: boolean; entries: string[] }
 
 export async function completeness(sql: Sql, digest: string): Promise<Completeness> {
   const rows = await sql<{ digest: string; entry: boolean; known: boolean }[]>`
     select digest, false as entry, kind <> 'absent' as known from manifest where digest = ${digest}
     union all
-    select e.manifest_digest, true, m.kind is not null and m.kind <> 'absent'
+    select e.manifest_digest, true, m.kind is not null and m.kind not in ('absent', 'index')
     from index_entry e left join manifest m on m.digest = e.manifest_digest
     where e.index_digest = ${digest}`
   return {

@@ -7,20 +7,28 @@ import { type TagFact, timeline } from './timeline.ts'
 /** What was observed of a tag, or of a whole digest (tag "", a delete), of a repository that is held. */
 type Observed = Observation & { repositoryId: number }
 
-/** Appends the facts and folds the timelines they bear on. Answers the refs of tags whose timeline changed. */
-export async function saveTagFacts(tx: Tx, observed: readonly Observed[]): Promise<string[]> {
-  if (observed.length === 0) return []
+/**
+ * Appends the facts and folds the timelines they bear on. Answers the refs of tags whose timeline changed, and the digests that fell out of
+ * one: no timeline leads from these to the tags that were judged by them.
+ */
+export async function saveTagFacts(
+  tx: Tx,
+  observed: readonly Observed[],
+): Promise<{ tags: string[]; dropped: string[] }> {
+  if (observed.length === 0) return { tags: [], dropped: [] }
   const fresh = await insertFacts(tx, observed)
   const changed: string[] = []
+  const dropped: string[] = []
   for (const [repositoryId, { host, repository }] of new Map(observed.map((o) => [o.repositoryId, o]))) {
     const own = fresh.filter((fact) => fact.repositoryId === repositoryId)
     const deleted = own.flatMap((fact) => (fact.tag === '' && fact.digest !== null ? [fact.digest] : []))
     const named = own.flatMap((fact) => (fact.tag === '' ? [] : [fact.tag]))
     const names = new Set([...named, ...(await tagsEverAt(tx, repositoryId, deleted))])
     const moved = names.size === 0 ? [] : await fold(tx, { repositoryId, host, repository }, [...names].sort())
-    changed.push(...moved.map((name) => tagRef(host, repository, name)))
+    changed.push(...moved.map(({ name }) => tagRef(host, repository, name)))
+    dropped.push(...moved.flatMap((tag) => tag.dropped))
   }
-  return changed
+  return { tags: changed, dropped }
 }
 
 type Fact = { repositoryId: number; tag: string; digest: string | null }
@@ -44,8 +52,8 @@ async function tagsEverAt(tx: Tx, repositoryId: number, digests: string[]): Prom
 
 type Repository = { repositoryId: number; host: string; repository: string }
 
-/** Rewrites spans and heads of these tags from their facts. Answers the names of those that are not as they were. */
-async function fold(tx: Tx, repository: Repository, names: string[]): Promise<string[]> {
+/** Rewrites spans and heads of these tags from their facts. Answers those that are not as they were. */
+async function fold(tx: Tx, repository: Repository, names: string[]): Promise<{ name: string; dropped: string[] }[]> {
   const { repositoryId } = repository
   const facts = Map.groupBy(await factsOf(tx, repositoryId, names), (fact) => fact.tag)
   const before = Map.groupBy(await spansOf(tx, repositoryId, names), (span) => span.tag)
@@ -54,7 +62,11 @@ async function fold(tx: Tx, repository: Repository, names: string[]): Promise<st
     return same(spans, before.get(name) ?? []) ? [] : [{ name, spans }]
   })
   if (changed.length > 0) await rewrite(tx, repository, changed)
-  return changed.map(({ name }) => name)
+  return changed.map(({ name, spans }) => {
+    const kept = new Set(spans.map((span) => span.digest))
+    const earlier = (before.get(name) ?? []).map((span) => span.digest)
+    return { name, dropped: earlier.filter((digest) => !kept.has(digest)) }
+  })
 }
 
 const factsOf = (tx: Tx, repositoryId: number, names: string[]) => tx<(TagFact & { tag: string })[]>`

@@ -76,13 +76,14 @@ export async function saveAll(
     findings.map(({ observation, learned }) => ({ learned: named(d, learned), seen: observation })),
   )
   const ofTags = observations.filter((o) => o.tag !== '' || o.kind === 'delete')
-  const tags = await saveTagFacts(
+  const { tags, dropped } = await saveTagFacts(
     tx,
     ofTags.map((o) => ({ ...o, repositoryId: repositoryIds.get(repositoryKey(o))! })),
   )
-  await markDirty(d, tx, { tags, manifests: content.manifests })
+  const manifests = [...new Set([...content.manifests, ...dropped])]
+  await markDirty(d, tx, { tags, manifests })
   await lookAtDeclared(d, tx, content.declarations)
-  return { tags, manifests: content.manifests }
+  return { tags, manifests }
 }
 
 /** What content says of bases, under the names of their registries: the one place that declarations from outside come through. */

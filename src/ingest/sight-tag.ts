@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
 import { type Instant, instantOf } from '../oci/instant.ts'
 import { tagRef } from '../oci/reference.ts'
@@ -17,7 +18,16 @@ export type KnownHead = { digest: string | null; since: Instant; readable: boole
 export type TagName = { registryId: number; host: string; repository: string; tag: string }
 
 /** `sourceId`: one for each asking. `listing`: what the repository's list of tags said of it, where there was one. */
-export type Asking = { sourceId: string; dryRun: boolean; listing: 'has-it' | 'lacks-it' | 'not-asked' }
+export type Asking = {
+  sourceId: string
+  dryRun: boolean
+  listing: 'has-it' | 'lacks-it' | 'not-asked'
+  /** milliseconds between two answers that a tag is gone */
+  between?: number
+}
+
+/** A registry that is being restarted, or whose storage is not mounted yet, says for a moment that there is nothing. Milliseconds. */
+export const betweenAnswers = 2000
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'registries'>
 
@@ -68,7 +78,10 @@ export async function sight(
     return { difference, finding: { observation: seen, learned: asking.dryRun ? nothingLearned : await learned(head) } }
   }
   if (from === null || asking.listing === 'has-it') return null
-  if (asking.listing === 'not-asked' && (await client.headManifest(name.repository, name.tag)) !== null) return null
+  if (asking.listing === 'not-asked') {
+    await pause(asking.between ?? betweenAnswers)
+    if ((await client.headManifest(name.repository, name.tag)) !== null) return null
+  }
   const gone = observation(name, 'delete', null, at(null), asking.sourceId)
   return {
     difference: { ref, kind: 'deleted', from, to: null },

@@ -5,19 +5,22 @@ import type { World } from './world.ts'
 /** One platform of what a tag points at; `manifest` null where its content could not be had. */
 export type PlatformManifest = { platform: Platform; digest: string; manifest: ManifestFacts | null }
 
+/** Nobody says for which platform it is: neither the index nor a config, which is not to be had. */
+const unknownPlatform = 'unknown/unknown' as Platform
+
 /**
  * The platforms of a manifest or index, attestations left out, each once (the first entry wins, as for a client),
  * in sort order. Empty for an artifact and for what was never fetched.
  */
 export function platformsOf(world: World, digest: string): PlatformManifest[] {
   const head = world.manifest(digest)
-  if (head?.kind === 'image')
-    return [{ platform: head.platform ?? ('unknown/unknown' as Platform), digest, manifest: head }]
+  if (head?.kind === 'image') return [{ platform: head.platform ?? unknownPlatform, digest, manifest: head }]
   if (head?.kind !== 'index') return []
   const found = new Map<Platform, PlatformManifest>()
   for (const entry of world.entries(digest)) {
     const manifest = world.manifest(entry.manifestDigest)
-    const platform = entry.platform ?? manifest?.platform
+    const missing = !manifest || manifest.kind === 'absent'
+    const platform = entry.platform ?? manifest?.platform ?? (missing ? unknownPlatform : null)
     if (entry.attestation || !platform || found.has(platform) || manifest?.kind === 'artifact') continue
     const readable = manifest?.kind === 'image' ? manifest : null
     found.set(platform, { platform, digest: entry.manifestDigest, manifest: readable })

@@ -74,7 +74,7 @@ export function parseImagePurl(uri: string): { material: Material; repository: s
   const purl = parsePurl(uri)
   if (!purl || (purl.type !== 'docker' && purl.type !== 'oci')) return null
   const qualifiers: Record<string, string | undefined> = { ...purl.qualifiers }
-  const path = purl.type === 'oci' ? qualifiers.repository_url : [purl.namespace, purl.name].filter(Boolean).join('/')
+  const path = purl.type === 'oci' ? qualifiers.repository_url : dockerPath(purl, qualifiers.repository_url)
   const inVersion = parseDigest(purl.version)
   const tag = purl.type === 'oci' ? qualifiers.tag : inVersion ? null : purl.version
   const digest = parseDigest(qualifiers.digest) ?? inVersion
@@ -90,6 +90,14 @@ export function parseImagePurl(uri: string): { material: Material; repository: s
       pinned: digest !== null,
     },
   }
+}
+
+/** `pkg:docker/customer/dockerimage@sha256:…?repository_url=gcr.io`: the registry beside a name without one (purl-spec, docker). */
+function dockerPath({ namespace, name }: PackageURL, repositoryUrl: string | undefined): string {
+  const path = [namespace, name].filter(Boolean).join('/')
+  const host = repositoryUrl?.replace(/^https?:\/\//, '').replace(/\/+$/, '')
+  const hosted = /^[^/]*[.:][^/]*\/|^localhost\//.test(path)
+  return host && !hosted ? `${host}/${path}` : path
 }
 
 function parsePurl(uri: string): PackageURL | null {

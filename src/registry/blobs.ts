@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
+import { checkAbsence } from './absence.ts'
 import { type AskRegistry, errorOf, repositoryPath } from './ask-registry.ts'
 import { checkDigest } from './check-digest.ts'
 import { type Answer, place } from './exchange.ts'
@@ -20,7 +21,10 @@ export async function getBlob(
 ): Promise<Buffer | null> {
   const question = { method: 'GET', path: blobPath(repository, digest), scopes: [pull(repository)], maxBytes } as const
   const answer = await registry.ask(question, signal)
-  if (answer.status === 404) return null
+  if (answer.status === 404) {
+    checkAbsence(answer)
+    return null
+  }
   if (answer.status !== 200) throw errorOf('GET', answer)
   checkDigest(answer.bytes, digest, place(answer.url))
   return answer.bytes

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isRepository, isTagName } from '../oci/reference.ts'
+import { checkAbsence } from './absence.ts'
 import { type AskRegistry, errorOf, type Question, repositoryPath } from './ask-registry.ts'
 import { type Answer, place } from './exchange.ts'
 import { resolveLocation } from './follow.ts'
@@ -23,7 +24,7 @@ export async function* listTags(
 ): AsyncGenerator<string> {
   const first = `${repositoryPath(repository)}/tags/list`
   for await (const answer of pages(registry, first, `repository:${repository}:pull`, options.signal)) {
-    if (answer.status === 404) return
+    if (answer.status === 404) return checkAbsence(answer)
     yield* (read(TagPage, answer).tags ?? []).filter(isTagName)
   }
 }

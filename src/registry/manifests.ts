@@ -2,6 +2,7 @@ import { type Digest, isDigest, parseDigest } from '../oci/digest.ts'
 import { parseJson } from '../oci/manifest.ts'
 import { bareMediaType, manifestAccept } from '../oci/media-type.ts'
 import { isTagName } from '../oci/reference.ts'
+import { checkAbsence, isForeign } from './absence.ts'
 import { type AskRegistry, errorOf, repositoryPath } from './ask-registry.ts'
 import { checkDigest, digestedBytes, digestOf } from './check-digest.ts'
 import { type Answer, place } from './exchange.ts'
@@ -39,13 +40,18 @@ export async function getManifest(
     },
     signal,
   )
-  if (answer.status === 404) return null
+  if (answer.status === 404) {
+    checkAbsence(answer)
+    return null
+  }
   if (answer.status !== 200) throw errorOf('GET', answer)
   const { bytes } = answer
   const head = headOf(answer)
   const mediaType = head.mediaType || mediaTypeWithin(bytes)
   if (mediaType === 'text/html')
     throw new RegistryError('bad-response', `${place(answer.url)}: a web page, no manifest`)
+  if (!isDigest(reference) && !isManifest(bytes))
+    throw new RegistryError('bad-response', `${place(answer.url)}: no manifest, though the answer is 200`)
   const digested = digestedBytes(bytes, mediaType)
   const digest = parseDigest(reference) ?? head.digest ?? digestOf(digested)
   checkDigest(digested, digest, place(answer.url))
@@ -71,8 +77,8 @@ export async function headManifest(
     },
     options.signal,
   )
-  if (answer.status === 404) return null
-  if (answer.status !== 200 && answer.status !== 405) throw errorOf('HEAD', answer)
+  if (answer.status === 404 && !isForeign(answer)) return null
+  if (![200, 404, 405].includes(answer.status)) throw errorOf('HEAD', answer)
   const { digest, mediaType, date } = headOf(answer)
   const told = answer.status === 200 && digest !== null && mediaType !== ''
   if (told && (!isDigest(reference) || reference === digest)) return { digest, mediaType, date }
@@ -113,6 +119,12 @@ function headOf({ headers }: Answer): { digest: Digest | null; mediaType: string
     mediaType: bareMediaType(headers['content-type'] ?? ''),
     date: Number.isNaN(at) ? null : new Date(at),
   }
+}
+
+/** Under a digest the bytes prove themselves; under a tag anything could come, and would be taken for a move. */
+const isManifest = (bytes: Buffer): boolean => {
+  const body = parseJson(bytes) as { schemaVersion?: unknown } | null | undefined
+  return typeof body?.schemaVersion === 'number'
 }
 
 /** What a manifest says of itself, for a registry that sends no Content-Type; '' where it says nothing. */

@@ -20,12 +20,15 @@ const pageBytes = 8 * 1024 * 1024
 /** Milliseconds for which a registry that refused, or answered what nobody can read, is not asked again. */
 const patience = 600_000
 
+/** Milliseconds after which a registry that has no such API is asked whether it has one by now. */
+const absence = 6 * 3600_000
+
 /** What no other question need suffer from: this one is not allowed, or not understood. What may pass is thrown as ever. */
 const declined: readonly RegistryErrorCode[] = ['unauthorized', 'registry-error', 'bad-response', 'too-large']
 
 /**
- * Lists what refers to a digest (OCI distribution 1.1). A registry without that API (404) is asked once for the life of the client;
- * one that declines it is asked again after ten minutes. Answers null in both cases, an empty list where nothing refers.
+ * Lists what refers to a digest (OCI distribution 1.1). A registry without that API (404) is asked again after six hours,
+ * one that declines it after ten minutes. Answers null in both cases, an empty list where nothing refers.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
  */
 export function makeListReferrers(registry: AskRegistry, now: () => number = Date.now): ListReferrers {
@@ -41,7 +44,7 @@ export function makeListReferrers(registry: AskRegistry, now: () => number = Dat
     const get = (path: string | URL) => registry.ask(question(repository, path), signal)
     try {
       const first = await get(`${repositoryPath(repository)}/referrers/${digest}`)
-      if (first.status === 404) return decline(Number.POSITIVE_INFINITY)
+      if (first.status === 404) return understood ? null : decline(now() + absence)
       const found = await read(registry, first, get)
       understood = true
       return found

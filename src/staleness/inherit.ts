@@ -74,7 +74,11 @@ function merge(known: PlatformCause | undefined, next: PlatformCause): PlatformC
 const pick = ({ from, leftAt }: PlatformCause) => ({ from, leftAt })
 
 const keyOf = (ref: string, platform: Platform): Key => `${ref} ${platform}`
-const splitKey = (key: Key): [string, Platform] => key.split(' ') as [string, Platform]
+/** At the first space: a ref has none, a platform may be anything. */
+const splitKey = (key: Key): [string, Platform] => {
+  const at = key.indexOf(' ')
+  return [key.slice(0, at), key.slice(at + 1) as Platform]
+}
 const causeKey = (cause: PlatformCause): Key => `${cause.base} ${cause.role}`
 
 /** Runtime causes count, build causes where the tag's recipe says `on: all`. */

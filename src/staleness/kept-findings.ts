@@ -8,6 +8,7 @@ import type { BaseRow, Findings, PlatformCause } from './verdict.ts'
  * reading what it was judged from. Bases stand in `tag.platforms` already, in the same order; a link is the place of its base there.
  */
 type Kept = {
+  version: number
   digest: string
   countsBuild: boolean
   at: {
@@ -17,6 +18,9 @@ type Kept = {
     disagreements: Findings['disagreements']
   }[]
 }
+
+/** Of the rules that findings follow: one more whenever these change, so that what is kept by older ones is not used. */
+const version = 1
 
 /** A row of `tag`, JSON as text. */
 export type KeptRow = {
@@ -30,6 +34,7 @@ export type KeptRow = {
 
 export const keep = (tag: TagFindings): { findings: string; reach: number } => {
   const kept: Kept = {
+    version,
     digest: tag.head.digest,
     countsBuild: tag.countsBuild,
     at: tag.findings.map((at) => ({
@@ -46,11 +51,11 @@ export const keep = (tag: TagFindings): { findings: string; reach: number } => {
 const isSame = (base: BaseRow, link: { ref: string; role: BaseRow['role'] }): boolean =>
   base.ref === link.ref && base.role === link.role
 
-/** The findings as they were kept; null where there are none of this head. */
+/** The findings as they were kept; null where there are none of this head, or by these rules. */
 export function recall(row: KeptRow): TagFindings | null {
   if (row.findings === null) return null
   const kept = JSON.parse(row.findings) as Kept
-  if (kept.digest !== row.headDigest) return null
+  if (kept.version !== version || kept.digest !== row.headDigest) return null
   const platforms = JSON.parse(row.platforms) as { platform: Platform; digest: string; bases: BaseRow[] }[]
   return {
     ref: row.ref,

@@ -19,7 +19,6 @@ export async function saveVerdicts(
 ): Promise<void> {
   const rows = await tx<{ id: number; ref: string; headDigest: string | null }[]>`
     select id, ref, head_digest from tag where ref = any(${refs as string[]})`
-  await tx`delete from cause where tag_id = any(${rows.map((row) => row.id)})`
   const gone = rows.filter((row) => row.headDigest === null).map((row) => row.id)
   if (gone.length > 0)
     await tx`
@@ -32,6 +31,7 @@ export async function saveVerdicts(
     const tag = judged.get(ref)
     return verdict?.digest === headDigest && verdict ? [{ id, verdict, kept: tag ? keep(tag) : null }] : []
   })
+  await tx`delete from cause where tag_id = any(${[...gone, ...standing.map((tag) => tag.id)]})`
   await updateTags(tx, standing, judgedAt)
   await replaceBases(tx, standing)
   await insertCauses(tx, standing)

@@ -12,10 +12,13 @@ export async function forgetHost(d: Pick<Deps, 'jobs'>, tx: Tx, host: string): P
   const [registry] = await tx<{ id: number }[]>`select id from registry where name = ${host} and outside for update`
   if (!registry) return
   const ours = tx`repository_id in (select id from repository where registry_id = ${registry.id})`
+  // what they were at: those based on it find their names anew, and no timeline leads there any more
+  const held = await tx<{ digest: string }[]>`
+    select distinct span.digest from tag_span span join tag on tag.id = span.tag_id where ${ours}`
   const tags = await tx<{ ref: string }[]>`delete from tag where ${ours} returning ref`
   await tx`delete from tag_fact where ${ours}`
   await tx`delete from tag_listing where ${ours}`
   await tx`delete from repository where registry_id = ${registry.id}`
   await tx`delete from registry where id = ${registry.id} and not exists (select from event where registry_id = ${registry.id})`
-  await markDirty(d, tx, { tags: tags.map((tag) => tag.ref), manifests: [] })
+  await markDirty(d, tx, { tags: tags.map((tag) => tag.ref), manifests: held.map((span) => span.digest) })
 }

@@ -5,7 +5,7 @@
  * wants to be asked again; what fails is kept with the row and changes nothing of what is known.
  */
 import { randomUUID } from 'node:crypto'
-import type { Tx } from '../db/postgres.ts'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
 import type { Difference } from '../ingest/sight-tag.ts'
 import { parseReference } from '../oci/reference.ts'
@@ -37,6 +37,8 @@ type Run = {
 const watchLock = 7_233_013
 /** Seconds until a host is tried again that another process was asking. */
 const busyPause = 10
+/** Milliseconds between two tries for the lock. */
+const betweenTries = 250
 const batchSize = 50
 /** Failures one after another after which a host counts as not answering. */
 const enough = 3
@@ -54,22 +56,17 @@ export async function watchHost(d: WatchNeeds, host: string, options: Options): 
     await d.sql.begin((tx) => forgetHost(d, tx, host))
     return []
   }
-  return d.sql.begin(async (lock) => {
-    if (!(await lockHost(lock, host, options.wait))) return 'busy' as const
-    return askHost(d, outside, options)
-  })
-}
-
-/** Held until the end of the transaction, which does nothing else. */
-async function lockHost(lock: Tx, host: string, wait: boolean): Promise<boolean> {
-  if (wait) {
-    await lock`select pg_advisory_xact_lock(${watchLock}, hashtext(${host}))`
-    return true
+  for (;;) {
+    const found = await d.sql.begin(async (lock) => {
+      const [row] = await lock<
+        { held: boolean }[]
+      >`select pg_try_advisory_xact_lock(${watchLock}, hashtext(${host})) as held`
+      return row!.held ? askHost(d, outside, options) : ('busy' as const)
+    })
+    // who waits holds no connection meanwhile: the run that is waited for needs some
+    if (found !== 'busy' || !options.wait) return found
+    await pause(betweenTries)
   }
-  const [row] = await lock<
-    { held: boolean }[]
-  >`select pg_try_advisory_xact_lock(${watchLock}, hashtext(${host})) as held`
-  return row!.held
 }
 
 async function askHost(d: WatchNeeds, outside: OutsideRegistry, options: Options): Promise<Difference[]> {

@@ -12,7 +12,8 @@ beforeEach(() => s.clear())
 afterAll(() => s.close())
 
 const ref = (name: string) => `${familyHost}/${name}`
-const pass = async (dryRun = false) => (await reconcile(s.d, { registry: familyHost, dryRun, keep: 1000 })).differences
+const pass = async (dryRun = false) =>
+  (await reconcile(s.d, { registry: familyHost, dryRun, keep: 1000, between: 1 })).differences
 const ours = async (repository: string, dryRun = false) =>
   (await pass(dryRun)).filter((difference) => difference.ref.startsWith(ref(`${repository}:`)))
 const removeTag = (repository: string, tag: string) =>
@@ -207,6 +208,13 @@ describe('a pass that was interrupted', () => {
     expect((await registryRow()).importedAt).toEqual(importedAt)
   })
 
+  test('however many ask for one at once, each gets an answer, and the database stays within reach', async () => {
+    await s.image('cut/f', '1', ['f'])
+    const many = Promise.all(Array.from({ length: 25 }, () => reconcile(s.d, { registry: familyHost })))
+    expect(await s.pg.sql`select 1 as here`).toHaveLength(1)
+    expect((await many).reduce((sum, { differed }) => sum + differed, 0)).toBeGreaterThanOrEqual(1)
+  }, 60_000)
+
   test('two passes over one registry follow one another', async () => {
     for (const n of [1, 2, 3]) await s.image('cut/e', `${n}`, [`e${n}`])
     const [one, two] = await Promise.all([
@@ -217,5 +225,77 @@ describe('a pass that was interrupted', () => {
     expect(found.filter((name) => name.startsWith(ref('cut/e:'))).sort()).toEqual(
       [1, 2, 3].map((n) => ref(`cut/e:${n}`)),
     )
+  })
+})
+
+describe('what seems gone', () => {
+  const here = async () => Object.values(await s.rows.heads()).filter((head) => head !== null).length
+  const fill = async (count: number) => {
+    for (let n = 0; n < count; n++) await s.image(`gone/r${n % 3}`, `t${n}`, [`layer ${n}`])
+    await pass()
+  }
+  beforeEach(() => s.pg.sql`update registry set gone_since = null, pass_started_at = null`)
+
+  test("is there, where something else answers in the registry's place", async () => {
+    await fill(3)
+    const before = await here()
+    s.proxy.misbehave(() => ({ status: 404, body: '404 page not found', headers: { 'content-type': 'text/plain' } }))
+    await expect(pass()).rejects.toMatchObject({ code: 'reconcile-failed' })
+    s.proxy.misbehave((_, path) =>
+      path.includes('_catalog')
+        ? undefined
+        : { status: 404, body: '<html>not found</html>', headers: { 'content-type': 'text/html' } },
+    )
+    await expect(pass()).rejects.toMatchObject({ code: 'reconcile-failed' })
+    expect(await here()).toBe(before)
+  })
+
+  test('is there, where the registry cannot be listed', async () => {
+    await fill(3)
+    const before = await here()
+    const unknown = {
+      status: 404,
+      body: '{"errors":[{"code":"NAME_UNKNOWN"}]}',
+      headers: { 'content-type': 'application/json' },
+    }
+    s.proxy.misbehave((_, path) => (path.includes('_catalog') ? { status: 401 } : unknown))
+    await expect(pass()).rejects.toMatchObject({ code: 'reconcile-failed' })
+    expect(await here()).toBe(before)
+  })
+
+  test('is asked for twice', async () => {
+    await fill(3)
+    const before = await here()
+    const asked = new Map<string, number>()
+    const unknown = {
+      status: 404,
+      body: '{"errors":[{"code":"NAME_UNKNOWN"}]}',
+      headers: { 'content-type': 'application/json' },
+    }
+    s.proxy.misbehave((method, path) => {
+      const times = (asked.get(`${method} ${path}`) ?? 0) + 1
+      asked.set(`${method} ${path}`, times)
+      return path.includes('gone/') && times === 1 ? unknown : undefined
+    })
+    expect(await pass()).toEqual([])
+    expect(await here()).toBe(before)
+  })
+
+  test('is believed of most of a registry only by a pass a minute later', async () => {
+    await fill(14)
+    const before = await here()
+    const empty = { status: 200, body: '{"repositories":[]}', headers: { 'content-type': 'application/json' } }
+    const unknown = {
+      status: 404,
+      body: '{"errors":[{"code":"NAME_UNKNOWN"}]}',
+      headers: { 'content-type': 'application/json' },
+    }
+    s.proxy.misbehave((_, path) => (path.includes('_catalog') ? empty : unknown))
+    await expect(pass()).rejects.toMatchObject({ message: expect.stringContaining('gone at once') })
+    expect(await here()).toBe(before)
+    await expect(pass()).rejects.toMatchObject({ code: 'reconcile-failed' })
+    await s.pg.sql`update registry set gone_since = gone_since - interval '61 seconds'`
+    expect((await pass()).filter(({ kind }) => kind === 'deleted')).toHaveLength(before)
+    expect(await here()).toBe(0)
   })
 })

@@ -34,6 +34,7 @@ describe('parseImagePurl', () => {
     [`pkg:docker/debian@12?digest=${digest('d')}`, 'docker.io/library/debian:12', digest('d'), null, true],
     [`pkg:docker/debian?digest=${digest('d')}`, null, digest('d'), null, true],
     [`pkg:docker/ghcr.io/o/r@sha256%3A${hex('e')}`, null, digest('e'), null, true],
+    ['pkg:docker/customer/dockerimage@1?repository_url=gcr.io', 'gcr.io/customer/dockerimage:1', null, null, false],
     [
       `pkg:oci/debian@sha256%3A${hex('e')}?repository_url=docker.io/library/debian&tag=12`,
       'docker.io/library/debian:12',

@@ -94,11 +94,46 @@ describe('HEAD', () => {
 
 test.each([
   ['the manifest says', manifest, mediaTypes.ociIndex],
-  ['nobody says', Buffer.from('{}'), ''],
-  ['no JSON says', Buffer.from('x'), ''],
+  ['nobody says', Buffer.from('{"schemaVersion":2}'), ''],
 ])('without Content-Type the media type is what %s', async (_, body, mediaType) => {
   await registry((_request, response) => reply(response, 200, body))
   expect((await client.getManifest('a', '1'))?.mediaType).toBe(mediaType)
+})
+
+test.each(['{}', 'x', '{"error":"maintenance"}'])(
+  '%s under a tag is no manifest, whatever its status says',
+  async (body) => {
+    await registry((_request, response) => reply(response, 200, body, { 'content-type': 'application/json' }))
+    await expect(client.getManifest('a', '1')).rejects.toMatchObject({ code: 'bad-response' })
+  },
+)
+
+test.each([
+  ['text/html', '<html>not found</html>'],
+  ['text/plain; charset=utf-8', '404 page not found'],
+])('a 404 of %s is not the word of a registry', async (type, body) => {
+  await registry((_request, response) => reply(response, 404, body, { 'content-type': type }))
+  const asked = [
+    client.getManifest('a', '1'),
+    client.headManifest('a', '1'),
+    client.getBlob('a', digest, { maxBytes: 10 }),
+    client.listTags('a').next(),
+  ]
+  for (const one of asked) await expect(one).rejects.toMatchObject({ code: 'bad-response' })
+})
+
+test('a 404 that the registry marks as its own is its word', async () => {
+  const own = { 'content-type': 'text/plain', 'docker-distribution-api-version': 'registry/2.0' }
+  await registry((_request, response) => reply(response, 404, 'gone', own))
+  expect(await client.headManifest('a', '1')).toBeNull()
+})
+
+test('so it is where it comes as plain text with an error as the specification has it', async () => {
+  await registry((_request, response) =>
+    reply(response, 404, '{"errors":[{"code":"MANIFEST_UNKNOWN"}]}', { 'content-type': 'text/plain' }),
+  )
+  expect(await client.getManifest('a', '1')).toBeNull()
+  expect(await client.headManifest('a', '1')).toBeNull()
 })
 
 describe('404', () => {

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "registry" ADD COLUMN     "gone_since" TIMESTAMPTZ(3);
