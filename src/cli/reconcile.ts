@@ -5,6 +5,7 @@ import { short, table } from './table.ts'
 
 type Difference = { ref: string; kind: string; from: string | null; to: string | null }
 type Compared = { registry: string; compared: number; differed: number; first: boolean }
+type Answer = { items: Difference[]; registries: Compared[]; failed: { ref: string; error: string }[] }
 type RegistryView = { name: string; pass: { compared: number; differed: number } | null }
 
 const refreshMs = 1000
@@ -18,8 +19,12 @@ export const reconcileCommand = (program: Command, ctx: Context): void => {
       const api = client(ctx.env)
       const body = { dryRun: options.dryRun === true, ...(options.registry ? { registry: options.registry } : {}) }
       const endProgress = ctx.stderr.isTTY ? showProgress(ctx, api) : () => {}
-      const answer = api.json<{ items: Difference[]; registries: Compared[] }>('POST', '/reconcile', body)
-      const { items, registries } = await answer.finally(endProgress)
+      const answer = api.json<Answer>('POST', '/reconcile', body)
+      const { items, registries, failed } = await answer.finally(endProgress)
+      for (const { ref, error } of failed) ctx.stderr.write(`${ref} could not be asked for: ${error}\n`)
+      // of a host that was asked for by name that is a failure; of all, some may well be away
+      if (failed.length > 0 && options.registry)
+        ctx.fail(`drydock: ${options.registry} could not be asked for everything`)
       if (options.json) return print(ctx, items)
       table(
         ctx,

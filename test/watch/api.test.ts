@@ -35,7 +35,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await api.close()
-  await Promise.all([ours.close(), outside.close(), pg.close()])
+  await Promise.all([ours.close(), pg.close()])
 })
 
 describe('the API', () => {
@@ -102,3 +102,13 @@ test('a webhook may call its registry by any of its hosts', () => {
     null,
   ])
 })
+
+test('tells what could not be asked for, and changes nothing of what is known', async () => {
+  const before = await api.get(`tags/${at('app/run:1')}`)
+  await outside.close()
+  const { body } = await api.call('POST', 'reconcile', { body: { registry: outside.host } })
+  expect(body.items).toEqual([])
+  expect(body.failed).toMatchObject([{ ref: `${outside.host}/lib/mid:1` }, { ref: `${outside.host}/lib/top:1` }])
+  await refresh(api.d)
+  expect(await api.get(`tags/${at('app/run:1')}`)).toEqual(before)
+}, 60_000)

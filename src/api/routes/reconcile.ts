@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Deps } from '../../deps.ts'
 import { reconcile } from '../../inbox/reconcile.ts'
 import { isWatched, watchNow } from '../../watch/watch-now.ts'
 import { ApiError } from '../problem.ts'
@@ -25,6 +26,13 @@ const Compared = z
 /** Differences of a registry that one answer holds. */
 const most = 10_000
 
+const mostFailed = 100
+
+const failedWatches = async (d: Pick<Deps, 'sql'>, host: string | null) => [
+  ...(await d.sql<{ ref: string; error: string }[]>`
+    select ref, error from watch where error is not null and (${host}::text is null or host = ${host}) order by ref limit ${mostFailed}`),
+]
+
 export const reconcileRoutes = [
   route({
     method: 'post',
@@ -43,6 +51,9 @@ export const reconcileRoutes = [
         items: z.array(Difference).describe(`of each registry the first ${most}`),
         next: z.null(),
         registries: z.array(Compared),
+        failed: z
+          .array(z.object({ ref: z.string(), error: z.string() }))
+          .describe(`bases outside that could not be asked for; the first ${mostFailed}`),
       }),
     },
     problems: ['no-such-registry', 'registry-failed'],
@@ -65,7 +76,8 @@ export const reconcileRoutes = [
         }
       }
       if (only === null || outside) items.push(...(await watchNow(d, { host: only, dryRun: body.dryRun })))
-      return { status: 200, body: { items, next: null, registries } }
+      const failed = only === null || outside ? await failedWatches(d, only) : []
+      return { status: 200, body: { items, next: null, registries, failed } }
     },
   }),
 ]
