@@ -4,10 +4,12 @@
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { type BuildSettings, defaultBuildSettings, type Machines } from './build-settings.ts'
+import { builderFaults, builderOf, machinesOf } from './builder-settings.ts'
 import { environment, flag, listOf } from './environment.ts'
 import { normaliseHost } from './oci/reference.ts'
 import type { RegistryConfig } from './registry/registries.ts'
-import { type Read, registriesOfFile, registryOf, sharedHosts } from './registry-settings.ts'
+import { type Read, registryOf, settingsOfFile, sharedHosts } from './registry-settings.ts'
 import { settings, unsupported } from './settings.ts'
 
 export type Config = Readonly<{
@@ -37,8 +39,15 @@ export type Config = Readonly<{
   /** seconds; 0 = only at start and on demand */
   reconcileInterval: number
   observe: boolean
-  builder: 'docker' | 'rebase'
+  /** `remote`: the build service at `builderUrl` */
+  builder: 'docker' | 'docker-machine' | 'remote' | 'rebase'
+  builderUrl: string | null
+  /** what tracker and build service use towards each other; null: no build service here */
+  builderToken: string | null
   buildWorkers: number
+  /** hosts made by docker-machine; profile `default` is of DRYDOCK_MACHINE_* */
+  machines: Machines & { command: string }
+  builds: BuildSettings['builds']
   gitProtocols: readonly ('https' | 'ssh' | 'http' | 'file')[]
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error'
   /** what may be a slip: told in the log, and otherwise without effect */
@@ -89,11 +98,10 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     faults.push(...parsed.error.issues.map((issue) => `${issue.path[0] as string}: ${issue.message}`))
   if (values.DATABASE_URL && !values.DRYDOCK_SECRET_KEY && !env.DRYDOCK_SECRET_KEY_FILE)
     fault('DRYDOCK_SECRET_KEY: required with DATABASE_URL')
-  const registries = [
-    ...registryOfEnvironment(values, read, fault),
-    ...registriesIn(values.DRYDOCK_CONFIG, read, fault),
-  ]
+  const fromFile = settingsIn(values.DRYDOCK_CONFIG, read, fault)
+  const registries = [...registryOfEnvironment(values, read, fault), ...fromFile.registries]
   for (const text of sharedHosts(registries)) fault(`DRYDOCK_CONFIG: ${text}`)
+  if (parsed.success) for (const text of builderFaults(parsed.data, fromFile.machines)) fault(text)
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const e = parsed.data
   const publicUrl = (e.DRYDOCK_PUBLIC_URL ?? `http://${shownHost(e.DRYDOCK_HOST)}:${e.DRYDOCK_PORT}`).replace(
@@ -119,8 +127,11 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     settle: e.DRYDOCK_SETTLE,
     reconcileInterval: e.DRYDOCK_RECONCILE_INTERVAL,
     observe: e.DRYDOCK_OBSERVE,
-    builder: e.DRYDOCK_BUILDER ?? null,
+    ...builderOf(e.DRYDOCK_BUILDER),
+    builderToken: e.DRYDOCK_BUILDER_TOKEN ?? null,
     buildWorkers: e.DRYDOCK_BUILD_WORKERS,
+    machines: machinesOf(e, fromFile.machines),
+    builds: fromFile.builds,
     gitProtocols: e.DRYDOCK_GIT_PROTOCOLS,
     logLevel: e.DRYDOCK_LOG_LEVEL,
     warnings: unknownNames(env),
@@ -164,9 +175,9 @@ function registryOfEnvironment(values: Env, read: Read, fault: (text: string) =>
   )
 }
 
-function registriesIn(path: string | undefined, read: Read, fault: (text: string) => void): RegistryConfig[] {
+function settingsIn(path: string | undefined, read: Read, fault: (text: string) => void) {
   const text = path === undefined ? undefined : read('DRYDOCK_CONFIG', path)
-  return text === undefined ? [] : registriesOfFile(text, read, fault)
+  return text === undefined ? { registries: [], ...defaultBuildSettings() } : settingsOfFile(text, read, fault)
 }
 
 /** What looks like a setting of ours and is none; the client commands have some of their own. */

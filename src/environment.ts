@@ -62,8 +62,16 @@ export const environment = z.object({
   DRYDOCK_WATCH_INTERVAL: whole(1, 31_536_000, 3600),
   DRYDOCK_OBSERVE: flag,
   DRYDOCK_BUILDER: z
-    .enum(['docker', 'rebase'], 'must be docker or rebase; docker-machine and build services are not supported yet')
+    .union(
+      [z.enum(['docker', 'docker-machine', 'rebase']), url(/^https?$/, 'https://builder.example.com')],
+      'must be docker, docker-machine, rebase, or the http(s):// address of a build service',
+    )
     .optional(),
+  DRYDOCK_BUILDER_TOKEN: secret.refine(isToken, tokenFault).optional(),
+  DRYDOCK_MACHINE_DRIVER: z.string().max(100).optional(),
+  DRYDOCK_MACHINE_OPTIONS: z.string().max(100_000).optional(),
+  DRYDOCK_MACHINE_POOL: whole(0, 1000, 0),
+  DRYDOCK_MACHINE_COMMAND: z.string().max(4096).default('docker-machine'),
   DRYDOCK_BUILD_WORKERS: whole(1, 64, 2),
   DRYDOCK_GIT_PROTOCOLS: z
     .string()
@@ -72,3 +80,4 @@ export const environment = z.object({
     .pipe(z.array(z.enum(['https', 'ssh', 'http', 'file'], 'must be a list out of https, ssh, http, file'))),
   DRYDOCK_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 })
+export type Environment = z.infer<typeof environment>

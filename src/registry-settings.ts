@@ -1,5 +1,6 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { type BuildSettings, buildSettings, defaultBuildSettings } from './build-settings.ts'
 import { isHost, normaliseHost } from './oci/reference.ts'
 import type { RegistryConfig } from './registry/registries.ts'
 
@@ -21,7 +22,7 @@ const entry = z.strictObject({
   webhookToken: line.optional(),
   webhookTokenFile: line.optional(),
 })
-const file = z.strictObject({ registries: z.array(entry).default([]) })
+const file = z.strictObject({ registries: z.array(entry).default([]), ...buildSettings })
 
 /** A registry as it was said, its secrets already read. */
 export type Said = Omit<RegistryConfig, 'name'> & { name?: string | undefined }
@@ -29,21 +30,27 @@ export type Said = Omit<RegistryConfig, 'name'> & { name?: string | undefined }
 /** Gives a file's text; where it cannot, a fault that begins with `name` is told, and the answer is undefined. */
 export type Read = (name: string, path: string) => string | undefined
 
-/** The registries of DRYDOCK_CONFIG's text. */
-export function registriesOfFile(text: string, read: Read, fault: (text: string) => void): RegistryConfig[] {
+/** What DRYDOCK_CONFIG's text says. */
+export function settingsOfFile(
+  text: string,
+  read: Read,
+  fault: (text: string) => void,
+): BuildSettings & { registries: RegistryConfig[] } {
+  const nothing = { registries: [], ...defaultBuildSettings() }
   let yaml: unknown
   try {
     yaml = parse(text)
   } catch (error) {
     fault(`DRYDOCK_CONFIG: is no YAML: ${(error as Error).message.split('\n')[0]}`)
-    return []
+    return nothing
   }
   const parsed = file.safeParse(yaml ?? {})
   if (!parsed.success) {
     for (const { path, message } of parsed.error.issues) fault(`DRYDOCK_CONFIG: ${[...path, message].join(': ')}`)
-    return []
+    return nothing
   }
-  return parsed.data.registries.flatMap(({ passwordFile, webhookTokenFile, ...said }, i) => {
+  const { machines, builds } = parsed.data
+  const registries = parsed.data.registries.flatMap(({ passwordFile, webhookTokenFile, ...said }, i) => {
     const place = `DRYDOCK_CONFIG: registries: ${i}`
     const secret = (name: 'password' | 'webhookToken', path: string | undefined) => {
       if (said[name] !== undefined && path !== undefined) fault(`${place}: ${name} and ${name}File are both set`)
@@ -56,6 +63,7 @@ export function registriesOfFile(text: string, read: Read, fault: (text: string)
     const webhookToken = secret('webhookToken', webhookTokenFile)
     return registryOf({ ...said, password, webhookToken }, read, (text) => fault(`${place}: ${text}`))
   })
+  return { registries, machines, builds }
 }
 
 /** The registry that is meant: one, or none where a fault was told. */

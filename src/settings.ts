@@ -33,7 +33,7 @@ export const settings: readonly Setting[] = [
     name: 'DRYDOCK_CONFIG',
     default: 'none',
     meaning:
-      'YAML file for what has structure: `registries: [{name, aliases, url, username, password, caFile, insecure, webhookToken, watch, perMinute}]`',
+      'YAML file for what has structure: `registries: [{name, aliases, url, username, password, caFile, insecure, webhookToken, watch, perMinute}]`, and `builds` and `machines` (docs/operations.md)',
   },
   { name: 'DRYDOCK_REGISTRY_URL', default: 'none', meaning: 'one registry, without a file' },
   { name: 'DRYDOCK_REGISTRY_NAME', default: "the URL's host", meaning: 'the host in image references' },
@@ -94,9 +94,27 @@ export const settings: readonly Setting[] = [
     name: 'DRYDOCK_BUILDER',
     default: '`docker` where a daemon answers, else `rebase`',
     meaning:
-      'what runs recipes of strategy `dockerfile`: `docker` or `rebase` (then only recipes of strategy `rebase` run)',
+      'what runs recipes of strategy `dockerfile`: `docker`, `docker-machine`, or the `http(s)://` address of a build service; with `rebase` only recipes of strategy `rebase` run',
   },
   { name: 'DRYDOCK_BUILD_WORKERS', default: '2', meaning: 'builds at once' },
+  {
+    name: 'DRYDOCK_BUILDER_TOKEN',
+    default: 'none',
+    meaning: 'what tracker and build service use towards each other; with it the role `builder` is a build service',
+    secret: true,
+  },
+  { name: 'DRYDOCK_MACHINE_DRIVER', default: 'none', meaning: 'driver of docker-machine' },
+  {
+    name: 'DRYDOCK_MACHINE_OPTIONS',
+    default: 'none',
+    meaning: 'further flags of `docker-machine create`, as in a shell',
+  },
+  { name: 'DRYDOCK_MACHINE_POOL', default: '0', meaning: 'machines kept created and unused' },
+  {
+    name: 'DRYDOCK_MACHINE_COMMAND',
+    default: '`docker-machine`',
+    meaning: 'the command to call, or one of the same flags',
+  },
   {
     name: 'DRYDOCK_GIT_PROTOCOLS',
     default: '`https,ssh`',
@@ -106,17 +124,7 @@ export const settings: readonly Setting[] = [
 ]
 
 /** Named in the interface, and not there yet: refused rather than silently without effect. */
-export const unsupported: readonly string[] = [
-  'DRYDOCK_BUILDER_TOKEN',
-  'DRYDOCK_MACHINE_DRIVER',
-  'DRYDOCK_MACHINE_OPTIONS',
-  'DRYDOCK_MACHINE_POOL',
-  'DRYDOCK_MACHINE_COMMAND',
-  'PORTUS_URL',
-  'PORTUS_USERNAME',
-  'PORTUS_TOKEN',
-  'PORTUS_DATABASE_URL',
-]
+export const unsupported: readonly string[] = ['PORTUS_URL', 'PORTUS_USERNAME', 'PORTUS_TOKEN', 'PORTUS_DATABASE_URL']
 
 /** The README's table, as Markdown. */
 export function settingsTable(): string {

@@ -6,11 +6,13 @@ import { look } from '../ingest/look.ts'
 import { parseReference, type Reference } from '../oci/reference.ts'
 import { refresh } from '../staleness/refresh.ts'
 import { BuildError, describeError } from './build-error.ts'
-import type { Builder, BuilderContext, Built } from './builders/builder.ts'
+import type { Builder, BuilderContext, BuildJob, Built } from './builders/builder.ts'
 import { builderFor } from './builders/builders.ts'
+import { causeAnnotations } from './cause-annotations.ts'
 import { type Claim, claimBuild, watchClaim } from './claim.ts'
 import { findPushed } from './find-pushed.ts'
 import { type LogSink, openLogSink } from './log-sink.ts'
+import { namespaceLogins } from './logins.ts'
 import { endOrphans } from './orphans.ts'
 import { makeProgress, type Progress } from './progress.ts'
 import type { Recipe } from './recipe.ts'
@@ -114,10 +116,11 @@ async function afterCrash({ d, claim, target, dir, log, progress }: Attempt, bui
 }
 
 /** Runs the builder in a directory of its own, which is gone afterwards whatever happened. */
-async function runIn({ claim, recipe, target, dir, log, progress }: Attempt, builder: Builder): Promise<Built> {
+async function runIn({ d, claim, recipe, target, dir, log, progress }: Attempt, builder: Builder): Promise<Built> {
   await mkdir(dir, { mode: 0o700 })
-  const job = { id: claim.id, target, recipe, dir }
-  const context: BuilderContext = { log, step: progress.step, intend: progress.intend }
+  const logins = namespaceLogins(d, target)
+  const job: BuildJob = { id: claim.id, target, recipe, dir, bases: [], annotations: causeAnnotations(claim), logins }
+  const context: BuilderContext = { log, step: progress.step, intend: progress.intend, host: progress.host }
   try {
     return await builder.run(job, context)
   } finally {

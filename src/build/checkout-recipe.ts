@@ -4,15 +4,13 @@ import type { Deps } from '../deps.ts'
 import { BuildError } from './build-error.ts'
 import type { BuilderContext, BuildJob } from './builders/builder.ts'
 import { type CheckoutPaths, checkoutPaths } from './checkout-paths.ts'
-import { credentialFor } from './credentials.ts'
 import { checkOut } from './git-checkout.ts'
 import { parseGitUrl } from './git-url.ts'
-import { namespaceKeyOf } from './namespace-key.ts'
 
 /** A recipe's source, checked out: the commit, and where context and Dockerfile stand. */
 export async function checkOutRecipe(
-  d: Pick<Deps, 'config' | 'db' | 'vault'>,
-  job: BuildJob,
+  d: Pick<Deps, 'config'>,
+  job: Pick<BuildJob, 'recipe' | 'dir' | 'logins'>,
   context: Pick<BuilderContext, 'log'>,
   signal: AbortSignal,
 ): Promise<CheckoutPaths & { commit: string }> {
@@ -21,9 +19,7 @@ export async function checkOutRecipe(
   const protocols = d.config.gitProtocols
   const url = parseGitUrl(git.url, protocols)
   if ('code' in url) throw new BuildError(url.code, url.message)
-  const credential = git.credential
-    ? await credentialFor(d, namespaceKeyOf(d, job.target), git.credential, url.url.href)
-    : null
+  const credential = git.credential ? await job.logins.git(git.credential, url.url.href) : null
   if (credential?.password) context.log.hide(credential.password, credential.username ?? undefined)
   if (credential?.privateKey) context.log.hide(credential.privateKey)
   const dir = join(job.dir, 'checkout')

@@ -3,11 +3,18 @@ import type { Deps } from '../deps.ts'
 import { BuildError } from './build-error.ts'
 import { isUnderPrefix, isUrlPrefix } from './url-prefix.ts'
 
-/** The body of `PUT /namespaces/NS/credentials/NAME`. git and registry need a password, ssh a key and the hosts it trusts. */
+/**
+ * The body of `PUT /namespaces/NS/credentials/NAME`. git and registry need a password, ssh a key and the hosts it trusts; a secret is a
+ * password for builds (`RUN --mount=type=secret`), and has no address.
+ */
 export const CredentialInput = z
   .strictObject({
-    urlPrefix: z.string().max(2000).refine(isUrlPrefix, 'must be a URL without user, password, query or ".."'),
-    kind: z.enum(['git', 'registry', 'ssh']),
+    urlPrefix: z
+      .string()
+      .max(2000)
+      .refine((text) => text === '' || isUrlPrefix(text), 'must be a URL without user, password, query or ".."')
+      .default(''),
+    kind: z.enum(['git', 'registry', 'ssh', 'secret']),
     username: z
       .string()
       .min(1)
@@ -26,6 +33,10 @@ export const CredentialInput = z
   .refine((c) => c.kind === 'ssh' || c.password !== undefined, { path: ['password'], message: 'is needed' })
   .refine((c) => c.kind !== 'ssh' || c.privateKey !== undefined, { path: ['privateKey'], message: 'is needed' })
   .refine((c) => c.kind !== 'ssh' || c.knownHosts !== undefined, { path: ['knownHosts'], message: 'is needed' })
+  .refine((c) => (c.kind === 'secret') === (c.urlPrefix === ''), {
+    path: ['urlPrefix'],
+    message: 'is needed, but for a build secret, which is sent nowhere',
+  })
   .refine((c) => (c.kind === 'ssh') === c.urlPrefix.startsWith('ssh://'), {
     path: ['urlPrefix'],
     message: 'must be ssh:// for kind ssh, and for no other',
@@ -43,7 +54,7 @@ export type CredentialSummary = {
 
 /** An opened credential. Lives in memory for one step of one build. */
 export type ClearCredential = {
-  kind: 'git' | 'registry' | 'ssh'
+  kind: 'git' | 'registry' | 'ssh' | 'secret'
   username: string | null
   password?: string | undefined
   privateKey?: string | undefined
@@ -96,10 +107,19 @@ export async function credentialFor(
 ): Promise<ClearCredential> {
   const row = await d.db.credential.findUnique({ where: { namespaceKey_name: { namespaceKey, name } } })
   if (!row) throw new BuildError('credential-missing', `namespace ${namespaceKey} has no credential ${name}`)
-  if (!isUnderPrefix(url, row.urlPrefix)) {
+  if (row.kind === 'secret' || !isUnderPrefix(url, row.urlPrefix)) {
     throw new BuildError('credential-not-for-url', `credential ${name} is for ${row.urlPrefix}, not for ${url}`)
   }
   return open(d, row)
+}
+
+/** The text of a namespace's build secret. Error: `credential-missing`, also for a credential of another kind. */
+export async function secretFor(d: Store, namespaceKey: string, name: string): Promise<string> {
+  const row = await d.db.credential.findUnique({ where: { namespaceKey_name: { namespaceKey, name } } })
+  const secret = row?.kind === 'secret' ? open(d, row).password : undefined
+  if (secret === undefined)
+    throw new BuildError('credential-missing', `namespace ${namespaceKey} has no secret ${name}`)
+  return secret
 }
 
 /** The namespace's registry credential for one repository (`https://host/repository`), the longest prefix first; null without one. */
@@ -124,7 +144,7 @@ const Secrets = z.object({
 
 const open = (
   d: Pick<Deps, 'vault'>,
-  row: { kind: 'git' | 'registry' | 'ssh'; username: string | null; sealed: string },
+  row: { kind: 'git' | 'registry' | 'ssh' | 'secret'; username: string | null; sealed: string },
 ): ClearCredential => ({
   kind: row.kind,
   username: row.username,

@@ -12,9 +12,14 @@ export type BuildInputs = {
  * result, not `auto`, `on` or which credential fetches it. Docker's official images key their builds in the same way.
  */
 export function buildKey({ recipe, bases }: BuildInputs): string {
-  const { git, context, dockerfile, args, platforms, strategy, base, tags } = recipe
+  const { git, context, dockerfile, args, platforms, strategy, base, tags, target, secrets } = recipe
   const inputs = {
     git: git ? [git.url, git.ref] : null,
+    // only where they are used, so that keys of recipes without them stay what they were
+    ...(git?.submodules ? { submodules: true } : {}),
+    ...(git?.lfs ? { lfs: true } : {}),
+    ...(target === undefined ? {} : { target }),
+    ...(secrets.length === 0 ? {} : { secrets: sorted(secrets.map(({ id, credential }) => [id, credential])) }),
     context,
     dockerfile,
     args: sorted(Object.entries(args)),

@@ -1,12 +1,12 @@
 import type { Deps } from '../deps.ts'
 import { BuildError, describeError } from './build-error.ts'
-import type { BuilderContext, PushIntent, StepName } from './builders/builder.ts'
+import type { BuilderContext, BuildHost, PushIntent, StepName } from './builders/builder.ts'
 import type { Claim, Step } from './claim.ts'
 
 /** Seconds a step may take. */
 const limits: Record<StepName, number> = { host: 120, checkout: 900, build: 3600, push: 1800, cleanup: 120 }
 
-export type Progress = Pick<BuilderContext, 'step' | 'intend'> & { steps: () => Step[] }
+export type Progress = Pick<BuilderContext, 'step' | 'intend' | 'host'> & { steps: () => Step[] }
 
 /** Keeps Build.steps while steps run, each with its time limit; every write is refused (`claim-lost`) once we no longer own it. */
 export function makeProgress(
@@ -17,15 +17,21 @@ export function makeProgress(
 ): Progress {
   const steps: Step[] = []
   let intent: PushIntent | null = null
+  let host: BuildHost | null = null
   const save = async () => {
     const saved = await d.sql`
       update build set steps = ${JSON.stringify(steps)}::text::jsonb,
-        bases = coalesce(${intent && JSON.stringify(intent.bases)}::text::jsonb, bases), commit = coalesce(${intent?.commit ?? null}, commit)
+        bases = coalesce(${intent && JSON.stringify(intent.bases)}::text::jsonb, bases), commit = coalesce(${intent?.commit ?? null}, commit),
+        host = coalesce(${host && JSON.stringify(host)}::text::jsonb, host)
       where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
     if (saved.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
   }
   return {
     steps: () => steps,
+    async host(found) {
+      host = found
+      await save()
+    },
     async intend(intended) {
       stop.throwIfAborted()
       intent = intended

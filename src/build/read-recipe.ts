@@ -12,6 +12,7 @@ import { insertDeclarations } from '../ingest/save-content.ts'
 import { canonicalRef, parseReference } from '../oci/reference.ts'
 import { BuildError, describeError } from './build-error.ts'
 import { checkOutRecipe } from './checkout-recipe.ts'
+import { namespaceLogins } from './logins.ts'
 import { declaredByRecipe, recipeSource, type Subject } from './observe-recipe.ts'
 import { queueReading, type Reading } from './queue-readings.ts'
 import { Recipe } from './recipe.ts'
@@ -96,7 +97,7 @@ async function fetchDockerfile(
   const silent = { log: { write: () => undefined, hide: () => undefined } }
   await mkdir(dir, { mode: 0o700 })
   try {
-    const job = { id, target: { ...target, tag: target.tag }, recipe, dir }
+    const job = { recipe, dir, logins: namespaceLogins(d, target) }
     const signal = shutdown ? AbortSignal.any([shutdown, patience]) : patience
     const source = await checkOutRecipe(d, job, silent, signal)
     if ((await stat(source.dockerfile)).size > dockerfileBytes)

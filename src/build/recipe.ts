@@ -1,11 +1,15 @@
 import { z } from 'zod'
 import { isTagName, parseReference } from '../oci/reference.ts'
+import { isCron } from './cron.ts'
 import { isGitRef, parseGitUrl } from './git-url.ts'
 
 const relativePath = z
   .string()
   .max(1000)
   .refine(isRelativeInside, 'must be a relative path inside the checkout, without ".."')
+
+const credentialName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
+const isCredential = 'must be the name of a credential of the namespace'
 
 const argName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a build argument')
 
@@ -19,10 +23,12 @@ export const Recipe = z
       .strictObject({
         url: z.string().min(1),
         ref: z.string().refine(isGitRef, 'must be a branch, tag or commit'),
-        credential: z
-          .string()
-          .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'must be the name of a credential of the namespace')
-          .optional(),
+        credential: z.string().regex(credentialName, isCredential).optional(),
+        submodules: z
+          .boolean()
+          .default(false)
+          .describe('check out submodules too, with the same credential where it fits'),
+        lfs: z.boolean().default(false).describe('fetch what Git LFS keeps'),
       })
       .optional(),
     context: relativePath.default('.'),
@@ -39,6 +45,21 @@ export const Recipe = z
     platforms: z
       .array(z.string().regex(/^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9.]+)?$/, 'must be os/architecture'))
       .default([]),
+    target: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be the name or number of a stage')
+      .optional(),
+    secrets: z
+      .array(
+        z.strictObject({
+          id: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/, 'must be the id of a build secret'),
+          credential: z.string().regex(credentialName, isCredential),
+        }),
+      )
+      .max(20)
+      .default([])
+      .describe('for RUN --mount=type=secret: the password of a credential of the namespace'),
+    machine: z.string().regex(credentialName, 'must be the name of a machine profile').optional(),
     strategy: z.enum(['dockerfile', 'rebase']).default('dockerfile'),
     auto: z.boolean().default(false),
     on: z.enum(['runtime', 'all']).default('runtime'),
@@ -47,14 +68,48 @@ export const Recipe = z
       .refine((text) => parseReference(text)?.tag != null, 'must be a reference with a tag')
       .optional(),
     tags: z.array(z.string().refine(isTagName, 'must be a tag name')).max(50).default([]),
+    pushTo: z
+      .string()
+      .refine(isTagName, 'must be a tag name')
+      .optional()
+      .describe('a candidate tag, pushed before the tag itself moves'),
+    verify: z
+      .array(
+        z
+          .string()
+          .min(1)
+          .max(10_000)
+          .regex(/^[^\0]*$/),
+      )
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('a command run in what was built; unless it exits with 0 the tag does not move'),
+    keepPrevious: z.boolean().default(true).describe('what the tag pointed at before is kept under TAG-prev'),
+    schedule: z
+      .string()
+      .max(200)
+      .refine(isCron, 'must be five cron fields, in UTC')
+      .optional()
+      .describe('built at these times too, whatever moved'),
+    gitPush: z
+      .union([z.literal(false), z.strictObject({ paths: z.array(z.string().min(1).max(500)).max(100).default([]) })])
+      .optional()
+      .describe(
+        'which pushes to the git repository build it: none, or those that touch one of these globs; default: every one where `auto` is set',
+      ),
   })
   .refine((r) => r.strategy !== 'dockerfile' || r.git !== undefined, {
     path: ['git'],
     message: 'strategy "dockerfile" needs git: {url, ref}',
   })
-  .refine((r) => r.platforms.length <= 1, {
+  .refine((r) => new Set(r.platforms).size === r.platforms.length, {
     path: ['platforms'],
-    message: "more than one platform cannot be built yet: name one, or none for the builder's own",
+    message: 'names a platform twice',
+  })
+  .refine((r) => r.strategy === 'dockerfile' || r.verify === undefined, {
+    path: ['verify'],
+    message: 'needs strategy "dockerfile": a rebase runs nothing',
   })
 export type Recipe = z.infer<typeof Recipe>
 

@@ -1,6 +1,8 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import { parseReference } from '../oci/reference.ts'
 import { currentKey } from './current-key.ts'
+import { namespaceKeyOf } from './namespace-key.ts'
 import { Recipe } from './recipe.ts'
 
 /** Why a build is made. `from` and `to` are head digests of `base`; `plan` the fan-out it belongs to. */
@@ -18,6 +20,9 @@ export type BuildRequest = {
   /** the outside change it goes back to, "base@digest"; null for a manual one */
   root: string | null
   note?: string | null
+  /** the planner made it, and may withdraw it; default: somebody asked for it */
+  automatic?: boolean
+  planId?: string | null
 }
 
 /** `created` false: a build of this tag was queued already; it now has the newest reason and inputs. */
@@ -33,7 +38,7 @@ export const lockRef = async (tx: Tx, ref: string): Promise<void> => {
  * own rows and the build come to be together.
  */
 export async function requestBuild(
-  d: Pick<Deps, 'sql' | 'jobs' | 'clock'>,
+  d: Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config'>,
   request: BuildRequest,
   tx?: Tx,
 ): Promise<RequestedBuild | 'no-recipe'> {
@@ -42,7 +47,7 @@ export async function requestBuild(
 }
 
 async function requestIn(
-  d: Pick<Deps, 'jobs' | 'clock'>,
+  d: Pick<Deps, 'jobs' | 'clock' | 'config'>,
   request: BuildRequest,
   tx: Tx,
 ): Promise<RequestedBuild | 'no-recipe'> {
@@ -54,14 +59,17 @@ async function requestIn(
   const key = await currentKey(tx, ref, Recipe.parse(JSON.parse(stored.spec)))
   const reason = JSON.stringify(request.reason)
   const note = request.note ?? null
+  const { automatic = false } = request
+  const namespace = namespaceKeyOf(d, parseReference(ref)!)
   const [queued] = await tx<{ id: string; key: string }[]>`
     update build set key = ${key}, reason = case when key = ${key} then reason else ${reason}::text::jsonb end,
       root = case when key = ${key} then root else ${root} end, recipe = ${stored.spec}::text::jsonb, note = coalesce(${note}, note)
     where ref = ${ref} and state = 'queued' returning id, key`
   if (queued) return { created: false, build: { ...queued, ref } }
   const [build] = await tx<{ id: string; key: string }[]>`
-    insert into build (ref, key, reason, root, note, recipe, created_at)
-    values (${ref}, ${key}, ${reason}::text::jsonb, ${root}, ${note}, ${stored.spec}::text::jsonb, ${d.clock()})
+    insert into build (ref, namespace_key, key, reason, root, note, recipe, automatic, priority, plan_id, created_at)
+    values (${ref}, ${namespace}, ${key}, ${reason}::text::jsonb, ${root}, ${note}, ${stored.spec}::text::jsonb, ${automatic},
+      ${automatic ? 1 : 0}, ${request.planId ?? null}, ${d.clock()})
     returning id, key`
   if (!build) throw new Error('an insert gave no row')
   await enqueueBuild(d, tx, build.id)

@@ -54,7 +54,7 @@ async function act(d: Needs, refs: string[]): Promise<void> {
     for (const ref of refs) await lockRef(tx, ref)
     const { queue, withdraw } = decide(d, await inSnapshot(d, (own) => loadPlan(d, own, refs)))
     const wanted = queue.filter((build) => refs.includes(build.ref))
-    for (const build of wanted) await requestBuild(d, build, tx)
+    for (const build of wanted) await requestBuild(d, { ...build, automatic: true }, tx)
     await withdrawBuilds(d, tx, withdraw)
     if (wanted.length > 0) d.log.info({ builds: wanted.map(({ ref, root }) => ({ ref, root })) }, 'builds queued')
   })

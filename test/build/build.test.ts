@@ -161,7 +161,7 @@ describe('a build', () => {
     ['a platform it is not for', async () => ({ platforms: ['linux/arm64'] }), 'platform-absent'],
     [
       'a Dockerfile where nothing builds one',
-      async () => ({ strategy: 'dockerfile' as const, git: { url: 'https://git.example/a', ref: 'main' } }),
+      async () => Recipe.parse({ git: { url: 'https://git.example/a', ref: 'main' } }),
       'no-builder',
     ],
   ])('fails with a clear reason: %s', async (_name, recipe, code) => {

@@ -4,15 +4,17 @@ import { claimBuild } from '../../src/build/claim.ts'
 import { Recipe } from '../../src/build/recipe.ts'
 import { getRecipe, listRecipes, putRecipe, removeRecipe } from '../../src/build/recipes.ts'
 import { type BuildRequest, requestBuild } from '../../src/build/request.ts'
+import { defaultBuildSettings } from '../../src/build-settings.ts'
+import type { Config } from '../../src/config.ts'
 import type { Deps } from '../../src/deps.ts'
 import { testDeps } from '../support/deps.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 
 let pg: TestDatabase
-let d: Pick<Deps, 'sql' | 'db' | 'jobs' | 'clock' | 'log'>
+let d: ReturnType<typeof testDeps> & Pick<Deps, 'config'>
 beforeAll(async () => {
   pg = await testDatabase()
-  d = testDeps(pg)
+  d = { ...testDeps(pg), config: { registries: [], ...defaultBuildSettings() } as unknown as Config }
 })
 afterAll(() => pg.close())
 beforeEach(async () => {

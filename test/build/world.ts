@@ -1,4 +1,5 @@
 import { makeVault } from '../../src/build/vault.ts'
+import { defaultBuildSettings } from '../../src/build-settings.ts'
 import type { Config } from '../../src/config.ts'
 import { type Content, makeContent, type Step, sha256 } from '../../src/demo/make-content.ts'
 import type { Deps } from '../../src/deps.ts'
@@ -24,7 +25,8 @@ export function buildDeps(pg: TestDatabase, registry: { url: string; host: strin
       webhookToken: null,
     },
   ]
-  const config = { registries, gitProtocols: ['http'], builder: 'docker', settle: 0, ...more } as unknown as Config
+  const usual = { gitProtocols: ['http'], builder: 'docker', settle: 0, ...defaultBuildSettings() }
+  const config = { registries, ...usual, ...more } as unknown as Config
   const base = testDeps(pg)
   return {
     ...base,

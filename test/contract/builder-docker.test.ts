@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll } from '@jest/globals'
 import { dockerBuilder } from '../../src/build/builders/docker.ts'
 import { CredentialInput, putCredential } from '../../src/build/credentials.ts'
+import { namespaceLogins } from '../../src/build/logins.ts'
 import { Recipe } from '../../src/build/recipe.ts'
 import { type SmallRegistry, startSmallRegistry } from '../../src/demo/registry/small-registry.ts'
 import { parseDigest } from '../../src/oci/digest.ts'
@@ -52,6 +53,7 @@ function contract(engine: string, part: Part, run: string): void {
       trial = {
         builder: dockerBuilder(d),
         registries: d.registries,
+        logins: namespaceLogins(d, { host: registry.host, repository: 'app/child' }),
         client: d.registries.byName(registry.host)!,
         host: registry.host,
         baseName,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from '@jest/globals'
 import { rebaseBuilder } from '../../src/build/builders/rebase.ts'
+import { namespaceLogins } from '../../src/build/logins.ts'
 import { Recipe } from '../../src/build/recipe.ts'
 import type { Content } from '../../src/demo/make-content.ts'
 import { type SmallRegistry, startSmallRegistry } from '../../src/demo/registry/small-registry.ts'
@@ -36,6 +37,7 @@ describe('the rebase builder', () => {
     trial = {
       builder: rebaseBuilder(d),
       registries: d.registries,
+      logins: namespaceLogins(d, { host: registry.host, repository: 'app/child' }),
       client,
       host: registry.host,
       baseName,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import type { Builder, BuilderContext, BuildJob, PushIntent } from '../../src/build/builders/builder.ts'
 import { findPushed, holdsContent } from '../../src/build/find-pushed.ts'
+import type { Logins } from '../../src/build/logins.ts'
 import type { Recipe } from '../../src/build/recipe.ts'
 import type { Digest } from '../../src/oci/digest.ts'
 import type { Registries, RegistryClient } from '../../src/registry/registries.ts'
@@ -12,6 +13,7 @@ import type { Registries, RegistryClient } from '../../src/registry/registries.t
 export type BuilderTrial = {
   builder: Builder
   registries: Registries
+  logins: Logins
   client: RegistryClient
   host: string
   /** "host/repository:tag" */
@@ -41,7 +43,8 @@ export function builderContract(trial: () => BuilderTrial): void {
     const id = `contract-${process.pid}-${runs++}`
     const dir = join(root, id)
     mkdirSync(dir)
-    return { id, dir, recipe, target: { host: trial().host, repository, tag: '1', digest: null } }
+    const target = { host: trial().host, repository, tag: '1', digest: null }
+    return { id, dir, recipe, target, bases: [], annotations: { 'dev.drydock.build': id }, logins: trial().logins }
   }
   const head = async () => (await trial().client.headManifest(repository, '1'))?.digest ?? null
 
@@ -141,6 +144,7 @@ const watching = (seen: Observed): BuilderContext => ({
     seen.steps.push(name)
     return work(seen.signal)
   },
+  host: async () => undefined,
   async intend(intent) {
     seen.intents.push(intent)
     await seen.intend?.(intent)

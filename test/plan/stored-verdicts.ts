@@ -1,3 +1,4 @@
+import { defaultBuildSettings } from '../../src/build-settings.ts'
 import type { Config } from '../../src/config.ts'
 import type { Sql } from '../../src/db/postgres.ts'
 import type { Deps } from '../../src/deps.ts'
@@ -104,6 +105,12 @@ export function planDeps(
   clock: () => Date,
   settle = 0,
 ): Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'> {
-  const config = { settle, observe: false, builder: 'rebase' } as Config
+  const config = {
+    registries: [],
+    settle,
+    observe: false,
+    builder: 'rebase',
+    ...defaultBuildSettings(),
+  } as unknown as Config
   return { ...testDeps(pg), clock, config }
 }

@@ -1,14 +1,20 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { Reference } from '../../oci/reference.ts'
 import type { LogSink } from '../log-sink.ts'
+import type { Logins } from '../logins.ts'
 import type { Recipe } from '../recipe.ts'
 
-/** What a builder is given: one build of one tag, and a private directory that is wiped afterwards. */
+/** What a builder is given: one build of one tag, and a private directory that is wiped afterwards. It knows nothing else of the estate. */
 export type BuildJob = {
   id: string
   /** the tag to push */
   target: Reference & { tag: string }
   recipe: Recipe
+  /** what these names are to be taken as (a tracker's view); other names are asked for when the build begins */
+  bases: readonly { name: string; digest: Digest }[]
+  /** OCI annotations to put on what is pushed: why it was built. Those that name its base are the builder's to add. */
+  annotations: Readonly<Record<string, string>>
+  logins: Logins
   /** an empty directory, readable by us alone */
   dir: string
 }
@@ -19,10 +25,13 @@ export type BuildJob = {
  */
 export type ResolvedBase = { name: string | null; digest: Digest; role: 'runtime' | 'build'; pinned: boolean }
 
-/** What is about to be pushed, known before it is: by `content` (config digest) a crashed build finds its own push again. */
+/** What is about to be pushed, known before it is: by `content` (digest of the config, the manifest or the index) a crashed build finds its own push again. */
 export type PushIntent = { content: Digest; bases: ResolvedBase[]; commit: string | null }
 
 export type Built = { digest: Digest; bases: ResolvedBase[]; commit: string | null }
+
+/** Where a build ran, where that is not this very machine. `provisionSeconds`: 0 for a machine that stood ready. */
+export type BuildHost = { name: string; driver: string; provisionSeconds: number }
 
 export type StepName = 'host' | 'checkout' | 'build' | 'push' | 'cleanup'
 
@@ -31,6 +40,8 @@ export type BuilderContext = {
   log: Pick<LogSink, 'write' | 'hide'>
   /** Runs one step: timed, with its own time limit; `signal` ends it on cancel too. */
   step: <T>(name: StepName, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
+  /** Tells where the build runs, for its record. */
+  host: (host: BuildHost) => Promise<void>
   /** Makes the intent durable; rejects where this worker no longer owns the build. Nothing is pushed before it. */
   intend: (intent: PushIntent) => Promise<void>
 }

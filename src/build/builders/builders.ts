@@ -12,7 +12,7 @@ export type BuilderName = keyof typeof builders
 
 /** Whether an installation with this DRYDOCK_BUILDER runs such recipes: a rebase always, a Dockerfile where it can. */
 export const canBuild = (builder: Deps['config']['builder'], strategy: Recipe['strategy']): boolean =>
-  strategy === 'rebase' || builder === 'docker'
+  strategy === 'rebase' || builder !== 'rebase'
 
 /** What runs a recipe here: a rebase always the worker itself, a Dockerfile the configured builder; null where that cannot. */
 export function builderFor(d: Deps, strategy: Recipe['strategy']): Builder | null {

@@ -7,13 +7,11 @@ import { BuildError } from '../build-error.ts'
 import { checkOutRecipe } from '../checkout-recipe.ts'
 import { type BaseUse, readBases, rewriteBases } from '../dockerfile.ts'
 import { holdsContent } from '../find-pushed.ts'
-import { namespaceKeyOf } from '../namespace-key.ts'
-import { registryLogin } from '../registry-login.ts'
 import { basesOf, type ResolvedUse, resolveBases } from '../resolve-bases.ts'
 import type { Builder, BuilderContext, BuildJob } from './builder.ts'
 import { type DockerHost, type DockerRun, docker, engineFor, findDocker, writeDockerConfig } from './docker-cli.ts'
 
-type DockerDeps = Pick<Deps, 'config' | 'db' | 'vault' | 'registries'>
+type DockerDeps = Pick<Deps, 'config' | 'registries'>
 type Session = { d: DockerDeps; job: BuildJob; context: BuilderContext; host: DockerHost }
 
 /**
@@ -109,7 +107,7 @@ async function pull(
   platform: string | null,
   signal: AbortSignal,
 ): Promise<string> {
-  const run = dockerRun(session, await loginFor(session, base, 'config-pull'), signal)
+  const run = dockerRun(session, await loginFor(session, base, 'pull'), signal)
   const ran = await docker(['pull', ...(platform ? ['--platform', platform] : []), what], run)
   if (ran.code === 0) return ran.stdout
   const absent = /not found|manifest unknown|does not exist/i.test(ran.stderr)
@@ -136,7 +134,7 @@ async function push(session: Session, content: Digest, signal: AbortSignal): Pro
   const { d, job } = session
   const { host, repository, tag } = job.target
   const name = tagRef(host, repository, tag)
-  const run = dockerRun(session, await loginFor(session, job.target, 'config-push'), signal)
+  const run = dockerRun(session, await loginFor(session, job.target, 'push'), signal)
   const tagged = await docker(['tag', content, name], run)
   if (tagged.code !== 0) throw new BuildError('push-failed', lastWords(tagged.stderr))
   const ran = await docker(['push', name], run)
@@ -163,12 +161,12 @@ async function verifyPushed(d: DockerDeps, job: BuildJob, digest: Digest, conten
 async function loginFor(
   session: Session,
   repository: Pick<Reference, 'host' | 'repository'>,
-  dir: string,
+  use: 'pull' | 'push',
 ): Promise<string> {
-  const { d, job, context } = session
-  const login = await registryLogin(d, namespaceKeyOf(d, job.target), repository)
+  const { job, context } = session
+  const login = await job.logins.registry(repository, use)
   if (login) context.log.hide(login.password, login.username)
-  return writeDockerConfig(job.dir, dir, login)
+  return writeDockerConfig(job.dir, `config-${use}`, login)
 }
 
 const dockerRun = ({ context, job }: Session, configDir: string, signal: AbortSignal): DockerRun => ({
