@@ -35,7 +35,8 @@ export async function loadProposal(
     return all.filter((o) => o.subject === subject).flatMap((o) => ownPart(o, bases))
   })
   const ranked = strength.flatMap((kind) => said.filter((origin) => origin.evidence === kind))
-  const proposal = proposeRecipe(ranked, { platforms: platforms.length, gitProtocols: d.config.gitProtocols })
+  const names = platforms.flatMap(({ platform }) => platform ?? [])
+  const proposal = proposeRecipe(ranked, { platforms: names, gitProtocols: d.config.gitProtocols })
   return proposal && withCredential(d, ref, proposal)
 }
 
@@ -45,7 +46,9 @@ async function withCredential(d: Pick<Deps, 'db' | 'config'>, ref: string, propo
   if (!target || !proposal.acceptable) return proposal
   const { recipe } = proposal
   const all = await listCredentials(d, namespaceKeyOf(d, target))
-  const fitting = all.filter(({ kind, urlPrefix }) => kind !== 'registry' && isUnderPrefix(recipe.git.url, urlPrefix))
+  const fitting = all.filter(
+    ({ kind, urlPrefix }) => /^(git|ssh)$/.test(kind) && isUnderPrefix(recipe.git.url, urlPrefix),
+  )
   if (fitting.length !== 1) return proposal
   return { ...proposal, recipe: { ...recipe, git: { ...recipe.git, credential: fitting[0]!.name } } }
 }

@@ -17,7 +17,7 @@ export const doubtCodes = [
   'not-told', //          the evidence may leave some of it out
   'left-out', //          a recipe has no field for it
   'sources-differ', //    something else says otherwise
-  'several-platforms', // a recipe builds one
+  'abbreviated', //     git fetches no shortened commit
 ] as const
 
 /** The field it bears on, a stable code, words for a person. */
@@ -26,16 +26,17 @@ export type DoubtCode = (typeof doubtCodes)[number]
 
 /** `recipe`: a body for PUT. `acceptable`: PUT takes it as it is. */
 export type Proposal = { acceptable: boolean; recipe: ProposedRecipe; evidence: ObservedOrigin[]; doubts: Doubt[] }
-export type ProposedRecipe = Pick<Recipe, 'context' | 'dockerfile' | 'args' | 'strategy'> & {
-  git: { url: string; ref: string; credential?: string }
-}
+export type ProposedRecipe = Pick<Recipe, 'context' | 'dockerfile' | 'args' | 'strategy'> &
+  Partial<Pick<Recipe, 'platforms' | 'target'>> & {
+    git: { url: string; ref: string; credential?: string }
+  }
 
 type Read = { origin: ObservedOrigin; git: GitSource }
 
-/** `origins`: the strongest first; inherited labels left out. Null where there are none. */
+/** `origins`: the strongest first; inherited labels left out. `platforms`: those of the tag. Null where there are no origins. */
 export function proposeRecipe(
   origins: readonly ObservedOrigin[],
-  { platforms, gitProtocols }: { platforms: number; gitProtocols: readonly string[] },
+  { platforms, gitProtocols }: { platforms: readonly string[]; gitProtocols: readonly string[] },
 ): Proposal | null {
   const read = origins.map((origin) => ({ origin, git: normaliseGitUrl(origin.url) }))
   const best = read[0]
@@ -54,6 +55,8 @@ export function proposeRecipe(
     dockerfile: tidy(dockerfile ?? 'Dockerfile'),
     args: Object.fromEntries(Object.entries(request?.args ?? {}).filter(([name]) => !ofBuilder.test(name))),
     strategy: 'dockerfile',
+    ...(platforms.length > 1 ? { platforms: [...platforms] } : {}),
+    ...(request?.target ? { target: request.target } : {}),
   }
   const parsed = parseRecipe(recipe, { gitProtocols })
   const faults = parsed.ok ? [] : parsed.faults.map(({ path, message }) => doubt(path, 'refused', message))
@@ -71,9 +74,6 @@ export function proposeRecipe(
       ...(context === null ? [doubt('context', 'assumed', 'nobody says which directory is the build context')] : []),
       ...(dockerfile === null ? [doubt('dockerfile', 'assumed', 'nobody names the Dockerfile')] : []),
       ...doubtsOfRequest(request),
-      ...(platforms > 1
-        ? [doubt('platforms', 'several-platforms', `the tag has ${platforms} platforms, a recipe builds one of them`)]
-        : []),
     ],
   }
 }
@@ -90,24 +90,33 @@ const sourceKey = (url: string): string => url.replace(/\.git$/i, '').toLowerCas
 
 const isCommit = (ref: string): boolean => /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(ref)
 
+const isShortened = (ref: string): boolean => /^[0-9a-f]{7,39}$/.test(ref)
+
 function doubtsOfRef(ref: string, { said, branch }: { said: boolean; branch: string | null }): Doubt[] {
   if (!said) return [doubt('git.ref', 'assumed', 'nobody names a commit or branch: HEAD is the default branch')]
+  if (isShortened(ref))
+    return [
+      doubt(
+        'git.ref',
+        'abbreviated',
+        'it looks like a shortened commit: a server gives that out only under its whole name',
+      ),
+    ]
   if (!isCommit(ref)) return []
   const other = branch !== null && branch !== ref ? `; it was built from ${branch}` : ''
   return [doubt('git.ref', 'fixed-commit', `rebuilds stay at this commit until a branch is named${other}`)]
 }
 
 function doubtsOfRequest(request: BuildRequest | null): Doubt[] {
-  const { target = null, contexts = [], secrets = [], complete = null } = request ?? {}
+  const { contexts = [], secrets = [], complete = null } = request ?? {}
   const lists: [string, string[]][] = [
-    ['the target stage', target === null ? [] : [target]],
     ['further build contexts', contexts],
-    ['secrets', secrets],
+    ['the text of secrets', secrets],
   ]
   return [
     ...(complete === true ? [] : [doubt('args', 'not-told', 'the evidence need not name all build arguments')]),
     ...lists
       .filter(([, names]) => names.length > 0)
-      .map(([what, names]) => doubt('', 'left-out', `a recipe cannot say ${what}: ${names.join(', ')}`)),
+      .map(([what, names]) => doubt('', 'left-out', `the proposal cannot say ${what}: ${names.join(', ')}`)),
   ]
 }

@@ -51,9 +51,9 @@ const origin = (
   ...more,
 })
 const asked = (more: Partial<BuildRequest>): BuildRequest => ({ ...nothingAsked, complete: true, ...more })
-const propose = (origins: ObservedOrigin[], platforms = 1) =>
+const propose = (origins: ObservedOrigin[], platforms = ['linux/amd64']) =>
   proposeRecipe(origins, { platforms, gitProtocols: ['https', 'ssh'] })!
-const codes = (origins: ObservedOrigin[], platforms = 1) =>
+const codes = (origins: ObservedOrigin[], platforms = ['linux/amd64']) =>
   propose(origins, platforms).doubts.map(({ path, code }) => `${path} ${code}`.trim())
 
 describe('a proposal', () => {
@@ -129,14 +129,23 @@ describe('a proposal', () => {
 
   test('what a recipe cannot say is told', () => {
     const request = asked({ target: 'run', contexts: ['other'], secrets: ['token'] })
-    const all = codes(
-      [origin('provenance', 'https://git.io/o/r', { request, context: '.', dockerfile: 'D', revision: 'v1' })],
-      2,
-    )
-    expect(all).toEqual(['left-out', 'left-out', 'left-out', 'platforms several-platforms'])
+    const all = codes([
+      origin('provenance', 'https://git.io/o/r', { request, context: '.', dockerfile: 'D', revision: 'v1' }),
+    ])
+    expect(all).toEqual(['left-out', 'left-out'])
+  })
+
+  test('the stage and the platforms it was built for are proposed', () => {
+    const both = ['linux/amd64', 'linux/arm64/v8']
+    const found = propose([origin('provenance', 'https://git.io/o/r', { request: asked({ target: 'run' }) })], both)
+    expect(found.recipe).toMatchObject({ platforms: both, target: 'run' })
+  })
+
+  test('a shortened commit is doubted', () => {
+    expect(codes([origin('label', 'https://git.io/o/r', { revision: 'abc1234' })])).toContain('git.ref abbreviated')
   })
 
   test('nothing said, nothing proposed', () => {
-    expect(proposeRecipe([], { platforms: 1, gitProtocols: ['https'] })).toBeNull()
+    expect(proposeRecipe([], { platforms: ['linux/amd64'], gitProtocols: ['https'] })).toBeNull()
   })
 })

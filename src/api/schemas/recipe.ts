@@ -1,21 +1,9 @@
 import { z } from 'zod'
 import { doubtCodes } from '../../build/propose-recipe.ts'
+import { Recipe } from '../../build/recipe.ts'
 
-/** A stored recipe: what PUT was given, with the defaults (src/build/recipe.ts has the rules of what may be put). */
-export const RecipeView = z
-  .object({
-    git: z.object({ url: z.string(), ref: z.string(), credential: z.string().optional() }).optional(),
-    context: z.string(),
-    dockerfile: z.string(),
-    args: z.record(z.string(), z.string()),
-    platforms: z.array(z.string()),
-    strategy: z.enum(['dockerfile', 'rebase']),
-    auto: z.boolean(),
-    on: z.enum(['runtime', 'all']).describe('which bases count'),
-    base: z.string().optional(),
-    tags: z.array(z.string()).describe('further tags of the repository to move along'),
-  })
-  .meta({ id: 'StoredRecipe' })
+/** A stored recipe: what PUT was given, with the defaults. */
+export const RecipeView = z.object(Recipe.shape).meta({ id: 'StoredRecipe' })
 
 /** How a recipe's Dockerfile was last read as evidence. */
 export const Reading = z
@@ -42,6 +30,8 @@ export const ProposalView = z
         dockerfile: z.string(),
         args: z.record(z.string(), z.string()),
         strategy: z.literal('dockerfile'),
+        platforms: z.array(z.string()).optional(),
+        target: z.string().optional(),
       })
       .describe('a body for PUT /recipes/REF'),
     evidence: z
