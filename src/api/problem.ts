@@ -18,6 +18,8 @@ export const statusOf = {
   'no-such-registry': 404,
   'no-such-policy': 404,
   'no-such-snooze': 404,
+  'no-such-pause': 404,
+  'no-such-git-hook': 404,
   'method-not-allowed': 405,
   'no-recipe': 409,
   'not-replayable': 409,

@@ -3,6 +3,7 @@ import { buildRoutes } from './routes/builds.ts'
 import { eventRoutes } from './routes/events.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { outdatedRoutes } from './routes/outdated.ts'
+import { pauseRoutes } from './routes/pauses.ts'
 import { peopleRoutes } from './routes/people.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { recipeEvidenceRoutes } from './routes/recipe-evidence.ts'
@@ -21,6 +22,7 @@ export const routes: readonly Route[] = [
   ...tagViewRoutes,
   ...policyRoutes,
   ...snoozeRoutes,
+  ...pauseRoutes,
   ...peopleRoutes,
   ...recipeRoutes,
   ...recipeEvidenceRoutes,

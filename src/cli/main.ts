@@ -14,6 +14,7 @@ import { logsCommand } from './logs.ts'
 import { memberCommand } from './member.ts'
 import { migrateCommand } from './migrate.ts'
 import { outdatedCommand } from './outdated.ts'
+import { pauseCommand } from './pause.ts'
 import { planCommand } from './plan.ts'
 import { policyCommand } from './policy.ts'
 import { recipeCommand } from './recipe.ts'
@@ -38,6 +39,7 @@ const commands = [
   recipeCommand,
   policyCommand,
   snoozeCommand,
+  pauseCommand,
   credentialCommand,
   memberCommand,
   demoCommand,

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import type { Deps } from '../../deps.ts'
+import { listPauses, type Pause, putPause, removePause } from '../../pause/pauses.ts'
+import { namespaceOfPath } from '../names.ts'
+import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
+import { ApiError } from '../problem.ts'
+import { route } from '../route.ts'
+import { Time } from '../schemas/tag.ts'
+import { showDate } from '../show-tag.ts'
+
+const StoredPause = z
+  .object({ scope: z.string(), reason: z.string().nullable(), by: z.string().nullable(), since: Time })
+  .meta({ id: 'Pause', description: 'No build starts by itself in this namespace, or anywhere (`*`)' })
+const PutPause = z
+  .strictObject({
+    reason: z.string().trim().min(1).max(1000).optional(),
+    by: z.string().trim().min(1).max(200).default('admin').describe('who asks for it, as shown to others'),
+  })
+  .meta({ id: 'PutPause' })
+const ScopeParams = z.object({
+  scope: z.string().min(1).max(300).describe('`*` = everywhere, or a namespace as in `/namespaces/{ns}`'),
+})
+
+const scopeOf = (d: Pick<Deps, 'config'>, text: string): string => (text === '*' ? text : namespaceOfPath(d, text))
+const show = (pause: Pause) => ({ ...pause, since: showDate(pause.since) })
+
+export const pauseRoutes = [
+  route({
+    method: 'get',
+    path: '/pauses',
+    summary: 'Where no build starts by itself, by scope',
+    query: z.object(pageQuery),
+    responses: { 200: pageOf(StoredPause) },
+    async handle(d, { query }) {
+      const after = decodeCursor(query.cursor, oneText)?.[0] ?? null
+      const rows = await listPauses(d, { after, limit: query.limit + 1 })
+      return { status: 200, body: page(rows, query.limit, (row) => [row.scope], show) }
+    },
+  }),
+  route({
+    method: 'put',
+    path: '/pauses/{scope}',
+    summary:
+      'Start no build by itself there until this is removed; what runs goes on, and what a person asks for is built',
+    params: ScopeParams,
+    body: PutPause,
+    responses: { 200: StoredPause },
+    async handle(d, { params, body }) {
+      const scope = scopeOf(d, params.scope)
+      return { status: 200, body: show(await putPause(d, { scope, reason: body.reason ?? null, by: body.by })) }
+    },
+  }),
+  route({
+    method: 'delete',
+    path: '/pauses/{scope}',
+    summary: 'End a pause: what it held up is planned now',
+    params: ScopeParams,
+    responses: { 204: null },
+    problems: ['no-such-pause'],
+    async handle(d, { params }) {
+      if (!(await removePause(d, scopeOf(d, params.scope))))
+        throw new ApiError('no-such-pause', `${params.scope} is not paused`)
+      return { status: 204 }
+    },
+  }),
+]
