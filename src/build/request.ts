@@ -22,6 +22,8 @@ export type BuildRequest = {
   note?: string | null
   /** the planner made it, and may withdraw it; default: somebody asked for it */
   automatic?: boolean
+  /** 0 = somebody waits for it; default: 1 for an automatic one, else 0 */
+  priority?: 0 | 1
   planId?: string | null
 }
 
@@ -69,7 +71,7 @@ async function requestIn(
   const [build] = await tx<{ id: string; key: string }[]>`
     insert into build (ref, namespace_key, key, reason, root, note, recipe, automatic, priority, plan_id, created_at)
     values (${ref}, ${namespace}, ${key}, ${reason}::text::jsonb, ${root}, ${note}, ${stored.spec}::text::jsonb, ${automatic},
-      ${automatic ? 1 : 0}, ${request.planId ?? null}, ${d.clock()})
+      ${request.priority ?? (automatic ? 1 : 0)}, ${request.planId ?? null}, ${d.clock()})
     returning id, key`
   if (!build) throw new Error('an insert gave no row')
   await enqueueBuild(d, tx, build.id)
