@@ -11,8 +11,10 @@ const pure = [
   '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|triggers|preview|preview-causes|preview-node|preview-edges)\\.ts',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/envelope',
-  '^src/build/(rebase-merge|rebase-manifest|expand-args|dockerfile|heredocs|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|recipe|key|build-error)\\.ts',
+  '^src/build/(rebase-merge|rebase-manifest|expand-args|dockerfile|heredocs|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|recipe|key|build-error|path-globs|cron)\\.ts',
   '^src/notify/digest',
+  '^src/pause/may-start',
+  '^src/triggers/(git-push|repository-key|wanted-by-push|signature)\\.ts',
   '^src/policy/(tag-shape|newer-tag|tag-globs|immutable-tag|tag-policy|curate-tags)\\.ts',
 ]
 const front = '^src/(pipeline\\.ts|api/|ui/|cli/|main\\.ts)'
@@ -47,7 +49,7 @@ export default {
         path: '.',
         pathNot: [
           ...pure,
-          '^node_modules/(graphology|graphology-components|graphology-dag|packageurl-js|dockerfile-ast|zod|semver|picomatch)/',
+          '^node_modules/(graphology|graphology-components|graphology-dag|packageurl-js|dockerfile-ast|zod|semver|picomatch|croner)/',
           '^(crypto|path)$',
         ],
         dependencyTypesNot: ['type-only'],

@@ -24,6 +24,7 @@ import { makeMailer } from './notify/mailer.ts'
 import { pipeline } from './pipeline.ts'
 import { makeRegistries } from './registry/registries.ts'
 import { loadSecrets } from './secrets.ts'
+import { gitHookRoute } from './triggers/route.ts'
 import { introduceRegistries } from './watch/introduce-registries.ts'
 import { sweepWatches } from './watch/sweep.ts'
 import { webhookRoute } from './webhook/route.ts'
@@ -148,9 +149,10 @@ function every(ms: number, work: () => Promise<void>, log: Logger): () => void {
 /** The webhook ahead of Express; a process without the role web answers for its health and metrics alone. */
 async function listen(d: Deps, web: boolean): Promise<{ server: Server; url: string }> {
   const webhook = web ? webhookRoute(d) : () => false
+  const gitHook = web ? gitHookRoute(d) : () => false
   const app = apiApp(d, { web })
   const server = createServer((request, response) => {
-    if (!webhook(request, response)) app(request, response)
+    if (!webhook(request, response) && !gitHook(request, response)) app(request, response)
   })
   await new Promise<void>((resolve, reject) =>
     server.once('error', reject).listen(d.config.port, d.config.host, resolve),

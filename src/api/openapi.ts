@@ -44,6 +44,22 @@ const openPaths: ZodOpenApiPathsObject = {
       },
     },
   },
+  '/v2/webhooks/git/{ns}': {
+    post: {
+      summary:
+        'A push, as GitHub, GitLab, Gitea or Forgejo tell it, signed with the secret of the namespace (PUT /namespaces/NS/git-hook)',
+      security: [],
+      requestParams: { path: z.object({ ns: z.string() }) },
+      responses: {
+        202: plain('application/json', z.looseObject({}), 'builds are queued, or it says why none is'),
+        401: plain(
+          'application/json',
+          z.looseObject({}),
+          'the signature is missing or wrong, or there is no such hook',
+        ),
+      },
+    },
+  },
   '/metrics': {
     get: { summary: 'For Prometheus', security: [], responses: { 200: plain('text/plain', z.string(), 'metrics') } },
   },

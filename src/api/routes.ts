@@ -1,6 +1,7 @@
 import type { Route } from './route.ts'
 import { buildRoutes } from './routes/builds.ts'
 import { eventRoutes } from './routes/events.ts'
+import { gitHookRoutes } from './routes/git-hooks.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { outdatedRoutes } from './routes/outdated.ts'
 import { pauseRoutes } from './routes/pauses.ts'
@@ -24,6 +25,7 @@ export const routes: readonly Route[] = [
   ...snoozeRoutes,
   ...pauseRoutes,
   ...peopleRoutes,
+  ...gitHookRoutes,
   ...recipeRoutes,
   ...recipeEvidenceRoutes,
   ...buildRoutes,

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isTagName, parseReference } from '../oci/reference.ts'
 import { isCron } from './cron.ts'
 import { isGitRef, parseGitUrl } from './git-url.ts'
+import { isPathGlob } from './path-globs.ts'
 
 const relativePath = z
   .string()
@@ -93,7 +94,17 @@ export const Recipe = z
       .optional()
       .describe('built at these times too, whatever moved'),
     gitPush: z
-      .union([z.literal(false), z.strictObject({ paths: z.array(z.string().min(1).max(500)).max(100).default([]) })])
+      .union([
+        z.literal(false),
+        z.strictObject({
+          paths: z
+            .array(
+              z.string().max(500).refine(isPathGlob, 'must be a pattern over paths from the top of the repository'),
+            )
+            .max(100)
+            .default([]),
+        }),
+      ])
       .optional()
       .describe(
         'which pushes to the git repository build it: none, or those that touch one of these globs; default: every one where `auto` is set',

@@ -10,6 +10,7 @@ import { cancelCommand } from './cancel.ts'
 import type { Context } from './context.ts'
 import { credentialCommand } from './credential.ts'
 import { demoCommand } from './demo.ts'
+import { gitHookCommand } from './git-hook.ts'
 import { logsCommand } from './logs.ts'
 import { memberCommand } from './member.ts'
 import { migrateCommand } from './migrate.ts'
@@ -41,6 +42,7 @@ const commands = [
   snoozeCommand,
   pauseCommand,
   credentialCommand,
+  gitHookCommand,
   memberCommand,
   demoCommand,
 ]
