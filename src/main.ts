@@ -25,6 +25,7 @@ import { pipeline } from './pipeline.ts'
 import { makeRegistries } from './registry/registries.ts'
 import { loadSecrets } from './secrets.ts'
 import { gitHookRoute } from './triggers/route.ts'
+import { makeSchedules } from './triggers/schedules.ts'
 import { introduceRegistries } from './watch/introduce-registries.ts'
 import { sweepWatches } from './watch/sweep.ts'
 import { webhookRoute } from './webhook/route.ts'
@@ -33,6 +34,7 @@ export type Role = 'web' | 'worker' | 'builder'
 export type Service = { url: string; close(): Promise<void> }
 
 const sweepMs = 2000
+const schedulesMs = 10_000
 
 /** Settings, secrets and a log, or a ConfigError. Newly made tokens are printed, this once. */
 export async function configure(env: NodeJS.ProcessEnv): Promise<{ config: Config; log: Logger }> {
@@ -86,6 +88,7 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       closers.push(
         every(config.reconcileInterval * 1000, () => enqueueReconcile(d, laterBy(config.reconcileInterval)), log),
       )
+    if (workerRoles.worker) closers.push(every(schedulesMs, makeSchedules(d).turn, log))
     if (workerRoles.worker) closers.push(every(config.watchInterval * 1000, () => sweepWatches(d), log))
     const { server, url } = await listen(d, roles.includes('web'))
     closers.push(() => endServer(server))

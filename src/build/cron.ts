@@ -2,6 +2,8 @@ import { Cron } from 'croner'
 
 /** Five fields, minute to day of week: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/crontab.html */
 export function isCron(text: string): boolean {
+  // the library also takes nicknames (@daily)
+  if (text.trim().split(/\s+/).length !== 5) return false
   try {
     return new Cron(text, { timezone: 'UTC', mode: '5-part', paused: true }).nextRun() !== null
   } catch {

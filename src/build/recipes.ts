@@ -1,26 +1,38 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { markDirty } from '../ingest/save.ts'
+import { nextTime } from './cron.ts'
 import { recipeSource } from './observe-recipe.ts'
 import { queueReadingOf, type Reading } from './queue-readings.ts'
 import { Recipe } from './recipe.ts'
 
-export type StoredRecipe = { ref: string; recipe: Recipe; updatedAt: Date; reading: Reading | null }
+/** `dueAt`: when its schedule builds it next; null without one. */
+export type StoredRecipe = {
+  ref: string
+  recipe: Recipe
+  updatedAt: Date
+  reading: Reading | null
+  dueAt: Date | null
+}
 
 /**
  * Stores a tag's recipe. What counts for the tag may change with it, so it is judged and planned again; where its source changed, what
- * the old one said of bases is forgotten, and the new one is read.
+ * the old one said of bases is forgotten, and the new one is read. A schedule counts from when it was given.
  */
 export async function putRecipe(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, ref: string, recipe: Recipe): Promise<void> {
   await d.sql.begin(async (tx) => {
     const [known] = await tx<{ spec: string }[]>`select spec::text as spec from recipe where ref = ${ref} for update`
-    const same = known !== undefined && sourceOf(Recipe.safeParse(JSON.parse(known.spec)).data) === sourceOf(recipe)
+    const before = known && Recipe.safeParse(JSON.parse(known.spec)).data
+    const same = known !== undefined && sourceOf(before) === sourceOf(recipe)
+    const now = d.clock()
+    const dueAt = recipe.schedule === undefined ? null : nextTime(recipe.schedule, now)
     await tx`
-      insert into recipe (ref, spec, auto, count_on, updated_at)
-      values (${ref}, ${JSON.stringify(recipe)}::text::jsonb, ${recipe.auto}, ${recipe.on}, ${d.clock()})
+      insert into recipe (ref, spec, auto, count_on, updated_at, due_at)
+      values (${ref}, ${JSON.stringify(recipe)}::text::jsonb, ${recipe.auto}, ${recipe.on}, ${now}, ${dueAt})
       on conflict (ref) do update
       set spec = excluded.spec, auto = excluded.auto, count_on = excluded.count_on, updated_at = excluded.updated_at,
-        reading = case when ${same} then recipe.reading end`
+        reading = case when ${same} then recipe.reading end,
+        due_at = case when ${before?.schedule === recipe.schedule} then coalesce(recipe.due_at, excluded.due_at) else excluded.due_at end`
     await changed(d, tx, ref, same ? [] : await forgetReading(tx, ref))
     if (!same) await queueReadingOf(d, tx, ref)
   })
@@ -70,9 +82,16 @@ export async function listRecipes(
   return rows.map(stored)
 }
 
-const stored = (row: { ref: string; spec: unknown; updatedAt: Date; reading: unknown }): StoredRecipe => ({
+const stored = (row: {
+  ref: string
+  spec: unknown
+  updatedAt: Date
+  reading: unknown
+  dueAt: Date | null
+}): StoredRecipe => ({
   ref: row.ref,
   recipe: Recipe.parse(row.spec),
   updatedAt: row.updatedAt,
   reading: (row.reading ?? null) as Reading | null,
+  dueAt: row.dueAt,
 })

@@ -99,8 +99,14 @@ test('recipes: what is put is what is got, with the defaults, and can be put aga
   expect(await refused(api.call('GET', path))).toEqual([404, 'no-such-recipe'])
   const stored = await put(path, { git, args: { under_scored: 'a_b' } })
   const recipe = {
-    ...{ git, context: '.', dockerfile: 'Dockerfile', args: { under_scored: 'a_b' }, platforms: [] },
-    ...{ strategy: 'dockerfile', auto: false, on: 'runtime', tags: [] },
+    ...{
+      git: { ...git, submodules: false, lfs: false },
+      context: '.',
+      dockerfile: 'Dockerfile',
+      args: { under_scored: 'a_b' },
+      platforms: [],
+    },
+    ...{ strategy: 'dockerfile', auto: false, on: 'runtime', tags: [], secrets: [], keepPrevious: true },
   }
   expect([stored.status, stored.body]).toEqual([200, recipe])
   expect(await api.get('recipes/reg%3A5000%2Fapp%2Frun%3A1')).toEqual(recipe)
@@ -109,7 +115,7 @@ test('recipes: what is put is what is got, with the defaults, and can be put aga
   const list = await api.get('recipes?limit=1')
   expect(list.items[0]).toMatchObject({ ref: 'reg:5000/app/other:latest', strategy: 'rebase', base: 'lib/base:1' })
   expect((await api.get(`recipes?cursor=${list.next}`)).items).toEqual([
-    { ref: 'reg:5000/app/run:1', updatedAt: expect.any(String), ...recipe, auto: true, reading: null },
+    { ref: 'reg:5000/app/run:1', updatedAt: expect.any(String), ...recipe, auto: true, dueAt: null, reading: null },
   ])
   expect((await api.call('DELETE', path)).status).toBe(204)
   expect(await refused(api.call('DELETE', path))).toEqual([404, 'no-such-recipe'])

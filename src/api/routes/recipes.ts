@@ -13,13 +13,15 @@ const ListedRecipe = z
     ref: z.string(),
     updatedAt: Time,
     ...RecipeView.shape,
+    dueAt: Time.nullable().describe('when its schedule builds it next'),
     reading: Reading.nullable().describe('how its Dockerfile was last read for bases; null: not yet, or it has none'),
   })
   .meta({ id: 'ListedRecipe' })
 
-const show = ({ ref, recipe, updatedAt, reading }: StoredRecipe) => ({
+const show = ({ ref, recipe, updatedAt, reading, dueAt }: StoredRecipe) => ({
   ...{ ref, updatedAt: updatedAt.toISOString() },
   ...recipe,
+  dueAt: dueAt?.toISOString() ?? null,
   reading,
 })
 
