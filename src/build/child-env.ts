@@ -27,3 +27,16 @@ export function childEnv(own: Record<string, string>): Record<string, string> {
   })
   return { ...Object.fromEntries(inherited), ...own }
 }
+
+const ours =
+  /^(DRYDOCK_|PORTUS_|PG[A-Z]+$|DATABASE_URL|SMTP_URL|MAIL_FROM|DOCKER_(HOST|TLS_VERIFY|CERT_PATH|CONTEXT|CONFIG)$|NODE_)/
+
+/**
+ * What docker-machine may see: all but Drydock's own settings, because each driver has variables of its own for what it logs in with, and
+ * nobody knows all drivers. Another daemon's address is left out too.
+ */
+export function driverEnv(own: Record<string, string>): Record<string, string> {
+  // biome-ignore lint/style/noProcessEnv: see above
+  const inherited = Object.entries(process.env).filter(([name, value]) => value !== undefined && !ours.test(name))
+  return { ...(Object.fromEntries(inherited) as Record<string, string>), ...own }
+}

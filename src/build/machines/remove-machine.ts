@@ -1,0 +1,59 @@
+import type { Deps } from '../../deps.ts'
+import { backOffMs } from './create-failure.ts'
+import { held } from './held.ts'
+import type { MachineCli } from './machine-cli.ts'
+import { leaseSeconds } from './rows.ts'
+
+/** busy: it is in another's hand. left: why it is still there; it is tried again. */
+export type Removal = 'gone' | 'busy' | { left: string }
+
+type RemovalDeps = Pick<Deps, 'sql' | 'log'>
+type Claimed = { readyAt: Date | null; tries: number; owner: string }
+
+const limitMs = 600_000
+const [firstPauseMs, longestPauseMs] = [5000, 600_000]
+/** Half a machine may be forgotten after so many tries, a whole one never: it costs money until the cloud says that it is gone. */
+const triesBeforeForce = 3
+const triesBeforeAlarm = 5
+
+/**
+ * Removes one machine of our store, and its row once it is gone. Guarantees: whoever dies at it, the row stays, and somebody tries
+ * again; one process at a time is at it. A failure is noted on the row and tried again later.
+ */
+export async function removeMachine(d: RemovalDeps, cli: MachineCli, name: string): Promise<Removal> {
+  const claimed = await claimRemoval(d.sql, name)
+  if (!claimed) return (await exists(d.sql, name)) ? 'busy' : 'gone'
+  const force = claimed.readyAt === null && claimed.tries >= triesBeforeForce
+  const failure = await held(d, name, 'removing', AbortSignal.timeout(limitMs), (signal) =>
+    cli.remove(name, force, signal),
+  ).catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
+  if (failure === null) {
+    await d.sql`delete from machine where name = ${name} and state = 'removing'`
+    d.log.info({ machine: name }, 'a machine is gone')
+    return 'gone'
+  }
+  const tries = claimed.tries + 1
+  const pause = backOffMs(tries, firstPauseMs, longestPauseMs) / 1000
+  await d.sql`
+    update machine set error = ${JSON.stringify({ code: 'machine-left', message: failure, tries })}::text::jsonb,
+      lease_until = now() + ${pause} * interval '1 s' where name = ${name} and state = 'removing'`
+  if (tries < triesBeforeAlarm) d.log.warn({ machine: name, tries, failure }, 'a machine is not gone yet')
+  else
+    d.log.error(
+      { machine: name, store: claimed.owner, tries, failure },
+      'a machine cannot be removed, and may cost money',
+    )
+  return { left: failure }
+}
+
+/** From whatever state it is in; its build may have another then. Null where it is gone, or another process is at it. */
+async function claimRemoval(sql: Deps['sql'], name: string): Promise<Claimed | null> {
+  const [row] = await sql<Claimed[]>`
+    update machine set state = 'removing', build_id = null, lease_until = now() + ${leaseSeconds} * interval '1 s'
+    where name = ${name} and (state <> 'removing' or lease_until <= now())
+    returning ready_at, owner, coalesce((error ->> 'tries')::int, 0) as tries`
+  return row ?? null
+}
+
+const exists = async (sql: Deps['sql'], name: string): Promise<boolean> =>
+  (await sql`select from machine where name = ${name}`).length > 0
