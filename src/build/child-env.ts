@@ -28,6 +28,17 @@ export function childEnv(own: Record<string, string>): Record<string, string> {
   return { ...Object.fromEntries(inherited), ...own }
 }
 
+/** The same for docker: with an endpoint of its own it sees nothing of ours, not even half of it. */
+export function dockerEnv(
+  endpoint: Readonly<Record<string, string>>,
+  own: Record<string, string>,
+): Record<string, string> {
+  const env = childEnv({})
+  if (endpoint.DOCKER_HOST !== undefined)
+    for (const name of ['DOCKER_HOST', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH']) delete env[name]
+  return { ...env, ...endpoint, ...own }
+}
+
 const ours =
   /^(DRYDOCK_|PORTUS_|PG[A-Z]+$|DATABASE_URL|SMTP_URL|MAIL_FROM|DOCKER_(HOST|TLS_VERIFY|CERT_PATH|CONTEXT|CONFIG)$|NODE_)/
 

@@ -2,9 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BuildError } from '../build-error.ts'
-import { childEnv } from '../child-env.ts'
+import { dockerEnv } from '../child-env.ts'
 import { needsBuildKit } from '../dockerfile.ts'
 import { type Ran, runProcess } from '../run-process.ts'
+import type { DockerEndpoint } from './docker-hosts.ts'
 
 /**
  * A daemon that answered. `platform` is its own, os/architecture. `buildkit`: whether `docker build` uses BuildKit by itself (buildx is
@@ -23,14 +24,16 @@ export type DockerRun = {
   signal: AbortSignal
   /** holds DOCKER_CONFIG: the only credentials and contexts the command knows */
   configDir: string
+  /** the daemon; default: the one our own environment names */
+  endpoint?: DockerEndpoint
   engine?: Engine
   onOutput?: (text: string) => void
   notesDir?: string
 }
 
-/** Runs the docker CLI. It sees our DOCKER_HOST, but neither our own docker configuration nor any other variable. */
+/** Runs the docker CLI. It sees its endpoint, else our DOCKER_HOST, but neither our own docker configuration nor any other variable. */
 export function docker(args: readonly string[], run: DockerRun): Promise<Ran> {
-  const env = childEnv({
+  const env = dockerEnv(run.endpoint?.env ?? {}, {
     HOME: run.configDir,
     DOCKER_CONFIG: run.configDir,
     DOCKER_CLI_HINTS: 'false',
@@ -63,11 +66,13 @@ export async function writeDockerConfig(
 
 const probeMs = 10_000
 
-/**
- * Finds the daemon that `DOCKER_HOST` or the default socket names, and how the CLI can build there. Error: `docker-absent`.
- */
-export async function findDocker(configDir = tmpdir(), signal = AbortSignal.timeout(probeMs)): Promise<DockerHost> {
-  const run = { configDir, signal }
+/** Asks the daemon (default: that of `DOCKER_HOST` or the default socket) what it is, and how the CLI can build there. Error: `docker-absent`. */
+export async function findDocker(
+  configDir = tmpdir(),
+  signal = AbortSignal.timeout(probeMs),
+  endpoint: DockerEndpoint = { env: {} },
+): Promise<DockerHost> {
+  const run = { configDir, signal, endpoint }
   const version = await docker(['version', '--format', '{{json .}}'], run).catch((cause) => {
     throw new BuildError('docker-absent', 'the docker command cannot be run', { retryable: true, cause })
   })

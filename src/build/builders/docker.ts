@@ -10,21 +10,25 @@ import { holdsContent } from '../find-pushed.ts'
 import { basesOf, type ResolvedUse, resolveBases } from '../resolve-bases.ts'
 import type { Builder, BuilderContext, BuildJob } from './builder.ts'
 import { type DockerHost, type DockerRun, docker, engineFor, findDocker, writeDockerConfig } from './docker-cli.ts'
+import { type DockerEndpoint, type DockerHosts, localDocker, localRepository } from './docker-hosts.ts'
 
 type DockerDeps = Pick<Deps, 'config' | 'registries'>
-type Session = { d: DockerDeps; job: BuildJob; context: BuilderContext; host: DockerHost }
+type Session = { d: DockerDeps; job: BuildJob; context: BuilderContext; host: DockerHost; endpoint: DockerEndpoint }
 
 /**
  * Builds with a Docker daemon. In comes a recipe with a git source; out goes one pushed tag. Guarantees: the bases it reports are
  * exactly those built on, because the daemon is given them by digest; no build shares a local tag, a layer cache or a login with
  * another; nothing of the recipe sees a credential.
  */
-export const dockerBuilder = (d: DockerDeps): Builder => ({
-  name: 'docker',
+export const dockerBuilder = (d: DockerDeps, hosts: DockerHosts = localDocker): Builder => ({
+  name: hosts.name,
   async run(job, context) {
-    const host = await context.step('host', (signal) => findDocker(job.dir, signal))
+    const { endpoint, host } = await context.step('host', async (signal) => {
+      const endpoint = await hosts.acquire(job, context, signal)
+      return { endpoint, host: await findDocker(job.dir, signal, endpoint) }
+    })
     context.log.write(`docker ${host.serverVersion} on ${host.platform}\n`)
-    const session = { d, job, context, host }
+    const session = { d, job, context, host, endpoint }
     const source = await context.step('checkout', (signal) => checkOutRecipe(d, job, context, signal))
     const built = await context.step('build', (signal) => buildContent(session, source, signal))
     const intent = { content: built.content, bases: basesOf(built.uses), commit: source.commit }
@@ -32,16 +36,11 @@ export const dockerBuilder = (d: DockerDeps): Builder => ({
     const digest = await context.step('push', (signal) => push(session, built.content, signal))
     return { digest, bases: intent.bases, commit: intent.commit }
   },
-  async clean(job, signal) {
-    const removed = await docker(['image', 'rm', '--force', localTag(job.id)], { configDir: job.dir, signal })
-    if (removed.code !== 0 && !/No such image/i.test(removed.stderr)) {
-      throw new BuildError('cleanup-failed', removed.stderr.trim())
-    }
-  },
+  clean: (job, signal) => hosts.release(job.id, signal),
 })
 
 /** A tag that no other build and no person uses. */
-const localTag = (id: string): string => `drydock-build/${id}:1`
+const localTag = (id: string): string => `${localRepository(id)}:1`
 
 async function buildContent(
   session: Session,
@@ -169,8 +168,9 @@ async function loginFor(
   return writeDockerConfig(job.dir, `config-${use}`, login)
 }
 
-const dockerRun = ({ context, job }: Session, configDir: string, signal: AbortSignal): DockerRun => ({
+const dockerRun = ({ context, job, endpoint }: Session, configDir: string, signal: AbortSignal): DockerRun => ({
   configDir,
+  endpoint,
   signal,
   onOutput: (text) => context.log.write(text),
   notesDir: job.dir,
