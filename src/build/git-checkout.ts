@@ -1,10 +1,17 @@
+/**
+ * in: an address, a ref, a credential. out: the files of one commit, its id, and those of its submodules and of Git LFS where wanted.
+ * guarantees: nothing outside the directory is written, no configuration but ours applies, and no secret is left behind.
+ */
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BuildError } from './build-error.ts'
 import type { ClearCredential } from './credentials.ts'
 import { gitEnvironment } from './git-environment.ts'
-import { parseGitUrl } from './git-url.ts'
-import { type Ran, type RunOptions, runProcess } from './run-process.ts'
+import { gitError } from './git-error.ts'
+import { fetchLfs } from './git-lfs.ts'
+import { type Git, gitIn, readTree } from './git-run.ts'
+import { checkOutSubmodules, readSubmodules, type Submodule } from './git-submodules.ts'
+import { type GitUrl, parseGitUrl } from './git-url.ts'
 
 export type CheckoutRequest = {
   url: string
@@ -16,61 +23,78 @@ export type CheckoutRequest = {
   dir: string
   signal: AbortSignal
   log: (text: string) => void
+  /** fetch what Git LFS keeps; else its pointers stay as they are */
+  lfs?: boolean
+  /** the credential for a submodule's address, null = as anybody; without it submodules stay empty */
+  submodules?: (url: GitUrl) => Promise<ClearCredential | null>
   /** bytes a single pack, and all checked-out files together, may have */
   maxBytes?: number
 }
 
 export type Checkout = { dir: string; commit: string }
 
-type Git = (args: string[], more?: Partial<RunOptions>) => Promise<Ran>
+/** One repository of a checkout. `data`: a directory for git's own data; `tree`: where its files go. */
+export type Work = { url: GitUrl; ref: string; credential: ClearCredential | null; data: string; tree: string }
 
 const defaultMaxBytes = 2 * 1024 ** 3
 
 /**
- * The files of one commit, without `.git`, submodules or LFS content, and the commit's id. Fetches that ref alone where the server
- * allows it. Errors: `git-url`, `git-protocol`, `git-auth`, `git-redirect`, `git-ref-not-found`, `git-unreachable` (retryable),
- * `checkout-too-large`, `credential-missing`, `git-failed`.
+ * The files of one commit, without `.git`, and the commit's id. Fetches that ref alone where the server allows it. Errors: `git-url`,
+ * `git-protocol`, `git-auth`, `git-host-key`, `git-redirect`, `git-ref-not-found`, `git-unreachable` (retryable),
+ * `checkout-too-large`, `credential-missing`, `submodule-invalid`, `lfs-absent`, `lfs-invalid`, `git-failed`.
  */
 export async function checkOut(request: CheckoutRequest): Promise<Checkout> {
   const url = parseGitUrl(request.url, request.protocols)
   if ('code' in url) throw new BuildError(url.code, url.message)
-  const maxBytes = request.maxBytes ?? defaultMaxBytes
-  const source = join(request.dir, 'source')
-  await mkdir(source, { recursive: true, mode: 0o700 })
-  const { env, secret } = await gitEnvironment(request.dir, url, request.protocols, request.credential)
-  const git: Git = (args, more = {}) =>
-    // No file that git writes may be larger: `ulimit -f` counts blocks of 512 bytes.
-    runProcess('/bin/sh', ['-c', 'ulimit -f "$0"; exec git "$@"', String(Math.ceil(maxBytes / 512)), ...args], {
-      env,
-      cwd: request.dir,
-      signal: request.signal,
-      notesDir: request.dir,
-      ...more,
-    })
-  const offered = secret === undefined ? {} : { secret }
-  const must = async (args: string[]) => {
-    const ran = await git(args)
-    if (ran.code !== 0) throw gitError(ran.stderr, url.text)
-    return ran.stdout.trim()
+  const tree = join(request.dir, 'source')
+  await mkdir(tree, { recursive: true, mode: 0o700 })
+  const limits = { bytes: request.maxBytes ?? defaultMaxBytes }
+  const work = { url, ref: request.ref, credential: request.credential, data: request.dir, tree }
+  const { commit, submodules } = await checkOutOne(request, work, limits)
+  request.log(`checked out ${commit}\n`)
+  if (request.submodules) {
+    const data = join(request.dir, 'modules')
+    const one = (module: Work) => checkOutOne(request, module, limits)
+    await checkOutSubmodules({ ...request, submodules: request.submodules, top: tree, data, one }, work, submodules)
+    await rm(data, { recursive: true, force: true })
   }
-  await must(['init', '--quiet', '--template='])
-  request.log(`fetching ${request.ref} of ${url.text}\n`)
-  const alone = await git(['fetch', '--depth=1', '--no-tags', '--quiet', '--', url.text, request.ref], offered)
-  if (alone.code === 0) await must(['update-ref', 'refs/drydock/wanted', 'FETCH_HEAD^{commit}'])
+  return { dir: tree, commit }
+}
+
+export type CheckedOut = { commit: string; submodules: Submodule[] }
+
+/** `limits.bytes`: what the whole checkout may still have; becomes less. */
+async function checkOutOne(request: CheckoutRequest, work: Work, limits: { bytes: number }): Promise<CheckedOut> {
+  const { url, ref, data, tree } = work
+  const { env, secret } = await gitEnvironment(data, url, request.protocols, work.credential)
+  const git = gitIn({
+    ...{ env: { ...env, GIT_WORK_TREE: tree }, cwd: data, notesDir: request.dir },
+    ...{ signal: request.signal, maxBytes: limits.bytes, url: url.text },
+  })
+  await git.must(['init', '--quiet', '--template='])
+  request.log(`fetching ${ref} of ${url.text}\n`)
+  const offered = secret === undefined ? {} : { secret }
+  const commit = await fetchCommit(git, url, ref, offered)
+  const { bytes, links } = await readTree(git, commit, limits.bytes)
+  limits.bytes -= bytes
+  await git.must(['checkout', '--quiet', '--force', '--detach', commit])
+  const submodules = request.submodules ? await readSubmodules(git, commit, links) : []
+  if (request.lfs)
+    limits.bytes -= await fetchLfs(git, { ...work, commit, offered, maxBytes: limits.bytes, log: request.log })
+  for (const name of ['git', 'askpass', 'key', 'known_hosts'])
+    await rm(join(data, name), { recursive: true, force: true })
+  return { commit, submodules }
+}
+
+async function fetchCommit(git: Git, url: GitUrl, ref: string, offered: { secret?: string }): Promise<string> {
+  const alone = await git.run(['fetch', '--depth=1', '--no-tags', '--quiet', '--', url.text, ref], offered)
+  if (alone.code === 0) await git.must(['update-ref', 'refs/drydock/wanted', 'FETCH_HEAD^{commit}'])
   else if (needsWhole(alone.stderr)) {
     const all = ['+refs/heads/*:refs/drydock/heads/*', '+refs/tags/*:refs/drydock/tags/*']
-    const whole = await git(['fetch', '--no-tags', '--quiet', '--', url.text, ...all], offered)
-    if (whole.code !== 0) throw gitError(whole.stderr, url.text)
-    await must(['update-ref', 'refs/drydock/wanted', await commitOf(request.ref, git)])
+    await git.must(['fetch', '--no-tags', '--quiet', '--', url.text, ...all], offered)
+    await git.must(['update-ref', 'refs/drydock/wanted', await commitOf(ref, git)])
   } else throw gitError(alone.stderr, url.text)
-  const commit = await must(['rev-parse', 'refs/drydock/wanted'])
-  await checkSize(commit, git, maxBytes)
-  await must(['checkout', '--quiet', '--force', '--detach', commit])
-  request.log(`checked out ${commit}\n`)
-  for (const name of ['git', 'askpass', 'key', 'known_hosts']) {
-    await rm(join(request.dir, name), { recursive: true, force: true })
-  }
-  return { dir: source, commit }
+  return git.must(['rev-parse', 'refs/drydock/wanted'])
 }
 
 /** A server may know the ref only among all refs (an abbreviated commit), refuse a bare commit, or not do shallow fetches. */
@@ -81,48 +105,8 @@ const needsWhole = (stderr: string): boolean =>
 async function commitOf(ref: string, git: Git): Promise<string> {
   const hex = /^[0-9a-f]{7,64}$/.test(ref) ? [ref] : []
   for (const name of [`refs/drydock/tags/${ref}`, `refs/drydock/heads/${ref}`, ...hex]) {
-    const found = await git(['rev-parse', '--verify', '--quiet', `${name}^{commit}`])
+    const found = await git.run(['rev-parse', '--verify', '--quiet', `${name}^{commit}`])
     if (found.code === 0) return found.stdout.trim()
   }
   throw new BuildError('git-ref-not-found', `the repository has no branch, tag or commit ${ref}`)
-}
-
-/** Adds up the files' sizes before any is written: a small pack can unfold into very much. */
-async function checkSize(commit: string, git: Git, maxBytes: number): Promise<void> {
-  let total = 0
-  let line = ''
-  const onOutput = (text: string) => {
-    const lines = (line + text).split('\n')
-    line = lines.pop() ?? ''
-    for (const entry of lines) total += Number(/^\d+ blob [0-9a-f]+ +(\d+)\t/.exec(entry)?.[1] ?? 0)
-  }
-  await git(['ls-tree', '-r', '-l', commit], { onOutput })
-  if (total > maxBytes)
-    throw new BuildError('checkout-too-large', `its files have ${total} bytes; ${maxBytes} are allowed`)
-}
-
-/** What git said, told apart. The address holds no secret, and git writes the password nowhere. */
-function gitError(stderr: string, url: string): BuildError {
-  const said = stderr.trim().split('\n').slice(-4).join(' ').slice(0, 600)
-  const error = (code: string, message: string, retryable = false) =>
-    new BuildError(code, `${message} (${said})`, { retryable })
-  if (/died of signal 25|File size limit|File too large/i.test(stderr))
-    return error('checkout-too-large', `${url} is too large`)
-  if (/returned error: 30\d/.test(stderr))
-    return error('git-redirect', `${url} redirects elsewhere: write the new address`)
-  if (
-    /Authentication failed|could not read (Username|Password)|returned error: 40[13]|Permission denied/i.test(stderr)
-  ) {
-    return error('git-auth', `${url} refuses us`)
-  }
-  if (/transport '.*' not allowed/.test(stderr)) return error('git-protocol', `${url} may not be used`)
-  if (
-    /Could not resolve|Failed to connect|Connection (refused|reset|timed out)|returned error: 5\d\d|timed out/i.test(
-      stderr,
-    )
-  ) {
-    return error('git-unreachable', `${url} does not answer`, true)
-  }
-  if (/not our ref|couldn't find remote ref/i.test(stderr)) return error('git-ref-not-found', `${url} does not have it`)
-  return error('git-failed', `git could not fetch ${url}`)
 }

@@ -8,8 +8,16 @@ import type { GitUrl } from './git-url.ts'
 /** How git is run for one checkout: its environment, and the secret that its helper reads from descriptor 3. */
 export type GitEnvironment = { env: Record<string, string>; secret?: string }
 
-/** git asks twice: for the user name, which the script holds, and for the password, which only descriptor 3 does. */
-const askpass = (username: string) => `#!/bin/sh
+/**
+ * git and git-lfs ask twice, naming the server: for the user name, which the script holds, and for the password, which only descriptor 3
+ * does. Another server, which only a repository's content could have led them to, is told nothing.
+ */
+const askpass = (username: string, hosts: readonly string[]) => `#!/bin/sh
+asked=$(printf %s "$1" | tr A-Z a-z)
+case "$asked" in
+  ${hosts.flatMap((host) => ['//', '@'].flatMap((before) => ["'", '"'].map((after) => `*${quote(before + host + after)}*`))).join('|')}) ;;
+  *) exit 1 ;;
+esac
 case "$1" in
   Username*) printf '%s\\n' ${quote(username)} ;;
   *) cat <&3 ;;
@@ -64,7 +72,7 @@ export async function gitEnvironment(
   if (url.protocol === 'ssh') return { env: { ...env, ...(await sshEnvironment(dir, credential)) } }
   if (!credential?.password) return { env }
   const script = join(dir, 'askpass')
-  await writeFile(script, askpass(credential.username ?? 'git'), { mode: 0o700 })
+  await writeFile(script, askpass(credential.username ?? 'git', [url.url.host, writtenHost(url)]), { mode: 0o700 })
   return { env: { ...env, GIT_ASKPASS: script }, secret: credential.password }
 }
 
@@ -93,5 +101,8 @@ async function sshEnvironment(dir: string, credential: ClearCredential | null): 
   const flags = Object.entries(options).map(([name, value]) => `-o ${quote(`${name}="${value}"`)}`)
   return { GIT_SSH_COMMAND: `ssh -F /dev/null ${flags.join(' ')}`, GIT_SSH_VARIANT: 'ssh' }
 }
+
+/** With a port that the protocol would have anyway, if it is written so. */
+const writtenHost = ({ text, url }: GitUrl): string => /^[a-z]+:\/\/([^/]+)/i.exec(text)?.[1]?.toLowerCase() ?? url.host
 
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`

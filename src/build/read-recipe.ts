@@ -97,7 +97,9 @@ async function fetchDockerfile(
   const silent = { log: { write: () => undefined, hide: () => undefined } }
   await mkdir(dir, { mode: 0o700 })
   try {
-    const job = { recipe, dir, logins: namespaceLogins(d, target) }
+    // a Dockerfile may stand in a submodule, hardly in Git LFS
+    const plain = recipe.git ? { ...recipe, git: { ...recipe.git, lfs: false } } : recipe
+    const job = { recipe: plain, dir, logins: namespaceLogins(d, target) }
     const signal = shutdown ? AbortSignal.any([shutdown, patience]) : patience
     const source = await checkOutRecipe(d, job, silent, signal)
     if ((await stat(source.dockerfile)).size > dockerfileBytes)

@@ -6,6 +6,8 @@ import { describe, test } from '@jest/globals'
 /** A part of the machine that some tests need, and how to see whether it is there. */
 const parts = {
   git: () => works('git', ['--version']) && existsSync('/usr/lib/git-core/git-http-backend'),
+  sshd: () => existsSync('/usr/sbin/sshd') && works('ssh', ['-V']),
+  'git-lfs': () => works('git', ['lfs', 'version']),
   docker: () =>
     process.getuid?.() === 0 &&
     works('docker', ['--version']) &&
