@@ -36,7 +36,7 @@ export async function removeMachine(d: RemovalDeps, cli: MachineCli, name: strin
   const pause = backOffMs(tries, firstPauseMs, longestPauseMs) / 1000
   await d.sql`
     update machine set error = ${JSON.stringify({ code: 'machine-left', message: failure, tries })}::text::jsonb,
-      lease_until = now() + ${pause} * interval '1 s' where name = ${name} and state = 'removing'`
+      lease_until = now() + make_interval(secs => ${pause}) where name = ${name} and state = 'removing'`
   if (tries < triesBeforeAlarm) d.log.warn({ machine: name, tries, failure }, 'a machine is not gone yet')
   else
     d.log.error(
@@ -49,7 +49,7 @@ export async function removeMachine(d: RemovalDeps, cli: MachineCli, name: strin
 /** From whatever state it is in; its build may have another then. Null where it is gone, or another process is at it. */
 async function claimRemoval(sql: Deps['sql'], name: string): Promise<Claimed | null> {
   const [row] = await sql<Claimed[]>`
-    update machine set state = 'removing', build_id = null, lease_until = now() + ${leaseSeconds} * interval '1 s'
+    update machine set state = 'removing', build_id = null, lease_until = now() + make_interval(secs => ${leaseSeconds})
     where name = ${name} and (state <> 'removing' or lease_until <= now())
     returning ready_at, owner, coalesce((error ->> 'tries')::int, 0) as tries`
   return row ?? null

@@ -25,7 +25,7 @@ export const reserveForBuild = (sql: Deps['sql'], wanted: Wanted, buildId: strin
     const { name, profile, driver, owner } = wanted
     const { count } = await tx`
       insert into machine (name, state, profile, driver, owner, build_id, lease_until)
-      select ${name}, 'creating', ${profile}, ${driver}, ${owner}, ${buildId}, now() + ${leaseSeconds} * interval '1 s'
+      select ${name}, 'creating', ${profile}, ${driver}, ${owner}, ${buildId}, now() + make_interval(secs => ${leaseSeconds})
       where (select count(*) from machine) < ${most}`
     return count === 1
   })
@@ -37,7 +37,7 @@ export const reserveForPool = (sql: Deps['sql'], wanted: Wanted, pool: number, m
     const { name, profile, driver, owner } = wanted
     const { count } = await tx`
       insert into machine (name, state, profile, driver, owner, lease_until)
-      select ${name}, 'creating', ${profile}, ${driver}, ${owner}, now() + ${leaseSeconds} * interval '1 s'
+      select ${name}, 'creating', ${profile}, ${driver}, ${owner}, now() + make_interval(secs => ${leaseSeconds})
       where (select count(*) from machine) < ${most} and (
         select count(*) from machine
         where state in ('creating', 'ready') and build_id is null and profile = ${profile} and owner = ${owner}) < ${pool}`
@@ -60,7 +60,7 @@ export const reserveInstead = (sql: Deps['sql'], wanted: Wanted, buildId: string
     if (!victim) return null
     await tx`
       insert into machine (name, state, profile, driver, owner, build_id, lease_until)
-      values (${name}, 'creating', ${profile}, ${driver}, ${owner}, ${buildId}, now() + ${leaseSeconds} * interval '1 s')`
+      values (${name}, 'creating', ${profile}, ${driver}, ${owner}, ${buildId}, now() + make_interval(secs => ${leaseSeconds}))`
     return victim.name
   })
 
@@ -83,11 +83,11 @@ export async function takeReady(
   seconds: number,
 ): Promise<string | null> {
   const [taken] = await sql<{ name: string }[]>`
-    update machine set state = 'leased', build_id = ${buildId}, lease_until = now() + ${leasedSeconds} * interval '1 s'
+    update machine set state = 'leased', build_id = ${buildId}, lease_until = now() + make_interval(secs => ${leasedSeconds})
     where name = (
       select name from machine
       where state = 'ready' and profile = ${wanted.profile} and driver = ${wanted.driver} and owner = ${wanted.owner}
-        and created_at > now() - ${seconds} * interval '1 s'
+        and created_at > now() - make_interval(secs => ${seconds})
       order by created_at limit 1 for update skip locked)
     returning name`
   return taken?.name ?? null
@@ -100,7 +100,7 @@ const leasedSeconds = 300
 export async function cameToBe(sql: Deps['sql'], name: string): Promise<number | null> {
   const [row] = await sql<{ seconds: number }[]>`
     update machine set state = case when build_id is null then 'ready' else 'leased' end::machine_state, ready_at = now(), error = null,
-      lease_until = now() + case when build_id is null then ${leaseSeconds} else ${leasedSeconds} end * interval '1 s'
+      lease_until = now() + make_interval(secs => case when build_id is null then ${leaseSeconds} else ${leasedSeconds} end::float8)
     where name = ${name} and state = 'creating'
     returning extract(epoch from now() - created_at)::float8 as seconds`
   return row ? row.seconds : null
@@ -110,12 +110,12 @@ export async function cameToBe(sql: Deps['sql'], name: string): Promise<number |
 export const renew = async (sql: Deps['sql'], name: string, state: 'creating' | 'removing'): Promise<boolean> =>
   (
     await sql`
-      update machine set lease_until = now() + ${leaseSeconds} * interval '1 s'
+      update machine set lease_until = now() + make_interval(secs => ${leaseSeconds})
       where name = ${name} and state = ${state}::machine_state`
   ).count === 1
 
 export const renewReady = (sql: Deps['sql'], owner: string): Promise<unknown> => sql`
-  update machine set lease_until = now() + ${leaseSeconds} * interval '1 s'
+  update machine set lease_until = now() + make_interval(secs => ${leaseSeconds})
   where owner = ${owner} and state = 'ready' and lease_until > now()`
 
 /** All machines of a store, as `retire` wants them. */
