@@ -8,6 +8,7 @@ import { createServer, type Server } from 'node:http'
 import type { Logger } from 'pino'
 import { apiApp } from './api/app.ts'
 import { defaultBuilder } from './build/builders/builders.ts'
+import { machineKeeper } from './build/machines/machine-keeper.ts'
 import { makeVault } from './build/vault.ts'
 import { type Config, loadSettings } from './config.ts'
 import { startEmbedded } from './db/embedded.ts'
@@ -34,6 +35,7 @@ export type Role = 'web' | 'worker' | 'builder'
 export type Service = { url: string; close(): Promise<void> }
 
 const sweepMs = 2000
+const machinesMs = 1000
 const schedulesMs = 10_000
 
 /** Settings, secrets and a log, or a ConfigError. Newly made tokens are printed, this once. */
@@ -90,6 +92,10 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       )
     if (workerRoles.worker) closers.push(every(schedulesMs, makeSchedules(d).turn, log))
     if (workerRoles.worker) closers.push(every(config.watchInterval * 1000, () => sweepWatches(d), log))
+    if (workerRoles.builder && config.builder === 'docker-machine') {
+      const keeper = machineKeeper(d)
+      closers.push(keeper.close, every(machinesMs, keeper.turn, log))
+    }
     const { server, url } = await listen(d, roles.includes('web'))
     closers.push(() => endServer(server))
     log.info({ url, roles, registries: config.registries.map((r) => r.name), builder: config.builder }, 'ready')

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,20 +28,22 @@ export type BuilderTrial = {
   orphan: Recipe
   /** what attempts leave outside their directory: must be the same before and after */
   traces: () => Promise<string[]>
+  /** told of each build before it runs */
+  begin?: (id: string) => Promise<void>
 }
 
 /** One suite for every Builder. https://github.com/unjs/unstorage tests its drivers in the same way. */
 export function builderContract(trial: () => BuilderTrial): void {
   let root: string
-  let runs = 0
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'builder-contract-'))
   })
   afterEach(() => rmSync(root, { recursive: true, force: true }))
 
   const repository = 'app/child'
-  const jobOf = (recipe: Recipe): BuildJob => {
-    const id = `contract-${process.pid}-${runs++}`
+  const jobOf = async (recipe: Recipe): Promise<BuildJob> => {
+    const id = randomUUID()
+    await trial().begin?.(id)
     const dir = join(root, id)
     mkdirSync(dir)
     const target = { host: trial().host, repository, tag: '1', digest: null }
@@ -50,7 +53,7 @@ export function builderContract(trial: () => BuilderTrial): void {
 
   const attempt = async (recipe: Recipe, more: Partial<Observed> = {}) => {
     const seen: Observed = { steps: [], log: '', intents: [], signal: new AbortController().signal, ...more }
-    const job = jobOf(recipe)
+    const job = await jobOf(recipe)
     const run = trial().builder.run(job, watching(seen))
     const built = await run.finally(() => trial().builder.clean(job, new AbortController().signal))
     return { built, seen }
@@ -114,7 +117,7 @@ export function builderContract(trial: () => BuilderTrial): void {
     const before = await trial().traces()
     const { built } = await attempt(trial().child)
     await attempt(trial().orphan).catch(() => null)
-    const job = { id: 'never-ran', dir: root }
+    const job = { id: randomUUID(), dir: root }
     await trial().builder.clean(job, new AbortController().signal)
     await trial().builder.clean(job, new AbortController().signal)
     expect(await trial().traces()).toEqual(before)

@@ -97,6 +97,7 @@ export function machineKeeper(d: MachineDeps, pauses = usualPauses): MachineKeep
 
   return {
     async turn() {
+      if (stop.signal.aborted) return
       const park = await open()
       await reap(park)
       await renewReady(d.sql, park.owner)
