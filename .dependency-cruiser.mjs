@@ -12,6 +12,7 @@ const pure = [
   '^src/ingest/(observe|timeline)',
   '^src/webhook/envelope',
   '^src/build/(rebase-merge|rebase-manifest|expand-args|dockerfile|heredocs|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|recipe|key|build-error|path-globs|cron)\\.ts',
+  '^src/build/machines/(machine-name|profile|read-endpoint|create-failure|driver-secrets|retire)\\.ts',
   '^src/notify/digest',
   '^src/pause/may-start',
   '^src/triggers/(git-push|repository-key|wanted-by-push|signature)\\.ts',

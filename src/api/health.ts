@@ -56,14 +56,16 @@ const makeGauges = () => ({
   database: gauge('drydock_database_up', '1 where the database gave the numbers below, else 0.'),
   jobs: gauge('drydock_jobs_waiting', 'Jobs in the queue, by task.', 'task'),
   builds: gauge('drydock_builds', 'Builds, by state.', 'state'),
+  machines: gauge('drydock_machines', 'Hosts made by docker-machine, by state.', 'state'),
   tags: gauge('drydock_tags', 'Tags, by status.', 'status'),
   events: gauge('drydock_events', 'Events of the last day, by outcome.', 'outcome'),
 })
 
 async function measure(d: Pick<Deps, 'sql' | 'log'>, gauges: ReturnType<typeof makeGauges>): Promise<void> {
-  const [jobs, builds, tags, events] = await Promise.all([
+  const [jobs, builds, machines, tags, events] = await Promise.all([
     waitingJobs(d.sql),
     d.sql<{ state: string; count: bigint }[]>`select state, count(*) from build group by state`,
+    d.sql<{ state: string; count: bigint }[]>`select state, count(*) from machine group by state`,
     d.sql<
       { status: string; count: bigint }[]
     >`select coalesce(status::text, 'unjudged') as status, count(*) from tag t join repository r on r.id = t.repository_id
@@ -75,6 +77,7 @@ async function measure(d: Pick<Deps, 'sql' | 'log'>, gauges: ReturnType<typeof m
   for (const one of Object.values(gauges)) one.reset()
   for (const row of jobs) gauges.jobs.set({ task: row.task }, Number(row.count))
   for (const row of builds) gauges.builds.set({ state: row.state }, Number(row.count))
+  for (const row of machines) gauges.machines.set({ state: row.state }, Number(row.count))
   for (const row of tags) gauges.tags.set({ status: row.status }, Number(row.count))
   for (const row of events) gauges.events.set({ outcome: row.outcome }, Number(row.count))
 }

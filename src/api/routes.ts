@@ -2,6 +2,7 @@ import type { Route } from './route.ts'
 import { buildRoutes } from './routes/builds.ts'
 import { eventRoutes } from './routes/events.ts'
 import { gitHookRoutes } from './routes/git-hooks.ts'
+import { machineRoutes } from './routes/machines.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { outdatedRoutes } from './routes/outdated.ts'
 import { pauseRoutes } from './routes/pauses.ts'
@@ -34,4 +35,5 @@ export const routes: readonly Route[] = [
   ...reconcileRoutes,
   ...registryRoutes,
   ...watchRoutes,
+  ...machineRoutes,
 ]

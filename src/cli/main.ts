@@ -12,6 +12,7 @@ import { credentialCommand } from './credential.ts'
 import { demoCommand } from './demo.ts'
 import { gitHookCommand } from './git-hook.ts'
 import { logsCommand } from './logs.ts'
+import { machinesCommand } from './machines.ts'
 import { memberCommand } from './member.ts'
 import { migrateCommand } from './migrate.ts'
 import { outdatedCommand } from './outdated.ts'
@@ -37,6 +38,7 @@ const commands = [
   logsCommand,
   buildsCommand,
   cancelCommand,
+  machinesCommand,
   recipeCommand,
   policyCommand,
   snoozeCommand,
