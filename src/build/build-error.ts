@@ -12,9 +12,16 @@ export class BuildError extends Error {
   }
 }
 
-/** What is stored of any failure: `{code, message}`. Our modules' errors have a stable code; what has none is `internal`. */
-export function describeError(error: unknown): { code: string; message: string } {
-  if (!(error instanceof Error)) return { code: 'internal', message: String(error) }
+/** A failure as it is stored. `retryable`: the same build may well pass another time. */
+export type Failure = { code: string; message: string; retryable: boolean }
+
+/** What is stored of any failure. Our modules' errors have a stable code; what has none is `internal`. */
+export function describeError(error: unknown): Failure {
+  if (!(error instanceof Error)) return { code: 'internal', message: String(error), retryable: false }
   const ours = 'code' in error && typeof error.code === 'string' && 'retryable' in error
-  return { code: ours ? String(error.code) : 'internal', message: error.message }
+  return {
+    code: ours ? String(error.code) : 'internal',
+    message: error.message,
+    retryable: ours && error.retryable === true,
+  }
 }

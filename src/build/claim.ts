@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { isDigest } from '../oci/digest.ts'
-import { BuildError } from './build-error.ts'
+import { BuildError, type Failure } from './build-error.ts'
 import type { PushIntent, ResolvedBase } from './builders/builder.ts'
 import { Recipe } from './recipe.ts'
 import type { BuildReason } from './request.ts'
@@ -12,7 +12,7 @@ export type Step = {
   name: string
   startedAt: string
   finishedAt: string | null
-  error: { code: string; message: string } | null
+  error: Failure | null
   content?: string
 }
 
@@ -28,9 +28,12 @@ export type Claim = {
   takenOver: boolean
   /** what that attempt was about to push, or may have pushed */
   intent: PushIntent | null
+  /** as it came over the build service's API; null for a build of our own */
+  job: unknown
 }
 
-type Row = {
+/** What a claim is read from; JSON as text, because the driver renames JSON keys, and build arguments are keys. */
+export type ClaimRow = {
   id: string
   ref: string
   token: string
@@ -40,36 +43,51 @@ type Row = {
   steps: string
   bases: string
   commit: string | null
+  job: string | null
 }
 
-/** over: it has ended. busy: another build of the same tag runs (index build_running_once). */
+/** Seconds without a sign of life after which a running build has no worker any more. Told by the database's clock alone. */
+export const leaseSeconds = 15
+
+/**
+ * Takes this very build, whoever's turn it is. over: it has ended. busy: another worker has it, or another build of the same tag runs
+ * (index build_running_once). One of several that try gets it.
+ */
 export async function claimBuild(d: Pick<Deps, 'sql' | 'clock'>, buildId: string): Promise<Claim | 'over' | 'busy'> {
-  // JSON as text: the driver renames JSON keys, and build arguments are keys.
-  const rows = await d.sql<Row[]>`
-    update build set state = 'running', claim_token = gen_random_uuid(), started_at = coalesce(build.started_at, ${d.clock()})
-    from (select id, state from build where id = ${buildId} for update) old
-    where build.id = old.id and old.state in ('queued', 'running')
-    returning build.id, build.ref, build.claim_token as token, old.state as previous, build.recipe::text as recipe,
-      build.reason::text as reason, build.steps::text as steps, build.bases::text as bases, build.commit`.catch(
+  const rows = await d.sql<ClaimRow[]>`
+    update build set state = 'running', claim_token = gen_random_uuid(), started_at = coalesce(build.started_at, ${d.clock()}),
+      lease_until = clock_timestamp() + ${leaseSeconds} * interval '1 second'
+    from (select id, state from build where id = ${buildId}
+      and (state = 'queued' or state = 'running' and (lease_until is null or lease_until < clock_timestamp())) for update) old
+    where build.id = old.id
+    returning build.id, build.ref, build.claim_token as token, old.state as previous, build.recipe::text as recipe, build.reason::text as reason,
+      build.steps::text as steps, build.bases::text as bases, build.commit, build.job::text as job`.catch(
     (error: { code?: string }) => {
       if (error.code === uniqueViolation) return 'busy' as const
       throw error
     },
   )
   if (rows === 'busy') return 'busy'
-  const [row] = rows
-  if (!row) return 'over'
+  if (rows[0]) return claimOf(rows[0])
+  const [left] = await d.sql<
+    { running: boolean }[]
+  >`select state = 'running' as running from build where id = ${buildId}`
+  return left?.running ? 'busy' : 'over'
+}
+
+export function claimOf(row: ClaimRow): Claim {
   const { id, ref, token } = row
   const recipe = Recipe.safeParse(JSON.parse(row.recipe)).data ?? null
   const reason = JSON.parse(row.reason) as BuildReason
-  return { id, ref, token, recipe, reason, takenOver: row.previous === 'running', intent: intentOf(row) }
+  const job: unknown = row.job === null ? null : JSON.parse(row.job)
+  return { id, ref, token, recipe, reason, takenOver: row.previous === 'running', intent: intentOf(row), job }
 }
 
 const uniqueViolation = '23505'
 
 const Steps = z.array(z.object({ name: z.string(), content: z.string().optional() }))
 
-function intentOf(row: Row): PushIntent | null {
+function intentOf(row: ClaimRow): PushIntent | null {
   const content = Steps.parse(JSON.parse(row.steps)).find((step) => step.name === 'push')?.content
   if (!isDigest(content)) return null
   return { content, bases: JSON.parse(row.bases) as ResolvedBase[], commit: row.commit }
@@ -78,8 +96,9 @@ function intentOf(row: Row): PushIntent | null {
 const askedEveryMs = 1000
 
 /**
- * Aborts `stop` once the build is cancelled (`cancelled`) or another worker took it over (`claim-lost`). Runs until `until` is
- * aborted. A database that does not answer for a while stops nothing: whoever writes next will notice.
+ * Renews the lease, and aborts `stop` once the build is cancelled (`cancelled`) or another worker took it over (`claim-lost`). Goes on
+ * renewing after a cancel, until `until` is aborted. A database that does not answer for a while stops nothing: whoever writes next
+ * will notice.
  */
 export async function watchClaim(
   d: Pick<Deps, 'sql' | 'log'>,
@@ -87,15 +106,24 @@ export async function watchClaim(
   stop: AbortController,
   until: AbortSignal,
 ): Promise<void> {
-  while (!until.aborted && !stop.signal.aborted) {
+  for (;;) {
+    await delay(askedEveryMs, undefined, { signal: until }).catch(() => undefined)
+    if (until.aborted) return
     try {
-      const [row] = await d.sql<{ cancelAsked: boolean; owned: boolean }[]>`
-        select cancel_asked, claim_token = ${claim.token} as owned from build where id = ${claim.id}`
-      if (!row?.owned) stop.abort(new BuildError('claim-lost', 'another worker took this build over'))
-      else if (row.cancelAsked) stop.abort(new BuildError('cancelled', 'cancelled on request'))
+      const [row] = await d.sql<{ cancelAsked: boolean }[]>`
+        update build set lease_until = clock_timestamp() + ${leaseSeconds} * interval '1 second'
+        where id = ${claim.id} and claim_token = ${claim.token} and state = 'running' returning cancel_asked`
+      if (row?.cancelAsked) stop.abort(new BuildError('cancelled', 'cancelled on request'))
+      if (row || until.aborted) continue
+      stop.abort(new BuildError('claim-lost', 'another worker took this build over'))
+      return
     } catch (error) {
       d.log.warn({ err: error, build: claim.id }, 'could not ask whether a build is cancelled')
     }
-    await delay(askedEveryMs, undefined, { signal: until }).catch(() => undefined)
   }
+}
+
+/** Lets any worker take the build over at once. */
+export async function releaseClaim(d: Pick<Deps, 'sql'>, claim: Pick<Claim, 'id' | 'token'>): Promise<void> {
+  await d.sql`update build set lease_until = null where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
 }

@@ -3,17 +3,14 @@ import { BuildError, describeError } from './build-error.ts'
 import type { BuilderContext, BuildHost, PushIntent, StepName } from './builders/builder.ts'
 import type { Claim, Step } from './claim.ts'
 
-/** Seconds a step may take. */
-const limits: Record<StepName, number> = { host: 120, checkout: 900, build: 3600, push: 1800, cleanup: 120 }
-
 export type Progress = Pick<BuilderContext, 'step' | 'intend' | 'host'> & { steps: () => Step[] }
 
-/** Keeps Build.steps while steps run, each with its time limit; every write is refused (`claim-lost`) once we no longer own it. */
+/** Keeps Build.steps while steps run, each with its time limit (`limitSeconds`); every write is refused (`claim-lost`) once we no longer own it. */
 export function makeProgress(
   d: Pick<Deps, 'sql' | 'clock'>,
   claim: Claim,
   stop: AbortSignal,
-  limitSeconds: Partial<Record<StepName, number>> = {},
+  limitSeconds: Readonly<Record<StepName, number>>,
 ): Progress {
   const steps: Step[] = []
   let intent: PushIntent | null = null
@@ -22,7 +19,7 @@ export function makeProgress(
     const saved = await d.sql`
       update build set steps = ${JSON.stringify(steps)}::text::jsonb,
         bases = coalesce(${intent && JSON.stringify(intent.bases)}::text::jsonb, bases), commit = coalesce(${intent?.commit ?? null}, commit),
-        host = coalesce(${host && JSON.stringify(host)}::text::jsonb, host)
+        host = coalesce(${host && JSON.stringify(host)}::text::jsonb, host), previous = coalesce(${intent?.previous ?? null}, previous)
       where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
     if (saved.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
   }
@@ -35,7 +32,9 @@ export function makeProgress(
     async intend(intended) {
       stop.throwIfAborted()
       intent = intended
-      steps.push({ ...begun('push', d.clock()), content: intended.content })
+      const open = steps.at(-1)
+      if (open?.name === 'push' && open.finishedAt === null) open.content = intended.content
+      else steps.push({ ...begun('push', d.clock()), content: intended.content })
       await save()
     },
     async step(name, work) {
@@ -46,7 +45,7 @@ export function makeProgress(
       const step = open?.name === name && open.finishedAt === null ? open : begun(name, d.clock())
       if (step !== open) steps.push(step)
       await save()
-      const seconds = limitSeconds[name] ?? limits[name]
+      const seconds = limitSeconds[name]
       const limit = AbortSignal.timeout(seconds * 1000)
       try {
         return await work(AbortSignal.any([asked, limit]))

@@ -121,7 +121,11 @@ describe('a build', () => {
     const id = await request()
     await claimBuild(d, id)
     await build(d, id)
-    expect(await row(id)).toMatchObject({ state: 'succeeded' })
+    expect(await row(id)).toMatchObject({ state: 'running' })
+    expect(await head()).toBe(before)
+    await pg.sql`update build set lease_until = clock_timestamp() - interval '1 second' where id = ${id}`
+    await build(d, id)
+    expect(await row(id)).toMatchObject({ state: 'succeeded', leaseUntil: null })
     expect(await head()).not.toBe(before)
   })
 
@@ -129,10 +133,15 @@ describe('a build', () => {
     const running = await request()
     await claimBuild(d, running)
     const waiting = await request()
-    await pg.sql`delete from graphile_worker._private_jobs`
     await build(d, waiting)
     expect(await row(waiting)).toMatchObject({ state: 'queued', startedAt: null })
-    expect(await jobsFor(`build:${waiting}`)).toHaveLength(1)
+  })
+
+  it('runs once, however many try', async () => {
+    const id = await request()
+    await Promise.all([build(d, id), build(d, id), build(d, id), build(d, id)])
+    expect(await row(id)).toMatchObject({ state: 'succeeded' })
+    expect((await readLog(d, id)).match(/rebasing/g)).toHaveLength(1)
   })
 
   it('that is cancelled before it began pushes nothing', async () => {

@@ -1,0 +1,21 @@
+import type { Tx } from '../db/postgres.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { Builder, BuildJob, Built } from './builders/builder.ts'
+import type { Claim } from './claim.ts'
+
+/**
+ * What is peculiar to one sort of build; all else is the same for each (run-claim.ts). Two sorts: the tracker's own (own-course.ts), and
+ * those that came over the build service's API (`Claim.job` set).
+ */
+export type Course = {
+  /** What runs it. Throws BuildError (`no-builder`). */
+  builder(claim: Claim & { recipe: NonNullable<Claim['recipe']> }): Builder
+  /** What it may log in with, what its bases are to be taken as, and what the result says of itself. */
+  given(claim: Claim, target: BuildJob['target']): Pick<BuildJob, 'logins' | 'bases' | 'annotations'>
+  /** The digest that the target is at, if that is the content which a dead attempt was about to push; else null. */
+  findPushed(claim: Claim, target: BuildJob['target'], content: Digest): Promise<Digest | null>
+  /** After the push, also after one found: what becomes of it. Comes again where a worker dies at it. Throws BuildError. */
+  pushed(claim: Claim, target: BuildJob['target'], built: Built): Promise<void>
+  /** In the transaction that ends the row. */
+  ended(claim: Claim, tx: Tx): Promise<void>
+}

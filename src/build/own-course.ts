@@ -1,0 +1,51 @@
+import type { Deps } from '../deps.ts'
+import { look } from '../ingest/look.ts'
+import { refresh } from '../staleness/refresh.ts'
+import { BuildError } from './build-error.ts'
+import type { Built } from './builders/builder.ts'
+import { builderFor } from './builders/builders.ts'
+import { causeAnnotations } from './cause-annotations.ts'
+import type { Claim } from './claim.ts'
+import type { Course } from './course.ts'
+import { findPushed } from './find-pushed.ts'
+import { namespaceLogins } from './logins.ts'
+import { moveTags, recordPushed } from './record-pushed.ts'
+import { type CauseAfter, stillOutdated } from './still-outdated.ts'
+
+/** A tracker's own builds: with the credentials of the tag's namespace; what was pushed is recorded, judged at once, and planned on. */
+export const ownCourse = (d: Deps): Course => ({
+  builder({ recipe }) {
+    const builder = builderFor(d, recipe.strategy)
+    if (!builder) throw new BuildError('no-builder', `no builder here runs recipes of strategy ${recipe.strategy}`)
+    return builder
+  },
+  given: (claim, target) => ({ logins: namespaceLogins(d, target), bases: [], annotations: causeAnnotations(claim) }),
+  findPushed: (_claim, target, content) => findPushed(d, target, content),
+  async pushed(claim, target, built) {
+    await recordPushed(d, claim, built)
+    const further = await moveTags(d, target, built.digest, claim.recipe?.tags ?? [])
+    const cause = await causeLeft(d, claim, [claim.ref, ...further], built)
+    if (!cause) return
+    const message = `${claim.ref} was built and pushed, and is still outdated by ${cause.base} at ${cause.toDigest}`
+    throw new BuildError('still-outdated', message)
+  },
+  ended: (_claim, tx) => d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' }),
+})
+
+/**
+ * Asks the registry for what was pushed and judges it at once, so that the verdict on our own push does not wait for a webhook.
+ * Where that cannot be had now, the queued look and refresh will bring it, and the build counts as done.
+ */
+async function causeLeft(d: Deps, claim: Claim, refs: readonly string[], built: Built): Promise<CauseAfter | null> {
+  try {
+    for (const ref of refs) await look(d, ref)
+    await refresh(d)
+  } catch (error) {
+    d.log.warn({ err: error, build: claim.id }, 'could not judge what a build pushed; it is looked at again')
+    return null
+  }
+  const causes = await d.sql<CauseAfter[]>`
+    select cause.base, cause.to_digest, cause.via, cause.counted
+    from cause join tag on tag.id = cause.tag_id where tag.ref = ${claim.ref} and tag.status = 'outdated'`
+  return stillOutdated(causes, built.bases, claim.reason)
+}
