@@ -11,7 +11,7 @@ const pure = [
   '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|triggers|preview|preview-causes|preview-node|preview-edges)\\.ts',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/envelope',
-  '^src/build/(rebase-merge|rebase-manifest|expand-args|dockerfile|heredocs|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|recipe|key|build-error|path-globs|cron)\\.ts',
+  '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|recipe|key|build-error|path-globs|cron)\\.ts',
   '^src/build/machines/(machine-name|profile|read-endpoint|create-failure|driver-secrets|retire)\\.ts',
   '^src/notify/digest',
   '^src/pause/may-start',

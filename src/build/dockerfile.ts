@@ -4,68 +4,97 @@ import { BuildError } from './build-error.ts'
 import { type ArgLookup, expandArgs } from './expand-args.ts'
 import { withoutHeredocs } from './heredocs.ts'
 
-/** One place of a Dockerfile that names a foreign base: its offsets in the text, and the platform its FROM asks for. */
+/**
+ * One place of a Dockerfile that names a foreign base: its offsets in the text, and the platform its FROM asks for. `counts`: the stage
+ * that is built needs it.
+ */
 export type BaseUse = {
   reference: Reference
   role: 'runtime' | 'build'
+  counts: boolean
   platform: string | null
   start: number
   end: number
 }
 
 type Use = BaseUse | UnresolvedUse
-type Stage = { name: string | null; use: Use | null; parent: number | null }
+/** `parent`: the stage it begins with; `needs`: those it copies from; `uses`: what it takes from outside, its FROM first */
+type Stage = { name: string | null; use: Use | null; parent: number | null; needs: number[]; uses: Use[] }
 type Token = { text: string; start: number; end: number; line: number }
 
 /** A FROM that names nothing until somebody gives its arguments a value. `line`: counted from 1. */
-export type UnresolvedUse = { role: 'runtime' | 'build'; line: number; message: string }
+export type UnresolvedUse = { role: 'runtime' | 'build'; counts: boolean; line: number; message: string }
 
 export type Uses = { uses: BaseUse[]; unresolved: UnresolvedUse[] }
 
 /**
  * Every base a Dockerfile takes from outside: each FROM, `COPY --from` and `RUN --mount from=` that names no stage of its own.
- * `runtime` is the one the last stage ends in, through aliases; all others are `build`. `args` are the recipe's build arguments,
- * `builtin` what the builder predefines (BuildKit: TARGETPLATFORM, …). ONBUILD triggers of a base are not looked into.
- * Errors: `unresolved-arg`, `base-invalid`, `dockerfile-invalid`.
+ * `runtime` is the one the last stage (or `target`) ends in, through aliases; all others are `build`. Without a target all count; with
+ * one those of the stages it needs. `args` are the recipe's build arguments, `builtin` what the builder predefines (BuildKit:
+ * TARGETPLATFORM, …). ONBUILD triggers of a base are not looked into.
+ * Errors: `unresolved-arg`, `base-invalid`, `dockerfile-invalid`, `target-absent`.
  */
 export function readBases(...asked: Parameters<typeof readUses>): BaseUse[] {
   const { uses, unresolved } = readUses(...asked)
-  if (unresolved[0]) throw new BuildError('unresolved-arg', unresolved[0].message)
+  const needed = unresolved.find((use) => use.counts)
+  if (needed) throw new BuildError('unresolved-arg', needed.message)
   return uses
 }
 
-/** The same, where a FROM that cannot be resolved does not cost the others. Errors: `base-invalid`, `dockerfile-invalid`. */
+/** The same, where a FROM that cannot be resolved does not cost the others. */
 export function readUses(
   text: string,
   args: Readonly<Record<string, string>>,
   builtin: Readonly<Record<string, string>> = {},
+  target: string | null = null,
 ): Uses {
   const escapeChar = DockerfileParser.parse(text).getEscapeCharacter()
   const file = DockerfileParser.parse(withoutHeredocs(text, escapeChar))
   const offsets = lineOffsets(text)
   const lookup = globalArgs(file, args, builtin)
   const stages: Stage[] = []
-  const all: Use[] = []
   for (const instruction of file.getInstructions()) {
     if (instruction.getKeyword() === 'FROM') {
-      const stage = readFrom(instruction as From, stages, offsets, lookup, escapeChar)
-      if (stage.use) all.push(stage.use)
-      stages.push(stage)
+      stages.push(readFrom(instruction as From, stages, offsets, lookup, escapeChar))
       continue
     }
+    const stage = stages.at(-1)
     for (const token of sourcesOf(instruction, offsets)) {
-      if (stageNamed(token, stages) === null) all.push(externalUse(token, token.text, null))
+      const named = stageNamed(token, stages)
+      if (named === null) stage?.uses.push(externalUse(token, token.text, null))
+      else stage?.needs.push(stages.indexOf(named))
     }
   }
-  const last = stages.at(-1)
-  if (!last) throw new BuildError('dockerfile-invalid', 'the Dockerfile has no FROM')
-  let end: Stage = last
+  const built = stageOf(target, stages)
+  let end: Stage = stages[built]!
   while (end.parent !== null) end = stages[end.parent]!
-  const ruled = all.map((use): Use => (use === end.use ? { ...use, role: 'runtime' } : use))
+  const needed = target === null ? new Set(stages.keys()) : neededBy(built, stages)
+  const ruled = stages.flatMap((stage, at) =>
+    stage.uses.map((use): Use => ({ ...use, role: use === end.use ? 'runtime' : 'build', counts: needed.has(at) })),
+  )
   return {
     uses: ruled.filter((use) => 'reference' in use),
     unresolved: ruled.filter((use): use is UnresolvedUse => !('reference' in use)),
   }
+}
+
+/** Which stage is built: the last, or the one the target names, by name or number. */
+function stageOf(target: string | null, stages: readonly Stage[]): number {
+  if (stages.length === 0) throw new BuildError('dockerfile-invalid', 'the Dockerfile has no FROM')
+  if (target === null) return stages.length - 1
+  const named = stages.findLastIndex((stage) => stage.name === target.toLowerCase())
+  const at = named < 0 && /^\d+$/.test(target) ? Number(target) : named
+  if (!stages[at]) throw new BuildError('target-absent', `the Dockerfile has no stage ${target}`)
+  return at
+}
+
+/** A stage and all it begins with or copies from. */
+function neededBy(stage: number, stages: readonly Stage[], found = new Set<number>()): Set<number> {
+  if (found.has(stage)) return found
+  found.add(stage)
+  const { parent, needs } = stages[stage]!
+  for (const other of parent === null ? needs : [parent, ...needs]) neededBy(other, stages, found)
+  return found
 }
 
 /** The same Dockerfile with each use replaced by `replace(use)`: the whole token, so that no argument can change it again. */
@@ -123,13 +152,16 @@ function readFrom(
   if (!range) throw new BuildError('dockerfile-invalid', `line ${from.getRange().start.line + 1}: FROM names nothing`)
   const token = tokenAt(from.getImage() ?? '', range, offsets)
   const wanted = expanded(token, lookup, escapeChar)
-  if (typeof wanted !== 'string') return { name, use: wanted, parent: null }
-  if (wanted.toLowerCase() === 'scratch') return { name, use: null, parent: null }
-  const parent = stages.findLastIndex((stage) => stage.name === wanted.toLowerCase())
-  if (parent >= 0) return { name, use: null, parent }
+  const stage = (use: Use | null, parent: number | null): Stage => ({
+    ...{ name, use, parent, needs: [], uses: use === null ? [] : [use] },
+  })
+  if (typeof wanted !== 'string') return stage(wanted, null)
+  if (wanted.toLowerCase() === 'scratch') return stage(null, null)
+  const parent = stages.findLastIndex((other) => other.name === wanted.toLowerCase())
+  if (parent >= 0) return stage(null, parent)
   const flag = from.getPlatformFlag()?.getValue() ?? null
   const platform = flag === null ? null : expandArgs(flag, lookup, escapeChar) || null
-  return { name, use: externalUse(token, wanted, platform), parent: null }
+  return stage(externalUse(token, wanted, platform), null)
 }
 
 /** What `COPY --from=` and `RUN --mount=…,from=` name; neither expands variables. */
@@ -157,6 +189,7 @@ const whereIs = ({ line, text }: Token): string => `line ${line + 1}: ${text}`
 
 const unresolved = (token: Token, message: string): UnresolvedUse => ({
   role: 'build',
+  counts: true,
   line: token.line + 1,
   message: `${whereIs(token)} ${message}`,
 })
@@ -174,7 +207,7 @@ function expanded(token: Token, lookup: ArgLookup, escapeChar: string): string |
 /** A word with variables that comes to no reference has one without a value: `debian:$VERSION`. */
 function externalUse(token: Token, wanted: string, platform: string | null): Use {
   const reference = /\$/.test(wanted) ? null : parseReference(wanted)
-  if (reference) return { reference, role: 'build', platform, start: token.start, end: token.end }
+  if (reference) return { reference, role: 'build', counts: true, platform, start: token.start, end: token.end }
   if (/\$/.test(token.text) || wanted === '') return unresolved(token, 'has no value to build from')
   throw new BuildError('base-invalid', `${whereIs(token)} is no image reference (it says "${wanted}")`)
 }

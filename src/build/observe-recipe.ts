@@ -16,15 +16,18 @@ export type Subject = { digest: string; platform: Platform | null }
 
 /**
  * Names without digests: nobody knows what a name pointed at when the image was built, unless the FROM itself says so (`pinned`).
- * A base of the last stage and of another is the last stage's.
+ * A base of the last stage and of another is the last stage's. `target`: the stage that is built, null for the last.
  */
 export function declaredByRecipe(
   ref: string,
   subject: Subject,
   dockerfile: string,
   args: Readonly<Record<string, string>>,
+  target: string | null = null,
 ): ObservedDeclaration[] {
-  const { uses, unresolved } = readUses(dockerfile, args, builtinArgs(subject.platform))
+  const all = readUses(dockerfile, args, builtinArgs(subject.platform), target)
+  const uses = all.uses.filter((use) => use.counts)
+  const unresolved = all.unresolved.filter((use) => use.counts)
   const common = { subject: subject.digest, evidence: 'recipe' as const, source: recipeSource(ref) }
   const named = distinct(uses).map(({ reference: { host, repository, tag, digest }, role, platform }) => ({
     ...common,

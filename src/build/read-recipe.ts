@@ -45,7 +45,9 @@ export async function readRecipe(d: ReadDeps, ref: string, shutdown?: AbortSigna
     }
     const subjects = await subjectsOf(d, wanted.head)
     const source = await fetchDockerfile(d, ref, recipe, shutdown)
-    const declarations = subjects.flatMap((subject) => declaredByRecipe(ref, subject, source.text, recipe.args))
+    const declarations = subjects.flatMap((subject) =>
+      declaredByRecipe(ref, subject, source.text, recipe.args, recipe.target ?? null),
+    )
     const reading = { ...done, commit: source.commit, at: d.clock().toISOString() }
     await keep(d, wanted, reading, { subjects, declarations: declarations.map((x) => canonical(d, x)) })
   } catch (error) {

@@ -1,51 +1,108 @@
 import type { Deps } from '../deps.ts'
 import type { Digest } from '../oci/digest.ts'
+import { isIndex } from '../oci/media-type.ts'
+import { normalisePlatform, type Platform, parsePlatform } from '../oci/platform.ts'
 import { formatReference, type Reference, tagRef } from '../oci/reference.ts'
+import type { RegistryClient } from '../registry/registries.ts'
+import { RegistryError } from '../registry/registry-error.ts'
 import { BuildError } from './build-error.ts'
-import type { ResolvedBase } from './builders/builder.ts'
+import type { BuildJob, ResolvedBase } from './builders/builder.ts'
 import type { BaseUse } from './dockerfile.ts'
-
-/** A use of a base with the content it will have: `pull` is the reference by digest that the build is given. */
-export type ResolvedUse = BaseUse & { digest: Digest; pull: string }
+import type { JobRegistries } from './job-registries.ts'
 
 /**
- * Asks for the digest of every base before anything is built, each name once, so that a name that moves meanwhile gives no build
- * that mixes contents. Each use comes back under the name of its registry, however the Dockerfile calls it. A registry we know is asked itself; of others `pullByName` (the daemon) tells what it got.
- * Errors: `base-absent`, and those of the registry client.
+ * A use of a base with the content it will have. `digest` is what its name points at (the index where there is one); `pull` the reference
+ * by digest that the build is given: of the platform's own manifest where that is known, so that no two platforms share a reference.
+ */
+export type ResolvedUse = BaseUse & { digest: Digest; pull: string }
+
+export type BaseResolver = {
+  d: Pick<Deps, 'registries'>
+  registries: Pick<JobRegistries, 'client'>
+  /** what names are to be taken as, whatever they point at by now */
+  given: BuildJob['bases']
+  /** of the host that builds, where neither recipe nor FROM names one */
+  platform: string
+  /** of a registry nobody configured: the daemon asks it, and says which content it got */
+  pullByName: (reference: Reference, platform: string | null) => Promise<Digest>
+}
+
+/**
+ * Asks for the digest of every base before anything is built, each name once for all platforms (`known`), so that a name that moves
+ * meanwhile gives no build that mixes contents. Each use comes back under the name of its registry, however the Dockerfile calls it.
+ * A registry is asked with the build's own logins. Errors: `base-absent`, `base-denied`, and those of the registry client.
  */
 export async function resolveBases(
-  d: Pick<Deps, 'registries'>,
+  r: BaseResolver,
   uses: readonly BaseUse[],
-  pullByName: (reference: Reference, platform: string | null) => Promise<Digest>,
+  known: Map<string, Digest> = new Map(),
 ): Promise<ResolvedUse[]> {
-  const known = new Map<string, Digest>()
+  for (const { name, digest } of r.given) if (!known.has(name)) known.set(name, digest)
   const resolved: ResolvedUse[] = []
   for (const use of uses) {
-    const name = formatReference(use.reference)
-    const digest = known.get(name) ?? use.reference.digest ?? (await resolveName(d, use, pullByName))
+    const reference = { ...use.reference, host: r.d.registries.canonicalHost(use.reference.host) }
+    const name = formatReference(reference)
+    const digest = known.get(name) ?? reference.digest ?? (await resolveName(r, use, reference))
     known.set(name, digest)
-    const reference = { ...use.reference, host: d.registries.canonicalHost(use.reference.host) }
-    resolved.push({ ...use, reference, digest, pull: `${reference.host}/${reference.repository}@${digest}` })
+    const platform = parsePlatform(use.platform ?? r.platform)
+    const own = await platformManifest(r, reference, digest, platform)
+    resolved.push({ ...use, reference, digest, pull: `${reference.host}/${reference.repository}@${own}` })
   }
   return resolved
 }
 
-async function resolveName(
-  d: Pick<Deps, 'registries'>,
-  { reference, platform }: BaseUse,
-  pullByName: (reference: Reference, platform: string | null) => Promise<Digest>,
-): Promise<Digest> {
-  const client = d.registries.byName(reference.host)
-  if (!client) return pullByName(reference, platform)
-  const head = await client.headManifest(reference.repository, reference.tag ?? 'latest')
-  if (!head) throw new BuildError('base-absent', `the base ${formatReference(reference)} does not exist`)
-  return head.digest
+async function resolveName(r: BaseResolver, use: BaseUse, reference: Reference): Promise<Digest> {
+  if (!r.d.registries.byName(reference.host)) return r.pullByName(use.reference, use.platform)
+  const { repository, tag } = reference
+  const found = await asked(r, reference, (client) => client.headManifest(repository, tag ?? 'latest'))
+  if (!found) throw new BuildError('base-absent', `the base ${formatReference(reference)} does not exist`)
+  return found.digest
 }
 
-/** What is recorded of a build: each base once; one that is used in both roles is a runtime base. */
+/** The manifest of just this platform; the digest itself where it is no index, names no such platform, or cannot be asked for. */
+async function platformManifest(
+  r: BaseResolver,
+  reference: Reference,
+  digest: Digest,
+  platform: Platform | null,
+): Promise<Digest> {
+  if (!r.d.registries.byName(reference.host) || platform === null) return digest
+  const found = await asked(r, reference, (client) => client.getManifest(reference.repository, digest))
+  if (!found || !isIndex(found.mediaType)) return digest
+  const { manifests } = JSON.parse(found.bytes.toString('utf8')) as {
+    manifests: { digest: Digest; platform?: Parameters<typeof normalisePlatform>[0] }[]
+  }
+  return manifests.find((entry) => entry.platform && normalisePlatform(entry.platform) === platform)?.digest ?? digest
+}
+
+async function asked<T>(
+  r: BaseResolver,
+  reference: Reference,
+  ask: (client: RegistryClient) => Promise<T | null>,
+): Promise<T | null> {
+  const client = await r.registries.client(reference, 'pull')
+  try {
+    return client && (await ask(client))
+  } catch (error) {
+    throw denied(error, formatReference(reference))
+  }
+}
+
+/** A base that the build's own logins may not read, said so; any other failure as it is. */
+export const denied = (error: unknown, name: string): unknown =>
+  error instanceof RegistryError && error.code === 'unauthorized'
+    ? new BuildError(
+        'base-denied',
+        `${name} may not be read: it needs a registry credential of the recipe's own namespace`,
+        { cause: error },
+      )
+    : error
+
+/** What is recorded of a build: each base that counts once; one that is used in both roles is a runtime base. */
 export function basesOf(uses: readonly ResolvedUse[]): ResolvedBase[] {
   const bases = new Map<string, ResolvedBase>()
-  for (const { reference, digest, role } of uses) {
+  for (const { reference, digest, role, counts } of uses) {
+    if (!counts) continue
     const { host, repository, tag } = reference
     const name = tag === null ? null : tagRef(host, repository, tag)
     const base = { name, digest, role, pinned: reference.digest !== null }

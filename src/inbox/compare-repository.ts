@@ -4,6 +4,7 @@ import { inTransaction } from '../ingest/in-transaction.ts'
 import { knownHeads } from '../ingest/known-heads.ts'
 import { saveAll } from '../ingest/save.ts'
 import { type Asking, type Sighting, sight } from '../ingest/sight-tag.ts'
+import { isStagingTag } from '../oci/own-tags.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import { aliveTags } from './known-tags.ts'
 import type { Tally } from './pass.ts'
@@ -45,6 +46,7 @@ export async function compareRepository(c: Comparing, repository: string): Promi
     let batch: string[] = []
     for await (const tag of c.client.listTags(repository)) {
       listed.add(tag)
+      if (isStagingTag(tag)) continue
       if (batch.push(tag) < batchSize) continue
       await compare(batch, 'has-it')
       batch = []

@@ -82,6 +82,7 @@ export function errorOf(method: string, { status, headers, bytes, url }: Answer)
   const message = `${method} ${place(url)}: the registry answered ${status}${said === '' ? '' : `: ${said}`}`
   return new RegistryError(codeOfStatus(status), message, {
     retryAfter: parseRetryAfter(headers['retry-after'], new Date()),
+    status,
   })
 }
 

@@ -10,7 +10,14 @@ import { type Credentials, makeAuthorizer } from './authorize.ts'
 import { getBlob, hasBlob, mountBlob, uploadBlob } from './blobs.ts'
 import { type Exchange, makeExchange, type TimeOuts } from './exchange.ts'
 import { listRepositories, listTags } from './listings.ts'
-import { type FoundManifest, getManifest, headManifest, type ManifestHead, putManifest } from './manifests.ts'
+import {
+  deleteTag,
+  type FoundManifest,
+  getManifest,
+  headManifest,
+  type ManifestHead,
+  putManifest,
+} from './manifests.ts'
 import { type ListReferrers, makeListReferrers } from './referrers.ts'
 import type { OnRetry, RetryPolicy } from './retry.ts'
 
@@ -31,6 +38,8 @@ export type RegistryClient = {
     manifest: { bytes: Uint8Array; mediaType: string },
     options?: Signal,
   ) => Promise<Digest>
+  /** false where the registry cannot, or has no such tag; what stood there stays under its digest */
+  deleteTag: (repository: string, tag: string, options?: Signal) => Promise<boolean>
   getBlob: (repository: string, digest: Digest, options: Signal & { maxBytes: number }) => Promise<Buffer | null>
   hasBlob: (repository: string, digest: Digest, options?: Signal) => Promise<boolean>
   uploadBlob: (repository: string, digest: Digest, bytes: Uint8Array, options?: Signal) => Promise<void>
@@ -77,6 +86,7 @@ export function makeClient(options: ClientOptions): RegistryClient {
     getManifest: (...asked) => getManifest(registry, ...asked),
     headManifest: (...asked) => headManifest(registry, ...asked),
     putManifest: (...asked) => putManifest(registry, ...asked),
+    deleteTag: (...asked) => deleteTag(registry, ...asked),
     getBlob: (...asked) => getBlob(registry, ...asked),
     hasBlob: (...asked) => hasBlob(registry, ...asked),
     uploadBlob: (...asked) => uploadBlob(registry, ...asked),

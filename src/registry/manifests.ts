@@ -112,6 +112,22 @@ export async function putManifest(
   return stored ?? digestOf(bytes, isDigest(reference) ? reference : undefined)
 }
 
+/**
+ * Removes a tag, and nothing but the tag. False where the registry will not, or has none; many cannot.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#deleting-tags
+ */
+export async function deleteTag(
+  registry: AskRegistry,
+  repository: string,
+  tag: string,
+  { signal }: Options = {},
+): Promise<boolean> {
+  if (!isTagName(tag)) throw new TypeError(`${JSON.stringify(tag)} is no tag`)
+  const path = manifestPath(repository, tag)
+  const answer = await registry.once({ method: 'DELETE', path, scopes: [`repository:${repository}:delete`] }, signal)
+  return answer.status >= 200 && answer.status <= 299
+}
+
 function headOf({ headers }: Answer): { digest: Digest | null; mediaType: string; date: Date | null } {
   const at = Date.parse(headers.date ?? '')
   return {

@@ -6,9 +6,17 @@ import { readFileSync } from 'node:fs'
 import { getCACertificates } from 'node:tls'
 import type { Logger } from 'pino'
 import { type CanonicalHost, canonicalHosts } from '../oci/reference.ts'
+import type { Credentials } from './authorize.ts'
 import { type ClientOptions, makeClient, type RegistryClient } from './client.ts'
 import { isLoopback } from './loopback.ts'
-import { anonymousRegistry, matchesHost, type OutsideRegistry, outsideRegistry, usualPerMinute } from './outside.ts'
+import {
+  addressOf,
+  anonymousRegistry,
+  matchesHost,
+  type OutsideRegistry,
+  outsideRegistry,
+  usualPerMinute,
+} from './outside.ts'
 
 export type { RegistryClient } from './client.ts'
 export type { OutsideRegistry } from './outside.ts'
@@ -35,6 +43,11 @@ export type RegistryConfig = {
 export type Registries = {
   /** The client of a host (a registry's name, an alias, `docker.io` under any of its names), or null where nobody configured it. */
   byName: (host: string) => RegistryClient | null
+  /**
+   * A client of a host that logs in as somebody else, or as nobody (null); whoever asked for it closes it. A host that nobody configured is
+   * asked at its own address; null where it is never asked.
+   */
+  as: (host: string, login: Credentials | null) => RegistryClient | null
   /** Those that send us events. */
   all: () => readonly { name: string; client: RegistryClient }[]
   /** The name of the registry that a host in a reference means. What comes from outside is stored and looked up under it. */
@@ -62,6 +75,13 @@ export function makeRegistries(
   const watched = new Map(outside.map((config) => [config.name, config]))
   return {
     byName: (host) => byHost.get(canonicalHost(host)) ?? null,
+    as(said, login) {
+      const host = canonicalHost(said)
+      const config = [...configs, ...outside].find(({ name }) => canonicalHost(name) === host)
+      if (config) return clientOf({ ...config, username: login?.username, password: login?.password }, log)
+      const url = addressOf(host)
+      return url && makeClient({ url, credentials: login })
+    },
     all: () => sending,
     canonicalHost,
     outside(said) {

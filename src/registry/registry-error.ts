@@ -11,17 +11,23 @@ export type RegistryErrorCode =
 
 const passing: readonly RegistryErrorCode[] = ['rate-limited', 'registry-error', 'timeout', 'unreachable']
 
-/** `retryable`: the same question may get an answer later. `retryAfter`: milliseconds the registry asked to wait, if it did. */
+/** `retryable`: the same question may get an answer later. `retryAfter`: milliseconds the registry asked to wait, if it did. `status`: of its answer, where there was one. */
 export class RegistryError extends Error {
   readonly code: RegistryErrorCode
   readonly retryable: boolean
   readonly retryAfter: number | null
-  constructor(code: RegistryErrorCode, message: string, options: { cause?: unknown; retryAfter?: number | null } = {}) {
+  readonly status: number | null
+  constructor(
+    code: RegistryErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfter?: number | null; status?: number } = {},
+  ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause })
     this.name = 'RegistryError'
     this.code = code
     this.retryable = passing.includes(code)
     this.retryAfter = options.retryAfter ?? null
+    this.status = options.status ?? null
   }
 }
 

@@ -10,6 +10,7 @@ import { isDigest } from '../oci/digest.ts'
 import { type Instant, parseInstant } from '../oci/instant.ts'
 import { parseJson } from '../oci/manifest.ts'
 import { bareMediaType, mediaTypes } from '../oci/media-type.ts'
+import { isStagingTag } from '../oci/own-tags.ts'
 import { isRepository, isTagName } from '../oci/reference.ts'
 
 /** The columns of an `event` row that come from outside. Texts are cut and free of NUL, so that any of them can be stored. */
@@ -35,6 +36,7 @@ type IgnoreReason =
   | 'no-media-type'
   | 'bad-timestamp'
   | 'repository-delete'
+  | 'staging-tag'
 
 export type Verdict =
   | { kind: 'handled'; event: ReceivedEvent }
@@ -114,6 +116,7 @@ function fault(event: ReceivedEvent, timed: boolean): IgnoreReason | null {
   if (repository === '') return 'no-repository'
   if (!isRepository(repository)) return 'bad-repository'
   if (tag !== null && !isTagName(tag)) return 'bad-tag'
+  if (tag !== null && isStagingTag(tag)) return 'staging-tag'
   if (digest !== null && !isDigest(digest)) return 'bad-digest'
   if (action === 'push' && digest === null) return 'no-digest'
   if (action === 'push' && tag === null && mediaType === null) return 'no-media-type'

@@ -1,5 +1,6 @@
 import type { Inbound } from '../inbox/accept.ts'
 import { instantOf } from '../oci/instant.ts'
+import { isStagingTag } from '../oci/own-tags.ts'
 import { isRepository, isTagName, tagRef } from '../oci/reference.ts'
 import { parseEnvelope, type ReceivedEvent, type Verdict } from './envelope.ts'
 import type { Body } from './read-body.ts'
@@ -37,6 +38,8 @@ const note = ({ sha256 }: Body): ReceivedEvent => ({
   actor: null,
 })
 
-/** An event we cannot use may still tell where something happened: the registry itself is asked. */
+/** An event we cannot use may still tell where something happened: the registry itself is asked. Staging tags are of no interest. */
 const lookable = (registry: string, { repository, tag }: ReceivedEvent): string[] =>
-  tag !== null && isTagName(tag) && isRepository(repository) ? [tagRef(registry, repository, tag)] : []
+  tag !== null && isTagName(tag) && !isStagingTag(tag) && isRepository(repository)
+    ? [tagRef(registry, repository, tag)]
+    : []

@@ -48,6 +48,7 @@ export async function openStage(registryUrl: string | null = null, { referrers =
   const client = makeClient({ url: new URL(proxy.url), policy, timeOuts: { idle: 1_000, total: 2_000 } })
   const registries: Registries = {
     byName: (host) => (host === familyHost ? client : null),
+    as: () => null,
     all: () => [{ name: familyHost, client }],
     canonicalHost: normaliseHost,
     outside: () => null,

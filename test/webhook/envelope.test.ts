@@ -39,6 +39,7 @@ describe('judgeEvent', () => {
     ['no repository', event('push', { repository: null }), 'no-repository'],
     ['a path as repository', event('push', { repository: '../etc' }), 'bad-repository'],
     ['a bad tag', event('push', { tag: 'a b' }), 'bad-tag'],
+    ['what a build of ours stages', event('push', { tag: '1.drydock-linux-arm64' }), 'staging-tag'],
     ['a push without digest', event('push', { digest: undefined }), 'no-digest'],
     ['a digest that is none', event('push', { digest: 'sha256:abc' }), 'bad-digest'],
     ['neither tag nor media type', event('push', { tag: undefined, mediaType: undefined }), 'no-media-type'],

@@ -25,8 +25,11 @@ export type BuildJob = {
  */
 export type ResolvedBase = { name: string | null; digest: Digest; role: 'runtime' | 'build'; pinned: boolean }
 
-/** What is about to be pushed, known before it is: by `content` (digest of the config, the manifest or the index) a crashed build finds its own push again. */
-export type PushIntent = { content: Digest; bases: ResolvedBase[]; commit: string | null }
+/**
+ * What is about to be pushed, known before it is: by `content` (digest of the manifest or index, or of a config) a crashed build finds its
+ * own push again. `previous`: what the tag points at until then, null where it does not exist; absent where that is not known.
+ */
+export type PushIntent = { content: Digest; bases: ResolvedBase[]; commit: string | null; previous?: Digest | null }
 
 export type Built = { digest: Digest; bases: ResolvedBase[]; commit: string | null }
 
@@ -42,12 +45,13 @@ export type BuilderContext = {
   step: <T>(name: StepName, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** Tells where the build runs, for its record. */
   host: (host: BuildHost) => Promise<void>
-  /** Makes the intent durable; rejects where this worker no longer owns the build. Nothing is pushed before it. */
+  /** Makes the intent durable; rejects where this worker no longer owns the build. No tag that anybody uses moves before it. */
   intend: (intent: PushIntent) => Promise<void>
 }
 
 /**
- * The port of everything that can build. `run` pushes `job.target` and nothing else, once, after `intend`; throws BuildError.
+ * The port of everything that can build. `run` pushes `job.target` once, after `intend`, and else only what the recipe asks for beside it
+ * (its candidate, TAG-prev) and what nobody looks at (staging tags); throws BuildError.
  * `clean` removes what an attempt (also a dead one) left outside `job.dir`, and may be called at any time, also twice.
  */
 export type Builder = {

@@ -92,11 +92,12 @@ export async function findDocker(
 }
 
 /** What `docker build` would choose there by itself, but BuildKit for what only BuildKit understands. Error: `buildkit-absent`. */
-export function engineFor(host: Pick<DockerHost, 'buildkit'>, dockerfile: string): Engine {
+export function engineFor(host: Pick<DockerHost, 'buildkit'>, dockerfile: string, secrets = false): Engine {
   if (host.buildkit === 'default') return 'buildkit'
-  if (!needsBuildKit(dockerfile)) return 'legacy'
+  if (!secrets && !needsBuildKit(dockerfile)) return 'legacy'
   if (host.buildkit === 'on-demand') return 'buildkit'
-  throw new BuildError('buildkit-absent', 'the Dockerfile needs BuildKit, and the docker command here has no buildx')
+  const what = secrets ? 'build secrets need' : 'the Dockerfile needs'
+  throw new BuildError('buildkit-absent', `${what} BuildKit, and the docker command here has no buildx`)
 }
 
 type DockerVersion = {

@@ -1,0 +1,126 @@
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { type Digest, parseDigest } from '../../oci/digest.ts'
+import { formatReference, type Reference, tagRef } from '../../oci/reference.ts'
+import { BuildError } from '../build-error.ts'
+import type { CheckoutPaths } from '../checkout-paths.ts'
+import { readBases, rewriteBases } from '../dockerfile.ts'
+import { type ResolvedUse, resolveBases } from '../resolve-bases.ts'
+import { type DockerHost, docker, type Engine, engineFor, writeDockerConfig } from './docker-cli.ts'
+import { localRepository } from './docker-hosts.ts'
+import { dockerRun, lastWords, pull, type Session } from './docker-session.ts'
+
+/** What was built for one platform: the daemon's id of it, the local tag it stands under, and the bases it was given. */
+export type LocalContent = { platform: string | null; content: Digest; localTag: string; uses: ResolvedUse[] }
+
+/** Builds the recipe for one platform (null: the daemon's own). `known`: what names were found to be for other platforms of this build. */
+export async function buildPlatform(
+  session: Session,
+  source: CheckoutPaths,
+  platform: string | null,
+  known: Map<string, Digest>,
+  signal: AbortSignal,
+): Promise<LocalContent> {
+  const { d, job, context, host, registries } = session
+  const { args, target, secrets } = job.recipe
+  const text = await readFile(source.dockerfile, 'utf8')
+  const engine = engineFor(host, text, secrets.length > 0)
+  const read = readBases(text, args, engine === 'legacy' ? {} : builtinArgs(host, platform), target ?? null)
+  const resolver = {
+    ...{ d, registries, given: job.bases, platform: platform ?? host.platform },
+    pullByName: (reference: Reference, asked: string | null) =>
+      pullByName(session, reference, asked ?? platform, signal),
+  }
+  // The legacy builder also builds the stages that nothing needs.
+  const wanted = read.filter((use) => use.counts || engine === 'legacy')
+  const uses = await resolveBases(resolver, wanted, known)
+  for (const use of uses) context.log.write(`base ${formatReference(use.reference)} is ${use.digest} (${use.role})\n`)
+  const pulls = new Map(uses.map((use) => [`${use.pull} ${use.platform}`, use]))
+  for (const use of pulls.values()) await pull(session, use.reference, use.pull, use.platform ?? platform, signal)
+
+  const name = platform === null ? '1' : platform.replaceAll('/', '-')
+  const file = await writeDockerfile(job.dir, name, source, text, uses)
+  const localTag = `${localRepository(job.id)}:${name}`
+  const idFile = join(job.dir, `id-${name}`)
+  const secretsDir = join(job.dir, 'secrets')
+  try {
+    const flags = [
+      ...['--no-cache', '--force-rm', '--tag', localTag, '--file', file, '--iidfile', idFile],
+      ...(engine === 'buildkit' ? ['--progress', 'plain'] : []),
+      ...(host.buildkit === 'default' ? ['--provenance=false', '--sbom=false'] : []),
+      ...(platform === null ? [] : ['--platform', platform]),
+      ...(target === undefined ? [] : ['--target', target]),
+      ...Object.entries(args).flatMap(([arg, value]) => ['--build-arg', `${arg}=${value}`]),
+      ...(await secretFlags(session, secretsDir)),
+    ]
+    await runBuild(session, engine, [...flags, source.context], signal)
+  } finally {
+    await rm(secretsDir, { recursive: true, force: true })
+  }
+  const content = parseDigest((await readFile(idFile, 'utf8')).trim())
+  if (!content) throw new BuildError('build-failed', 'docker build told no id of what it built')
+  return { platform, content, localTag, uses }
+}
+
+async function runBuild(session: Session, engine: Engine, args: string[], signal: AbortSignal): Promise<void> {
+  const configDir = await writeDockerConfig(session.job.dir, 'config-build', null)
+  const ran = await docker(['build', ...args], { ...dockerRun(session, configDir, signal), engine })
+  if (ran.code === 0) return
+  throw new BuildError('build-failed', lastWords(ran.stderr) || `docker build exited with ${ran.code}`)
+}
+
+/** The Dockerfile in which every base is its digest, beside it the .dockerignore that belongs to it. */
+async function writeDockerfile(
+  jobDir: string,
+  name: string,
+  source: Pick<CheckoutPaths, 'dockerfile' | 'ignoreFile'>,
+  text: string,
+  uses: readonly ResolvedUse[],
+): Promise<string> {
+  const dir = join(jobDir, `dockerfile-${name}`)
+  await mkdir(dir, { mode: 0o700 })
+  const file = join(dir, basename(source.dockerfile))
+  await writeFile(
+    file,
+    rewriteBases(text, uses, (use) => use.pull),
+  )
+  if (source.ignoreFile) await cp(source.ignoreFile, `${file}.dockerignore`)
+  return file
+}
+
+/** Each secret in a file of its own that only we can read; in no argument, and masked in the log. */
+async function secretFlags({ job, context }: Session, dir: string): Promise<string[]> {
+  const flags: string[] = []
+  if (job.recipe.secrets.length > 0) await mkdir(dir, { mode: 0o700 })
+  for (const [at, { id, credential }] of job.recipe.secrets.entries()) {
+    const text = await job.logins.secret(credential)
+    context.log.hide(text)
+    const file = join(dir, String(at))
+    await writeFile(file, text, { mode: 0o600 })
+    flags.push('--secret', `id=${id},src=${file}`)
+  }
+  return flags
+}
+
+/** BuildKit predefines these in FROM lines; the legacy builder does not. */
+function builtinArgs(host: DockerHost, platform: string | null): Record<string, string> {
+  const named = (prefix: string, text: string) => {
+    const [os = '', arch = '', variant = ''] = text.split('/')
+    return { [`${prefix}PLATFORM`]: text, [`${prefix}OS`]: os, [`${prefix}ARCH`]: arch, [`${prefix}VARIANT`]: variant }
+  }
+  return { ...named('BUILD', host.platform), ...named('TARGET', platform ?? host.platform) }
+}
+
+/** For a registry nobody configured: the daemon asks it, and says which content it got. */
+async function pullByName(
+  session: Session,
+  reference: Reference,
+  platform: string | null,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const name = tagRef(reference.host, reference.repository, reference.tag ?? 'latest')
+  const said = await pull(session, reference, name, platform, signal)
+  const digest = parseDigest(/^Digest: (\S+)$/m.exec(said)?.[1])
+  if (!digest) throw new BuildError('base-unreachable', `docker pull told no digest of ${name}`)
+  return digest
+}
