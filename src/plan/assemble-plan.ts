@@ -4,6 +4,7 @@
  * guarantees: pure; need is computed from state alone, so that an event lost or doubled changes nothing. A tag is built when every
  * base it waits for is done, once for an outside change, never again with the same inputs; what follows from one change ends.
  */
+import type { MayStart } from '../pause/may-start.ts'
 import { baseOrder } from './base-order.ts'
 import { type Around, decideTag, type Outcome } from './decide-tag.ts'
 
@@ -40,7 +41,7 @@ export type PlanBuild = {
   key: string
   /** the outside change it goes back to; its own id where somebody asked for it */
   root: string
-  /** ours, because a base moved; not asked for by a person */
+  /** the planner's; not asked for by a person */
   automatic: boolean
   reason: { base: string | null; to: string | null }
   /** what it pushed, null where it has not */
@@ -74,22 +75,46 @@ export type PlanTag = {
   held?: boolean
   /** false: facts that may concern it wait to be judged */
   judged: boolean
+  /** its head is a push of ours, made by a recipe that would build otherwise now */
+  recipeChanged?: boolean
+  /** it was pushed platform by platform, and has all now that it had before */
+  complete?: boolean
+  /** whether a build that nobody asked for may start in its namespace now; default: it may */
+  start?: MayStart
 }
+
+/** The fan-out of a root, as far as it was made. Of one that is done a later cause may go on. */
+export type RootPlan = { id: string; state: 'approval' | 'open' | 'stopped' | 'cancelled' | 'done' }
 
 /** A push of our own: the root of its build, and the tags that were built from the outside change to it, nearest first. */
 export type OwnPush = { root: string; chain: readonly string[] }
 
-/** `tags` holds, with each tag, all its bases at every depth. `pushes` by digest. */
-export type PlanInput = { tags: readonly PlanTag[]; pushes: ReadonlyMap<string, OwnPush> }
+/** `tags` holds, with each tag, all its bases at every depth. `pushes` by digest. `plans` by root; what has none yet is not held up. */
+export type PlanInput = {
+  tags: readonly PlanTag[]
+  pushes: ReadonlyMap<string, OwnPush>
+  plans?: ReadonlyMap<string, RootPlan>
+}
 
 /** `settle`: seconds. */
 export type Policy = { now: Date; settle: number; observe: boolean }
 
+/** `root` null: it is its own. `reason.plan`: the fan-out of its root, null where there is none (yet). */
 export type WantedBuild = {
   ref: string
-  root: string
-  reason: { kind: 'base-moved'; base: string; from: string | null; to: string; plan: null }
+  root: string | null
+  reason: {
+    kind: 'base-moved' | 'manual'
+    base: string | null
+    from: string | null
+    to: string | null
+    plan: string | null
+  }
+  note: string | null
 }
+
+/** A cause that is about to start a build, sooner or later, and the outside change it goes back to. */
+export type Trigger = Pick<PlanCause, 'base' | 'from' | 'to'> & { root: string }
 
 export type Plan = {
   states: Map<string, RebuildState>
@@ -97,6 +122,10 @@ export type Plan = {
   /** ids of queued automatic builds that are not wanted now */
   withdraw: string[]
   lookAgainAt: Date | null
+  /** by tag, of those that may be built by themselves */
+  triggers: Map<string, Trigger[]>
+  /** tags that will change by themselves, or when a person lets them */
+  moving: Set<string>
 }
 
 export function assemblePlan(input: PlanInput, policy: Policy): Plan {
@@ -117,6 +146,8 @@ export function assemblePlan(input: PlanInput, policy: Policy): Plan {
     queue: [...decided.values()].flatMap(({ queue }) => queue ?? []),
     withdraw: [...decided.values()].flatMap(({ withdraw }) => withdraw ?? []),
     lookAgainAt: times.length === 0 ? null : new Date(times.reduce((least, time) => Math.min(least, time))),
+    triggers: new Map([...decided].flatMap(([ref, { triggers }]) => (triggers.length > 0 ? [[ref, triggers]] : []))),
+    moving: new Set([...decided].flatMap(([ref, { moving }]) => (moving ? [ref] : []))),
   }
 }
 
@@ -128,13 +159,19 @@ function decideGroup(
   group: PlanTag[],
   tags: ReadonlyMap<string, PlanTag>,
   decided: Map<string, Outcome>,
-  given: Policy & Pick<PlanInput, 'pushes'>,
+  given: Policy & Pick<PlanInput, 'pushes' | 'plans'>,
 ): void {
+  const isBuilding = (ref: string) => tags.get(ref)?.builds.some(isActive) ?? false
   const around: Around = {
     ...given,
     cycle: new Set(group.length > 1 ? group.map((tag) => tag.ref) : []),
-    isMoving: (ref) => decided.get(ref)?.moving ?? tags.get(ref)?.builds.some(isActive) ?? false,
+    isMoving: (ref) => decided.get(ref)?.moving ?? isBuilding(ref),
+    isDue: (ref) => {
+      const known = decided.get(ref)
+      return known ? known.moving && known.rebuild.state !== 'waiting' : isBuilding(ref)
+    },
     headSince: (ref) => tags.get(ref)?.headSince ?? null,
+    isComplete: (ref) => tags.get(ref)?.complete ?? false,
   }
   const outcome = (tag: PlanTag) => decideTag(tag, around)
   for (const tag of group) decided.set(tag.ref, outcome(tag))

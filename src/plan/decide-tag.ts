@@ -5,38 +5,49 @@ import type {
   Policy,
   RebuildState,
   RebuildStateName,
+  Trigger,
   WantedBuild,
 } from './assemble-plan.ts'
 import { pastBuilds } from './past-builds.ts'
+import { rootOf } from './root-of.ts'
 import { settledAt } from './settle.ts'
 import { isCertain, type Judged, judgeTriggers } from './triggers.ts'
 
 /**
- * `wanted`: a build is due, whatever is queued or running. `moving`: it will change by itself, so that what is built on it had
- * better wait. `again`: when time alone changes it.
+ * `wanted`: a build is due, whatever is queued or running. `held`: it is, and must not begin; one that is queued already stays.
+ * `moving`: it will change by itself, so that what is built on it had better wait. `again`: when time alone changes it.
  */
 export type Outcome = {
   rebuild: RebuildState
   wanted: WantedBuild | null
+  held: boolean
   moving: boolean
   again: Date | null
+  triggers: Trigger[]
   queue: WantedBuild | null
   withdraw: string | null
 }
 
-/** `cycle`: the tags of its cycle, itself included; empty where it is in none. */
-export type Around = Policy & {
-  pushes: PlanInput['pushes']
-  cycle: ReadonlySet<string>
-  isMoving: (ref: string) => boolean
-  headSince: (ref: string) => Date | null
-}
+/**
+ * `cycle`: the tags of its cycle, itself included; empty where it is in none. `isDue`: it is moving and waits for nothing.
+ * `isComplete`: a base that was pushed platform by platform has all of them.
+ */
+export type Around = Policy &
+  Pick<PlanInput, 'pushes' | 'plans'> & {
+    cycle: ReadonlySet<string>
+    isMoving: (ref: string) => boolean
+    isDue: (ref: string) => boolean
+    headSince: (ref: string) => Date | null
+    isComplete: (ref: string) => boolean
+  }
 
 const be = (state: RebuildStateName, more: Partial<RebuildState> & Partial<Outcome> = {}): Outcome => ({
   rebuild: { state, build: more.build ?? null, waitsFor: more.waitsFor ?? [] },
   wanted: null,
+  held: false,
   moving: more.moving ?? false,
   again: more.again ?? null,
+  triggers: [],
   queue: null,
   withdraw: null,
 })
@@ -46,39 +57,68 @@ export const decideTag = (tag: PlanTag, around: Around): Outcome => withBuilds(t
 
 /** What would become of the tag if no build of it were queued or running. */
 function decide(tag: PlanTag, around: Around): Outcome {
-  const { causes, recipe } = tag
-  if (causes.length === 0) return be('none')
-  if (causes.every((cause) => cause.pinned)) return be('pinned')
-  if (!recipe) return be('none')
-  if (!recipe.auto || !recipe.runnable) return be('manual')
-  if (around.observe || tag.held) return be('paused')
+  const { causes, recipe, recipeChanged = false } = tag
   const judged = judgeTriggers(tag, around)
   const triggers = judged.filter(({ bar }) => bar === null).map(({ cause }) => cause)
-  const waitsFor = waits(tag, triggers, around)
+  const free = recipe?.auto && recipe.runnable && !around.observe && !tag.held
+  const moving = free ? movingBases(tag, triggers, around) : []
+  if (causes.length === 0 && !recipeChanged) return be('none')
+  if (causes.every((cause) => cause.pinned) && !recipeChanged && moving.length === 0) return be('pinned')
+  if (!recipe) return be('none')
+  if (!recipe.auto || !recipe.runnable) return be('manual')
+  const roots = triggers.map(({ base, from, to }) => ({ base, from, to, root: rootOf({ base, to }, around.pushes) }))
+  if (tag.held) return be('paused')
+  if (around.observe) return { ...be('paused'), triggers: roots }
+  return { ...ofFree(tag, { judged, triggers, moving }, around), triggers: roots }
+}
+
+type Found = { judged: Judged[]; triggers: PlanCause[]; moving: string[] }
+
+/** Of a tag that may be built by itself. */
+function ofFree(tag: PlanTag, { judged, triggers, moving }: Found, around: Around): Outcome {
+  const waitsFor = [...new Set([...vias(tag, triggers, around), ...moving])].sort()
   if (waitsFor.length > 0) return be('waiting', { waitsFor, moving: waitsFor.some(around.isMoving) })
-  const [trigger] = triggers
-  if (!trigger) return barred(tag, judged)
+  if (triggers.length === 0 && !tag.recipeChanged) return barred(tag, judged)
   const settled = settledAt(triggers, around)
   if (settled && settled > around.now) return be('settling', { moving: true, again: settled })
   const past = pastBuilds(tag, around.now)
   if (past.say === 'failed') return be('failed', { ...past, moving: past.again !== null })
   if (past.say === 'stopped') return be('manual', past)
   if (past.say === 'unseen') return be('waiting', { ...past, moving: true })
-  return { ...be('queued', { moving: true }), wanted: wanted(tag, trigger, around) }
+  return inItsPlan(tag, triggers, around)
+}
+
+/** It is due. Its plan may have to be approved, and its namespace may be paused, or its window closed. */
+function inItsPlan({ ref, start, recipeChanged }: PlanTag, triggers: PlanCause[], around: Around): Outcome {
+  const stateOf = (cause: PlanCause) => around.plans?.get(rootOf(cause, around.pushes))?.state ?? 'open'
+  const trigger = triggers.find((cause) => /^(open|done)$/.test(stateOf(cause)))
+  if (!trigger && !recipeChanged)
+    return triggers.every((cause) => stateOf(cause) === 'cancelled') ? be('manual') : be('approval', { moving: true })
+  const wanted = trigger ? becauseOf(ref, trigger, around) : becauseOfRecipe(ref)
+  if (!start || start.start) return { ...be('queued', { moving: true }), wanted }
+  const paused = be('paused', { moving: true, again: start.again })
+  return start.because === 'paused' ? { ...paused, wanted, held: true } : paused
 }
 
 /**
- * What has to be rebuilt first: every outdated base that a cause comes through, whether or not it will ever be, for nothing is built
- * on a stale base; and every base that is about to change. In a cycle, a tag with a cause of its own does not wait for the rest.
+ * Every outdated base that a cause comes through, whether or not it will ever be rebuilt: nothing is built on a stale base. In a
+ * cycle, a tag with a cause of its own does not wait for the rest.
  */
-function waits(tag: PlanTag, triggers: PlanCause[], { cycle, isMoving }: Around): string[] {
+function vias(tag: PlanTag, triggers: PlanCause[], { cycle }: Around): string[] {
   const inherited = tag.causes.filter((cause) => cause.via !== null && !cause.pinned)
-  if (triggers.length === 0 && inherited.length === 0) return []
-  const vias = inherited
-    .filter((cause) => triggers.length === 0 || (isCertain(tag, cause.via!, cause) && !cycle.has(cause.via!)))
+  const free = triggers.length > 0 || tag.recipeChanged
+  return inherited
+    .filter((cause) => !free || (isCertain(tag, cause.via!, cause) && !cycle.has(cause.via!)))
     .map((cause) => cause.via!)
-  const moving = tag.bases.filter((base) => base !== tag.ref && isMoving(base))
-  return [...new Set([...vias, ...moving])].sort()
+}
+
+/**
+ * The bases that are about to change, whatever the tag is outdated by: when one has, the tag is built for that at the latest. One
+ * that could be built itself waits in its cycle only for those that wait for nothing: two that wait for each other would for ever.
+ */
+function movingBases(tag: PlanTag, triggers: PlanCause[], { cycle, isMoving, isDue }: Around): string[] {
+  const free = triggers.length > 0 || tag.recipeChanged
+  return tag.bases.filter((base) => base !== tag.ref && (free && cycle.has(base) ? isDue(base) : isMoving(base)))
 }
 
 /** Only causes that start nothing. */
@@ -89,10 +129,15 @@ function barred(tag: PlanTag, judged: Judged[]): Outcome {
   return tag.stand === 'unseen' ? be('waiting', { build, moving: true }) : be('failed', { build })
 }
 
-const wanted = (tag: PlanTag, { base, from, to }: PlanCause, { pushes }: Around): WantedBuild => ({
-  ref: tag.ref,
-  root: pushes.get(to)?.root ?? `${base}@${to}`,
-  reason: { kind: 'base-moved', base, from, to, plan: null },
+function becauseOf(ref: string, cause: PlanCause, { pushes, plans }: Around): WantedBuild {
+  const root = rootOf(cause, pushes)
+  const { base, from, to } = cause
+  return { ref, root, reason: { kind: 'base-moved', base, from, to, plan: plans?.get(root)?.id ?? null }, note: null }
+}
+
+const becauseOfRecipe = (ref: string): WantedBuild => ({
+  ...{ ref, root: null, note: 'the recipe changed' },
+  reason: { kind: 'manual', base: null, from: null, to: null, plan: null },
 })
 
 /** Brings the outcome together with the builds there are. While facts wait to be judged nothing is queued or withdrawn. */
@@ -100,8 +145,10 @@ function withBuilds(tag: PlanTag, outcome: Outcome): Outcome {
   const running = tag.builds.find((build) => build.state === 'running')
   const queued = tag.builds.find((build) => build.state === 'queued')
   const keep = queued && (!queued.automatic || !tag.judged || outcome.wanted !== null)
-  const due = tag.judged && !running && (!queued || (queued.automatic && queued.key !== tag.key))
+  const due = tag.judged && !running && (queued ? queued.automatic && queued.key !== tag.key : !outcome.held)
   const active = running ?? (keep ? queued : undefined)
-  const shown = active ? be(running ? 'running' : 'queued', { build: active.id, moving: true }) : outcome
+  const isHeld = !running && outcome.held && queued?.automatic
+  const state = running ? 'running' : isHeld ? 'paused' : 'queued'
+  const shown = active ? { ...be(state, { build: active.id, moving: true }), triggers: outcome.triggers } : outcome
   return { ...shown, queue: due ? outcome.wanted : null, withdraw: queued && !keep ? queued.id : null }
 }

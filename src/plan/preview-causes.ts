@@ -1,5 +1,5 @@
 import type { PlanCause } from './assemble-plan.ts'
-import type { PreviewEdge, PreviewTag, Stage } from './preview.ts'
+import type { PreviewEdge, PreviewTag, Stage } from './play.ts'
 
 /** A counted cause as it would be. `old`: the push that is looked at has nothing to do with it. */
 export type RestCause = PlanCause & { old: boolean }
@@ -85,7 +85,8 @@ const sure = (edge: PreviewEdge): RestCause['confidence'] => (edge.confidence ==
  * anyway, nor any of a tag that was rebuilt.
  */
 const oldCauses = (tag: PreviewTag, { stage, tags }: Around): RestCause[] => {
-  const isAnew = (ref: string) => ref === stage.input.ref || tags.has(ref) || stage.input.pending.has(ref)
+  const isPushed = (ref: string) => ref === stage.input.ref && stage.moves.has(ref)
+  const isAnew = (ref: string) => isPushed(ref) || tags.has(ref) || stage.input.pending.has(ref)
   if (stage.built.has(tag.ref)) return []
   return tag.causes
     .filter(({ base, via }) => (via === null ? !stage.moves.has(base) : !isAnew(via)))

@@ -1,4 +1,4 @@
-import type { PreviewEdge } from './preview.ts'
+import type { PreviewEdge } from './play.ts'
 
 /** What the verdict of one platform says of its bases, as it is stored. */
 export type StoredPlatform = {

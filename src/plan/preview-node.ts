@@ -1,5 +1,5 @@
 import type { RebuildState } from './assemble-plan.ts'
-import type { PreviewTag, Stage } from './preview.ts'
+import type { PreviewTag, Stage } from './play.ts'
 import type { RestCause } from './preview-causes.ts'
 
 /** What may become of a tag, in words for people. */

@@ -1,81 +1,19 @@
 /**
  * in: a tag, all that is based on it at any depth, with recipes, and how the rest of the estate stands.
  * out: what a new push of that tag would set off: for each dependent whether it is rebuilt, in which order, or why it is not.
- * guarantees: pure; the planner itself decides (assemble-plan.ts), round by round on what the verdicts would be then. Nothing is
- * assumed to fail, and the new content to be a release that nobody had before.
+ * guarantees: pure; the planner itself decides (play.ts). Nothing is assumed to fail, and the new content to be a release that nobody
+ * had before.
  */
-import type { BaseRole } from '../lineage/world.ts'
-import { assemblePlan, type OwnPush, type PlanTag } from './assemble-plan.ts'
-import { baseOrder } from './base-order.ts'
-import { causesNow, digestOf, type RestCause } from './preview-causes.ts'
+import { type PreviewInput, play } from './play.ts'
 import { type PreviewNode, previewNode } from './preview-node.ts'
 
-/** A base of a tag, over its platforms. `counted`: it makes the tag outdated when it moves. */
-export type PreviewEdge = {
-  base: string
-  role: BaseRole
-  confidence: 'declared' | 'inferred' | 'ambiguous'
-  pinned: boolean
-  counted: boolean
-  /** other names that are, as far as is known, still at the content the tag has of this base; none where it is declared */
-  rivals: string[]
-  /** what the tag has of it is not known: it cannot be judged whether that is outdated */
-  unknown: boolean
-}
-
-/** `hold`: why nothing is built for it by itself, or told. `seconds`: how long a build of it takes, null: never seen. */
-export type PreviewTag = PlanTag & {
-  edges: PreviewEdge[]
-  hold: 'ignored' | 'snoozed' | null
-  seconds: number | null
-}
-
-export type PreviewInput = {
-  ref: string
-  tags: readonly PreviewTag[]
-  /** bases of `ref` itself, for cycles through it */
-  bases: readonly string[]
-  /** tags outside `tags` that are about to change anyway */
-  pending: ReadonlySet<string>
-  /** nothing is built or mailed because of these */
-  snoozedBases: ReadonlySet<string>
-  observe: boolean
-}
+export type { PreviewEdge, PreviewInput, PreviewTag, Stage } from './play.ts'
 
 /** `seconds`: until the last build has ended, with builders enough; null where some of these were never seen. `cut`: there are more levels. */
 export type Preview = { nodes: PreviewNode[]; cycles: string[][]; seconds: number | null; cut: boolean }
 
-/**
- * The estate as it would be after so many rounds. `moves`: in which round a tag moved last (the one that is pushed: 0); `built`: in
- * which round each was first built, for which causes; `used`: by tag, the rounds from which its build took its bases.
- */
-export type Stage = {
-  input: PreviewInput
-  groups: string[][]
-  moves: Map<string, number>
-  built: Map<string, { level: number; causes: RestCause[] }>
-  used: Map<string, ReadonlyMap<string, number | undefined>>
-  pushes: Map<string, OwnPush>
-}
-
-/** Levels beyond these are not followed. */
-const mostLevels = 100
-
 export function preview(input: PreviewInput): Preview {
-  const tags = new Map(input.tags.map((tag) => [tag.ref, tag]))
-  const groups = baseOrder([input.ref, ...tags.keys()], (ref) => basesOf(input, tags, ref))
-  const stage: Stage = {
-    ...{ input, groups, built: new Map(), used: new Map(), pushes: new Map() },
-    moves: new Map([[input.ref, 0]]),
-  }
-  let causes = causesNow(stage, tags)
-  let states: ReturnType<typeof playRound> = null
-  let level = 0
-  do {
-    states = playRound(stage, tags, causes, ++level)
-    if (states === null) causes = causesNow(stage, tags)
-  } while (states === null && level < mostLevels)
-  const cycles = groups.filter((group) => group.length > 1).map((group) => [...group].sort())
+  const { stage, causes, states, cycles, cut } = play(input)
   const inCycle = new Set(cycles.flat())
   const nodes = input.tags.flatMap((tag) => {
     const about = {
@@ -85,92 +23,14 @@ export function preview(input: PreviewInput): Preview {
     }
     return previewNode(tag, about, stage) ?? []
   })
-  return { nodes: nodes.sort(byLevel), cycles, seconds: secondsOf(nodes), cut: states === null }
+  return { nodes: nodes.sort(byLevel), cycles, seconds: secondsOf(nodes), cut }
 }
 
-const basesOf = (input: PreviewInput, tags: ReadonlyMap<string, PreviewTag>, ref: string): string[] => {
-  const own = tags
-    .get(ref)
-    ?.edges.filter((edge) => edge.counted)
-    .map((edge) => edge.base)
-  return (own ?? input.bases).filter((base) => base !== ref && (base === input.ref || tags.has(base)))
-}
-
-/** Decides on what is not done with, and on cycles as a whole, and builds all that is due. The states, where nothing is due. */
-function playRound(
-  stage: Stage,
-  tags: ReadonlyMap<string, PreviewTag>,
-  causes: ReadonlyMap<string, RestCause[]>,
-  level: number,
-): ReturnType<typeof assemblePlan>['states'] | null {
-  const isLeft = (ref: string) => !stage.built.has(ref) || causes.get(ref)!.length > 0
-  const left = stage.groups.flatMap((group) => (group.length > 1 ? group : group.filter(isLeft)))
-  const asked = left.flatMap((ref) => {
-    const tag = tags.get(ref)
-    return tag ? [tagThen(tag, causes.get(ref) ?? [], stage, level)] : []
-  })
-  const policy = { now: new Date(0), settle: 0, observe: stage.input.observe }
-  const { queue, states } = assemblePlan({ tags: asked, pushes: stage.pushes }, policy)
-  if (queue.length === 0) return states
-  for (const { ref, root, reason } of queue) {
-    const chain = [ref, ...(stage.pushes.get(reason.to)?.chain ?? [])]
-    stage.pushes.set(digestOf(ref, level), { root, chain })
-    const bases = tags
-      .get(ref)!
-      .edges.filter((edge) => !edge.pinned)
-      .map(({ base }) => base)
-    stage.used.set(ref, new Map(bases.map((base) => [base, stage.moves.get(base)] as const)))
-    if (!stage.built.has(ref)) stage.built.set(ref, { level, causes: causes.get(ref)! })
-  }
-  for (const { ref } of queue) stage.moves.set(ref, level)
-  return null
-}
-
-/** The tag as the planner would find it: nothing running, and inputs that were never built. Causes of snoozed bases count where there are no others. */
-function tagThen(
-  tag: PreviewTag,
-  all: readonly RestCause[],
-  { input, built, moves, pushes, used }: Stage,
-  level: number,
-): PlanTag {
-  const loud = all.filter(({ base, via }) => !input.snoozedBases.has(base) && !(via && input.snoozedBases.has(via)))
-  const done = tag.builds.filter((build) => build.finishedAt !== null)
-  const last = built.has(tag.ref) ? moves.get(tag.ref)! : null
-  const own =
-    last === null
-      ? null
-      : {
-          ...{
-            id: digestOf(tag.ref, last),
-            state: 'succeeded' as const,
-            key: String(last),
-            automatic: true,
-            code: null,
-          },
-          ...{
-            root: pushes.get(digestOf(tag.ref, last))!.root,
-            reason: { base: null, to: null },
-            finishedAt: new Date(0),
-          },
-          digest: digestOf(tag.ref, last),
-          bases: [...used.get(tag.ref)!].map(([name, from]) => ({ name, digest: digestOf(name, from ?? -1) })),
-        }
-  return {
-    ...tag,
-    causes: (loud.length > 0 ? loud : all).map(({ old: _, ...cause }) => cause),
-    held: tag.hold !== null || (all.length > 0 && loud.length === 0),
-    key: String(level),
-    builds: own ? [own, ...done] : done,
-    stand: own ? 'at' : tag.stand,
-    judged: true,
-  }
-}
-
-const byLevel = (a: PreviewNode, b: PreviewNode): number =>
+export const byLevel = (a: PreviewNode, b: PreviewNode): number =>
   (a.level ?? Number.MAX_SAFE_INTEGER) - (b.level ?? Number.MAX_SAFE_INTEGER) || (a.ref < b.ref ? -1 : 1)
 
 /** The longest way through what waits for each other. */
-function secondsOf(nodes: readonly PreviewNode[]): number | null {
+export function secondsOf(nodes: readonly PreviewNode[]): number | null {
   const built = nodes.filter((node) => node.level !== null).sort(byLevel)
   if (built.some((node) => node.seconds === null)) return null
   const ends = new Map<string, number>()

@@ -166,7 +166,7 @@ describe('built', () => {
   test('the oldest cause is the reason, and its base at its head the root', () => {
     const { queue } = plan([tag('a', [cause('b', { since: 9n }), cause('c', { since: 5n })]), quiet('b'), quiet('c')])
     const reason = { kind: 'base-moved', base: 'c', from: 'c-1', to: 'c-2', plan: null }
-    expect(queue).toEqual([{ ref: 'a', root: 'c@c-2', reason }])
+    expect(queue).toEqual([{ ref: 'a', root: 'c@c-2', reason, note: null }])
   })
 
   test('what our own build pushed goes back to the outside change', () => {

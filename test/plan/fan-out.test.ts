@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { simulatedEstate } from './simulated-estate.ts'
+import { simulatedEstate, type Traits, traitsOf } from './simulated-estate.ts'
 
 /** Bases of each tag; a tag's are among those before it. */
 const graph = fc
@@ -25,11 +25,19 @@ function reachedFrom0(bases: readonly (readonly number[])[]): string[] {
   return [...reached].sort().map((i) => `t${i}`)
 }
 
-type Options = { moves: number; failing: boolean; most: number }
+type Options = { moves: number; failing: boolean; most: number; traits?: Traits }
+
+/** What is not plain about tags and edges: traitsOf. */
+const odd = fc.record({
+  kinds: fc.array(fc.nat(7), { minLength: 9, maxLength: 9 }),
+  links: fc.array(fc.nat(5), { minLength: 30, maxLength: 30 }),
+})
+const everyBuilt: Traits['recipe'] = () => ({ auto: true, runnable: true, base: null })
 
 /** Moves tag 0, and lets planner, workers and further moves take turns in any order until nothing is left to do. */
-function run(bases: readonly (readonly number[])[], stream: fc.Stream<number>, { moves, failing, most }: Options) {
-  const estate = simulatedEstate(bases)
+function run(bases: readonly (readonly number[])[], stream: fc.Stream<number>, o: Options) {
+  const { moves, failing, most } = o
+  const estate = simulatedEstate(bases, o.traits)
   const pick = () => stream.next().value
   let failures = 0
   estate.move()
@@ -64,6 +72,35 @@ describe('one move of a base', () => {
           for (const base of build.bases)
             for (const other of done.filter((one) => one.ref === base.name))
               expect(build.started).toBeGreaterThan(other.finished)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('an ambiguous base that moves late is waited for as any other', () => {
+    const unsure: Traits['edge'] = (tag, base) => ({
+      confidence: `${tag}-${base}` === '2-0' || `${tag}-${base}` === '4-2' ? 'ambiguous' : 'declared',
+      pinned: false,
+    })
+    const stream = fc.sample(picks, 1)[0]!
+    const estate = run([[], [0], [1, 0], [0], [0, 2]], stream, {
+      ...{ moves: 1, failing: false, most: 50 },
+      traits: { edge: unsure },
+    })
+    expect(
+      succeeded(estate)
+        .map((build) => build.ref)
+        .sort(),
+    ).toEqual(['t1', 't2', 't3', 't4'])
+  })
+
+  test('whatever is ambiguous, pinned, held or without a recipe: nothing is built twice', () => {
+    fc.assert(
+      fc.property(graph, picks, odd, fc.boolean(), (bases, stream, { kinds, links }, all) => {
+        const traits = { ...traitsOf(kinds, links), ...(all ? { recipe: everyBuilt, held: () => false } : {}) }
+        const estate = run(bases, stream, { moves: 1, failing: false, most: 50, traits })
+        const done = succeeded(estate).map((build) => build.ref)
+        expect(done).toEqual([...new Set(done)])
       }),
       { numRuns: 1000 },
     )

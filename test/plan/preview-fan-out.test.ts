@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type { RebuildStateName } from '../../src/plan/assemble-plan.ts'
 import { type PreviewTag, preview } from '../../src/plan/preview.ts'
 import type { PreviewNode } from '../../src/plan/preview-node.ts'
-import { simulatedEstate, type Traits } from './simulated-estate.ts'
+import { simulatedEstate, type Traits, traitsOf } from './simulated-estate.ts'
 
 /** The preview against the planner itself: what it says of a push of tag 0 is what then happens in the simulated estate. */
 
@@ -26,17 +26,6 @@ const cyclic = world(
     .map((rows) => [[], ...rows.map((bases, i) => bases.filter((base) => base !== i + 1 && base <= rows.length))]),
 )
 
-const traitsOf = (kinds: number[], links: number[]): Required<Traits> => ({
-  recipe: (tag) => {
-    const kind = kinds[tag % kinds.length]!
-    return kind === 0 ? null : { auto: kind !== 1, runnable: kind !== 2, base: null }
-  },
-  held: (tag) => kinds[tag % kinds.length] === 3,
-  edge: (tag, base) => {
-    const link = links[(tag * 7 + base) % links.length]!
-    return { confidence: link === 0 ? 'ambiguous' : 'declared', pinned: link === 1 }
-  },
-})
 const plain: Required<Traits> = {
   recipe: () => ({ auto: true, runnable: true, base: null }),
   held: () => false,

@@ -17,6 +17,18 @@ export type Traits = {
   edge?: (tag: number, base: number) => Pick<PlanCause, 'confidence' | 'pinned'>
 }
 
+/** One number a tag and an edge picks what is not plain about it. */
+export const traitsOf = (kinds: number[], links: number[]): Required<Traits> => ({
+  recipe: (tag) => {
+    const kind = kinds[tag % kinds.length]!
+    return kind === 0 ? null : { auto: kind !== 1, runnable: kind !== 2, base: null }
+  },
+  held: (tag) => kinds[tag % kinds.length] === 3,
+  edge: (tag, base) => {
+    const link = links[(tag * 7 + base) % links.length]!
+    return { confidence: link === 0 ? 'ambiguous' : 'declared', pinned: link === 1 }
+  },
+})
 /**
  * An estate in which only names and contents exist: a tag is at a content and remembers at which contents of its bases it was
  * built. Verdicts are computed here, apart from the service's judge. Tag 0 is nobody's recipe. Everything is a base at runtime.
@@ -115,7 +127,7 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
             ref,
             state: 'queued',
             key: keyOf(ref),
-            root,
+            root: root ?? `b${builds.length}`,
             automatic: true,
             reason: { base, to },
             digest: null,
