@@ -17,7 +17,7 @@ const runs = [
   ['descendants.ts', size, join(estate, 'data')],
   ['refresh.ts', size, join(estate, 'data')],
   ['import.ts', quick ? '300' : '10000'],
-  ...(quick ? [] : [['webhook-acks.ts']]),
+  ...(quick ? [] : [['webhook-acks.ts'], ['warm-pool.ts']]),
 ]
 
 function table(found: Result[]): string {

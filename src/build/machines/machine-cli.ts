@@ -2,14 +2,14 @@
  * in: a name and what to do with that machine. out: the docker-machine command run, and what it said, read strictly.
  * guarantees: no shell; no secret of a driver in what it passes on; a machine that does not answer over TLS is an error.
  */
-import { mkdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MachineProfile } from '../../build-settings.ts'
 import { BuildError } from '../build-error.ts'
-import { childEnv } from '../child-env.ts'
 import { makeMask } from '../mask.ts'
 import { endOrphans } from '../orphans.ts'
 import { type Ran, runProcess } from '../run-process.ts'
+import { askDaemon, hasCertificates } from './ask-daemon.ts'
 import { createFailure } from './create-failure.ts'
 import { driverSecrets } from './driver-secrets.ts'
 import { createArgs } from './profile.ts'
@@ -67,16 +67,33 @@ export function machineCli({ command, env, notes, insecure, options }: Options):
     const lines = `${mask.feed(ran.stderr.trim() || ran.stdout.trim())}${mask.end()}`.split('\n')
     return lines.slice(-3).join(' ').slice(-600) || `${command} exited with ${ran.code}`
   }
-  const ask = (args: readonly string[], signal: AbortSignal) =>
-    run(args, AbortSignal.any([signal, AbortSignal.timeout(askMs)]))
+  const failed = (what: string) => new BuildError('machine-command', `${command} ${what}`, { retryable: true })
+  const ask = async (args: readonly string[], signal: AbortSignal): Promise<Ran> => {
+    const limit = AbortSignal.timeout(askMs)
+    return run(args, AbortSignal.any([signal, limit])).catch((error: unknown) => {
+      throw limit.aborted && !signal.aborted ? failed(`${args[0]}: no answer in ${askMs / 1000} s`) : error
+    })
+  }
 
   const list = async (signal: AbortSignal): Promise<string[]> => {
     const ran = await ask(['ls', '-q'], signal)
-    if (ran.code !== 0) throw new BuildError('machine-command', `${command} ls: ${words(ran)}`, { retryable: true })
+    if (ran.code !== 0) throw failed(`ls: ${words(ran)}`)
     return ran.stdout
       .split('\n')
       .map((line) => line.trim())
       .filter((line) => line !== '')
+  }
+
+  /** What the command says of it; where its own directory has no certificates (driver `none`), `inspect` says where they are. */
+  async function told(name: string, signal: AbortSignal, fault: (why: string) => BuildError): Promise<MachineEndpoint> {
+    const config = await ask(['config', name], signal)
+    const said = config.code === 0 ? readConfig(config.stdout) : null
+    const endpoint = said ?? readEnv((await ask(['env', '--shell', 'bash', name], signal)).stdout)
+    if (!endpoint) throw fault(words(config))
+    if (await hasCertificates(endpoint.DOCKER_CERT_PATH)) return endpoint
+    const dir = readCertDir((await ask(['inspect', name], signal)).stdout)
+    if (dir === null || !(await hasCertificates(dir))) throw fault('its certificates are not where it says')
+    return { ...endpoint, DOCKER_CERT_PATH: dir }
   }
 
   return {
@@ -91,17 +108,15 @@ export function machineCli({ command, env, notes, insecure, options }: Options):
       throw new BuildError(code, `no machine was made: ${words(ran)}`, { retryable: kind !== 'settings' })
     },
     async endpoint(name, signal) {
+      // What was right before mostly is: a machine of the pool is then ready without the command, which takes its time.
+      const file = join(notes, name, 'endpoint.json')
+      const noted = await readNote(file)
+      if (noted && (await askDaemon(noted, signal)) === null) return noted
       const unreachable = (why: string) => new BuildError('machine-unreachable', `${name}: ${why}`, { retryable: true })
-      const config = await ask(['config', name], signal)
-      const said = config.code === 0 ? readConfig(config.stdout) : null
-      const endpoint = said ?? readEnv((await ask(['env', '--shell', 'bash', name], signal)).stdout)
-      if (!endpoint) throw unreachable(words(config))
-      const found = (await hasCertificates(endpoint.DOCKER_CERT_PATH))
-        ? endpoint
-        : { ...endpoint, DOCKER_CERT_PATH: readCertDir((await ask(['inspect', name], signal)).stdout) ?? '' }
-      if (!(await hasCertificates(found.DOCKER_CERT_PATH))) throw unreachable('its certificates are not where it says')
+      const found = await told(name, signal, unreachable)
       const answer = await askDaemon(found, signal)
       if (answer !== null) throw unreachable(answer)
+      await writeFile(file, JSON.stringify(found), { mode: 0o600 })
       return found
     },
     async remove(name, force, signal) {
@@ -121,29 +136,11 @@ const maskOf = (secrets: readonly string[]) => {
   return mask
 }
 
-async function hasCertificates(dir: string): Promise<boolean> {
-  if (dir === '') return false
-  const found = ['ca.pem', 'cert.pem', 'key.pem'].map((file) =>
-    stat(join(dir, file)).then(
-      () => true,
-      () => false,
-    ),
-  )
-  return (await Promise.all(found)).every((there) => there)
-}
-
-const answerMs = 20_000
-
-/** Null where the daemon answers the docker command, over TLS; else why not. */
-async function askDaemon(endpoint: MachineEndpoint, signal: AbortSignal): Promise<string | null> {
-  const limit = AbortSignal.timeout(answerMs)
-  const env = childEnv({ ...endpoint, DOCKER_CONFIG: endpoint.DOCKER_CERT_PATH, HOME: endpoint.DOCKER_CERT_PATH })
-  const args = ['version', '--format', '{{.Server.Version}}']
+async function readNote(file: string): Promise<MachineEndpoint | null> {
   try {
-    const ran = await runProcess('docker', args, { env, signal: AbortSignal.any([signal, limit]) })
-    return ran.code === 0 ? null : (ran.stderr.trim().split('\n').at(-1) ?? 'no answer')
+    return JSON.parse(await readFile(file, 'utf8')) as MachineEndpoint
   } catch (error) {
-    if (limit.aborted && !signal.aborted) return `its daemon gives no answer in ${answerMs / 1000} s`
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error
   }
 }

@@ -68,8 +68,9 @@ export function machineKeeper(d: MachineDeps, pauses = usualPauses): MachineKeep
   }
 
   async function make(park: MachinePark, name: string, profile: NamedProfile): Promise<void> {
+    const limit = AbortSignal.timeout(d.config.builds.timeouts.host * 1000)
     try {
-      await makeMachine(d, park.cli, name, profile, stop.signal, () => undefined)
+      await makeMachine(d, park.cli, name, profile, AbortSignal.any([stop.signal, limit]), () => undefined)
       troubles.delete(profile.name)
     } catch (error) {
       if (!stop.signal.aborted) note(profile.name, error)

@@ -4,7 +4,7 @@ import type { BuilderContext, BuildHost, BuildJob } from '../../../src/build/bui
 import { machineHosts } from '../../../src/build/machines/machine-hosts.ts'
 import { machineKeeper } from '../../../src/build/machines/machine-keeper.ts'
 import { Recipe } from '../../../src/build/recipe.ts'
-import { Machines } from '../../../src/build-settings.ts'
+import { defaultBuildSettings, Machines } from '../../../src/build-settings.ts'
 import type { Config } from '../../../src/config.ts'
 import { eventually } from '../../../src/demo/watch.ts'
 import { testDeps } from '../../support/deps.ts'
@@ -44,7 +44,10 @@ requires('docker')('hosts made by docker-machine', () => {
   const never = new AbortController().signal
   const deps = (more: object) => {
     const machines = { ...Machines.parse({ profiles: { default: { driver: 'none' } }, ...more }), command: standIn }
-    return { ...testDeps(pg), config: { registries: [], outside: [], machines } as unknown as Config }
+    return {
+      ...testDeps(pg),
+      config: { ...defaultBuildSettings(), registries: [], outside: [], machines } as unknown as Config,
+    }
   }
   const hosts = (more: object) => machineHosts(deps(more), pauses)
   const keeper = (more: object) => machineKeeper(deps({ profiles: {}, ...more }))
