@@ -10,6 +10,7 @@ import { apiApp } from './api/app.ts'
 import { defaultBuilder } from './build/builders/builders.ts'
 import { machineKeeper } from './build/machines/machine-keeper.ts'
 import { makeVault } from './build/vault.ts'
+import { sweepBuilds } from './build/wake-builders.ts'
 import { type Config, loadSettings } from './config.ts'
 import { startEmbedded } from './db/embedded.ts'
 import { outliveLostTypeFetch } from './db/lost-type-fetch.ts'
@@ -86,6 +87,8 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     })
     closers.push(workers.stop)
     closers.push(every(sweepMs, workers.sweep, log))
+    if (workerRoles.builder) closers.push(every(sweepMs, () => sweepBuilds(d, 'any'), log))
+    else if (workerRoles.worker) closers.push(every(sweepMs, () => sweepBuilds(d, 'light'), log))
     if (workerRoles.worker && config.reconcileInterval > 0)
       closers.push(
         every(config.reconcileInterval * 1000, () => enqueueReconcile(d, laterBy(config.reconcileInterval)), log),

@@ -1,4 +1,4 @@
-import { build } from './build/build.ts'
+import { runBuilds } from './build/build.ts'
 import { queueReadings } from './build/queue-readings.ts'
 import { readRecipe } from './build/read-recipe.ts'
 import type { Deps } from './deps.ts'
@@ -28,5 +28,6 @@ export const pipeline = (d: Deps): Tasks => ({
   notify: () => notify(d), //                              new causes, gathered a window long      → mail
   mail: ({ mailId }) => send(d, mailId), //                one mail through SMTP
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
-  build: ({ buildId }, { signal }) => build(d, buildId, signal), // host, checkout, build, push, cleanup → refresh, plan
+  build: (_, { signal }) => runBuilds(d, 'any', signal), // builds whose turn it is: host, checkout, build, push, cleanup → refresh, plan
+  'build-light': (_, { signal }) => runBuilds(d, 'light', signal), // those that need no builder's host
 })

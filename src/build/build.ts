@@ -1,15 +1,31 @@
 import type { Deps } from '../deps.ts'
 import { type Claim, claimBuild } from './claim.ts'
 import type { Course } from './course.ts'
+import { claimNext, type Takes } from './next-build.ts'
 import { ownCourse } from './own-course.ts'
 import { runClaim } from './run-claim.ts'
+import { wakeAnother } from './wake-builders.ts'
+
+/** So long a job goes on with one build after another, milliseconds; then another takes its place, as jobs are to end. */
+const turnMs = 60_000
 
 /**
- * Runs one queued build to its end, whoever's turn it is. In comes the id of a build row; out go a pushed tag, our evidence on it, and
- * the row's end. Guarantees: one build of a tag at a time; a build whose worker died goes on where that leads to one push; secrets and
- * the working directory do not stay. One that has ended, or that another worker has, is left alone. `shutdown` ends it at once and
- * leaves it to be taken over.
+ * Runs builds, one after another, until none is due. In come build rows; out go pushed tags, our evidence on them, and the rows' ends.
+ * Guarantees: one build of a tag at a time; a build whose worker died goes on where that leads to one push; secrets and the working
+ * directory do not stay. `shutdown` ends it at once and leaves the build to be taken over.
  */
+export async function runBuilds(d: Deps, takes: Takes, shutdown?: AbortSignal): Promise<void> {
+  const end = performance.now() + turnMs
+  while (!shutdown?.aborted) {
+    const next = await claimNext(d, takes)
+    if (!next) return
+    if (next.more) await wakeAnother(d, takes)
+    await runClaim(d, courseOf(d, next.claim), next.claim, shutdown)
+    if (performance.now() > end) return wakeAnother(d, takes)
+  }
+}
+
+/** Runs this very build, whoever's turn it is. One that has ended, or that another worker has, is left alone. */
 export async function build(d: Deps, buildId: string, shutdown?: AbortSignal): Promise<void> {
   const claim = await claimBuild(d, buildId)
   if (claim === 'over' || claim === 'busy') return

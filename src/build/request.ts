@@ -4,6 +4,7 @@ import { parseReference } from '../oci/reference.ts'
 import { currentKey } from './current-key.ts'
 import { namespaceKeyOf } from './namespace-key.ts'
 import { Recipe } from './recipe.ts'
+import { wakeBuilders } from './wake-builders.ts'
 
 /** Why a build is made. `from` and `to` are head digests of `base`; `plan` the fan-out it belongs to. */
 export type BuildReason = {
@@ -58,7 +59,8 @@ async function requestIn(
   // As text: the driver renames JSON keys, and build arguments are keys.
   const [stored] = await tx<{ spec: string }[]>`select spec::text as spec from recipe where ref = ${ref}`
   if (!stored) return 'no-recipe'
-  const key = await currentKey(tx, ref, Recipe.parse(JSON.parse(stored.spec)))
+  const recipe = Recipe.parse(JSON.parse(stored.spec))
+  const key = await currentKey(tx, ref, recipe)
   const reason = JSON.stringify(request.reason)
   const note = request.note ?? null
   const { automatic = false } = request
@@ -74,16 +76,6 @@ async function requestIn(
       ${request.priority ?? (automatic ? 1 : 0)}, ${request.planId ?? null}, ${d.clock()})
     returning id, key`
   if (!build) throw new Error('an insert gave no row')
-  await enqueueBuild(d, tx, build.id)
+  await wakeBuilders(d, tx, recipe)
   return { created: true, build: { ...build, ref } }
-}
-
-/** The job of a build. It is tried again whenever its worker dies: a build's own failure is an outcome, not an error of the job. */
-export async function enqueueBuild(d: Pick<Deps, 'jobs'>, tx: Tx, buildId: string, runAt?: Date): Promise<void> {
-  await d.jobs.enqueue(
-    tx,
-    'build',
-    { buildId },
-    { key: `build:${buildId}`, maxAttempts: 25, ...(runAt ? { runAt } : {}) },
-  )
 }

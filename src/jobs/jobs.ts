@@ -12,7 +12,10 @@ export type Payloads = {
   notify: Record<string, never>
   mail: { mailId: string }
   plan: Record<string, never>
-  build: { buildId: string }
+  /** says only "look": the worker takes whichever build is next (src/build/next-build.ts) */
+  build: Record<string, never>
+  /** the same for builds that need no builder's host */
+  'build-light': Record<string, never>
   recipe: { ref: string }
 }
 export type TaskName = keyof Payloads
@@ -32,6 +35,8 @@ export type JobOptions = { key?: string; queue?: string; runAt?: Date; maxAttemp
 /** Enqueues inside the caller's transaction: the job exists if and only if the transaction commits. */
 export type Jobs = {
   enqueue<T extends TaskName>(tx: Tx, task: T, payload: Payloads[T], options?: JobOptions): Promise<void>
+  /** Nothing where a job of the task may be taken up at once: for callers to whom one is as good as another. */
+  enqueueUnlessWaiting<T extends TaskName>(tx: Tx, task: T, payload: Payloads[T]): Promise<void>
   enqueueMany<T extends TaskName>(tx: Tx, task: T, payloads: Payloads[T][], options?: JobOptions): Promise<void>
 }
 
@@ -48,6 +53,13 @@ export const makeJobs = (): Jobs => ({
     // sees that job running and makes a new one.
     let id: bigint | null = null
     while (id === null) id = (await add())[0]?.id ?? null
+  },
+  async enqueueUnlessWaiting(tx, task, payload) {
+    await tx`
+      select count(*) from (select 1 where not exists (
+        select from graphile_worker._private_jobs job join graphile_worker._private_tasks task on task.id = job.task_id
+        where task.identifier = ${task} and job.is_available and job.run_at <= now())) as none,
+        lateral graphile_worker.add_job(${task}, ${JSON.stringify(payload)}::text::json, max_attempts := ${defaultAttempts})`
   },
   async enqueueMany(tx, task, payloads, options = {}) {
     if (payloads.length === 0) return

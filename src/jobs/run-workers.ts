@@ -30,17 +30,20 @@ type Needs = {
 type Connections = ReturnType<typeof makePool>
 
 const workersAtOnce = 6
+const buildTasks: TaskName[] = ['build', 'build-light']
 const restartMs = 2000
 
 export async function runWorkers({ url, sql, log, tasks, roles, buildWorkers, graceMs }: Needs): Promise<Workers> {
   const liveness = keepAlive(url, log)
   const sweep = makeSweep(sql, graceMs)
-  const names = Object.keys(tasks) as TaskName[]
+  const names = (Object.keys(tasks) as TaskName[]).filter((name) => !buildTasks.includes(name))
+  // a builder takes every build; where there is none, what needs none
+  const builds: TaskName[] = roles.builder ? buildTasks : roles.worker ? ['build-light'] : []
   const broken = (error: Error) => log.debug({ err: error }, 'a connection of the queue broke')
   // the pools are ours: the library does not wait for the end of one that it made
   const pools = [
-    ...(roles.worker ? [{ names: names.filter((name) => name !== 'build'), concurrency: workersAtOnce }] : []),
-    ...(roles.builder ? [{ names: ['build' as const], concurrency: buildWorkers }] : []),
+    ...(roles.worker ? [{ names, concurrency: workersAtOnce }] : []),
+    ...(builds.length > 0 ? [{ names: builds, concurrency: buildWorkers }] : []),
   ].map((pool) => ({ ...pool, connections: makePool(url, pool.concurrency + 2, broken) }))
   const running = await Promise.all(
     pools.map((pool) =>

@@ -12,8 +12,8 @@ await runWorkers({
   roles: { worker: false, builder: true },
   buildWorkers: 1,
   tasks: tasksThat({
-    build: async ({ buildId }) => {
-      process.stdout.write(`${buildId}\n`)
+    build: async () => {
+      process.stdout.write('begun\n')
       await new Promise(() => {})
     },
   }),

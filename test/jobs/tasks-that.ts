@@ -14,6 +14,7 @@ export const tasksThat = (given: Partial<Tasks>): Tasks => ({
   mail: nothing,
   plan: nothing,
   build: nothing,
+  'build-light': nothing,
   recipe: nothing,
   ...given,
 })

@@ -1,0 +1,285 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { type Claim, claimBuild } from '../../src/build/claim.ts'
+import { claimNext, isBuildDue, type Takes } from '../../src/build/next-build.ts'
+import { sweepBuilds } from '../../src/build/wake-builders.ts'
+import { Builds } from '../../src/build-settings.ts'
+import type { Config } from '../../src/config.ts'
+import { testDeps } from '../support/deps.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+
+let pg: TestDatabase
+beforeAll(async () => {
+  pg = await testDatabase()
+})
+afterAll(() => pg.close())
+beforeEach(async () => {
+  await pg.sql`truncate build cascade`
+  await pg.sql`truncate pause`
+  await pg.sql`delete from graphile_worker._private_jobs`
+})
+
+type Given = { namespace: string; name?: string; automatic?: boolean; rebase?: boolean; job?: boolean }
+
+const deps = (builds: object = {}, more: Partial<Config> = {}) => {
+  const config = { builds: Builds.parse(builds), builder: 'docker', ...more } as unknown as Config
+  return { ...testDeps(pg), config }
+}
+
+let clock = 0
+/** Queues builds, each a little later than the one before. */
+async function queue(all: readonly Given[]): Promise<void> {
+  for (const { namespace, name = `${clock}`, automatic = false, rebase = false, job = false } of all)
+    await pg.sql`
+      insert into build (ref, key, reason, recipe, namespace_key, automatic, priority, job, created_at)
+      values (${`r.example/${namespace}/${name}:1`}, '', '{}', ${JSON.stringify({ strategy: rebase ? 'rebase' : 'dockerfile' })}::text::jsonb,
+        ${namespace}, ${automatic}, ${automatic ? 1 : 0}, ${job ? '{}' : null}::text::jsonb, ${new Date(++clock)})`
+}
+const end = (claim: Claim) =>
+  pg.sql`update build set state = 'succeeded', finished_at = now(), lease_until = null where id = ${claim.id}`
+const nameOf = (claim: Claim | undefined): string => claim?.ref.replace(/^r.example\/|:1$/g, '') ?? 'nothing'
+const claim = async (d: ReturnType<typeof deps>, takes: Takes = 'any') => (await claimNext(d, takes))?.claim
+const claims = async (d: ReturnType<typeof deps>, number: number) => {
+  const names: string[] = []
+  for (let i = 0; i < number; i++) names.push(nameOf(await claim(d)))
+  return names
+}
+
+describe('whose turn it is', () => {
+  it("is people's before the service's own, and the oldest in a namespace", async () => {
+    await queue([
+      { namespace: 'a', name: '1', automatic: true },
+      { namespace: 'a', name: '2' },
+      { namespace: 'a', name: '3' },
+    ])
+    expect(await claims(deps(), 4)).toEqual(['a/2', 'a/3', 'a/1', 'nothing'])
+  })
+
+  it('goes round the namespaces, however many builds one of them has', async () => {
+    await queue([
+      ...Array.from({ length: 4 }, (_, i) => ({ namespace: 'a', name: `${i}` })),
+      { namespace: 'b', name: 'x' },
+    ])
+    await queue([{ namespace: 'c', name: 'y' }])
+    expect(await claims(deps(), 6)).toEqual(['a/0', 'b/x', 'c/y', 'a/1', 'a/2', 'a/3'])
+  })
+
+  it('is that of the namespace served longest ago where none is running', async () => {
+    await queue(['a', 'a', 'b', 'b', 'c'].map((namespace, i) => ({ namespace, name: `${i}` })))
+    const d = deps()
+    const order: string[] = []
+    for (let next = await claim(d); next; next = await claim(d)) {
+      order.push(nameOf(next))
+      await end(next)
+    }
+    expect(order).toEqual(['a/0', 'b/2', 'c/4', 'a/1', 'b/3'])
+  })
+
+  it('is never that of a tag which is being built', async () => {
+    await queue([{ namespace: 'a', name: 'same' }])
+    const running = await claim(deps())
+    await queue([{ namespace: 'a', name: 'same' }])
+    expect(await claims(deps(), 1)).toEqual(['nothing'])
+    await end(running!)
+    expect(await claims(deps(), 1)).toEqual(['a/same'])
+  })
+
+  it('keeps the limits of the configuration', async () => {
+    await queue(['a', 'a', 'a', 'b', 'b', 'b'].map((namespace, i) => ({ namespace, name: `${i}` })))
+    const d = deps({ perNamespace: 1, namespaces: { b: { atOnce: 2 } } })
+    expect(await claims(d, 4)).toEqual(['a/0', 'b/3', 'b/4', 'nothing'])
+    expect(await isBuildDue(d, 'any')).toBe(false)
+  })
+
+  it.each([['*'], ['a']])('leaves out what nobody asked for while %s is paused', async (scope) => {
+    await pg.sql`insert into pause (scope) values (${scope})`
+    await queue([
+      { namespace: 'a', name: '1', automatic: true },
+      { namespace: 'a', name: '2', automatic: true },
+      { namespace: 'a', name: '3', automatic: true },
+      { namespace: 'a', name: '4' },
+    ])
+    expect(await claims(deps(), 2)).toEqual(['a/4', 'nothing'])
+    await pg.sql`delete from pause`
+    expect(await claims(deps(), 1)).toEqual(['a/1'])
+  })
+
+  it('leaves out what nobody asked for while no window is open', async () => {
+    await queue([
+      { namespace: 'a', name: '1', automatic: true },
+      { namespace: 'b', name: '2', automatic: true },
+      { namespace: 'c', name: '3' },
+    ])
+    const night = {
+      windows: [{ from: '01:00', to: '02:00' }],
+      namespaces: { b: { windows: [{ from: '11:00', to: '13:00' }] } },
+    }
+    const noon = { ...deps(night), clock: () => new Date('2026-01-05T12:00:00Z') }
+    expect(await claims(noon, 3)).toEqual(['c/3', 'b/2', 'nothing'])
+    const late = { ...deps(night), clock: () => new Date('2026-01-05T01:30:00Z') }
+    expect(await claims(late, 1)).toEqual(['a/1'])
+  })
+
+  it('is first of all that of a build whose worker is gone', async () => {
+    await queue([{ namespace: 'a', name: '1' }])
+    await queue([{ namespace: 'b', name: '2' }])
+    const d = deps({ perNamespace: 1 })
+    const first = await claim(d)
+    expect(await claim(d)).toMatchObject({ takenOver: false })
+    await pg.sql`update build set lease_until = clock_timestamp() - interval '1 second' where id = ${first!.id}`
+    const again = await claim(d)
+    expect(again).toMatchObject({ id: first!.id, takenOver: true })
+    expect(again!.token).not.toBe(first!.token)
+    expect(await claim(d)).toBeUndefined()
+  })
+
+  it('is only that of rebases where there is no builder, or of all but a service’s where builds go elsewhere', async () => {
+    await queue([
+      { namespace: 'a', name: 'file' },
+      { namespace: 'a', name: 'rebase', rebase: true },
+      { namespace: 'a', name: 'service', job: true, rebase: true },
+    ])
+    expect(nameOf(await claim(deps(), 'light'))).toBe('a/rebase')
+    expect(await isBuildDue(deps(), 'light')).toBe(false)
+    const remote = deps({}, { builder: 'remote' })
+    expect(nameOf(await claim(remote, 'light'))).toBe('a/file')
+    expect(await claim(remote, 'light')).toBeUndefined()
+    expect(nameOf(await claim(remote, 'any'))).toBe('a/service')
+  })
+
+  it('passes over a row that somebody else is writing', async () => {
+    await queue([
+      { namespace: 'a', name: '1' },
+      { namespace: 'b', name: '2' },
+    ])
+    await pg.sql.begin(async (tx) => {
+      await tx`update build set note = 'held' where namespace_key = 'a'`
+      expect(await claims(deps(), 2)).toEqual(['b/2', 'nothing'])
+    })
+  })
+})
+
+describe('several at once', () => {
+  it('one of those who race for one build gets it, whether by its turn or by its id', async () => {
+    for (let i = 0; i < 10; i++) {
+      await queue([{ namespace: 'a' }])
+      const [{ id } = { id: '' }] = await pg.sql<{ id: string }[]>`select id from build where state = 'queued'`
+      const tries = [claim(deps()), claim(deps()), claimBuild(deps(), id), claimBuild(deps(), id)]
+      const got = (await Promise.all(tries)).filter((one) => typeof one === 'object')
+      expect(got).toHaveLength(1)
+      await end(got[0] as Claim)
+    }
+  })
+
+  const given: fc.Arbitrary<Given[]> = fc.array(
+    fc.record({
+      namespace: fc.constantFrom('a', 'b', 'c', 'd'),
+      automatic: fc.boolean(),
+      rebase: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 25 },
+  )
+
+  it('every build runs once, no limit is passed, and nobody who could go is left waiting', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        given,
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 2, max: 4 }),
+        async (all, most, workers) => {
+          await pg.sql`truncate build cascade`
+          await queue(all.map((one, i) => ({ ...one, name: `${i}` })))
+          const d = deps({ perNamespace: most })
+          const ran: string[] = []
+          const running = new Map<string, number>()
+          const add = (namespace: string, by: number) => running.set(namespace, (running.get(namespace) ?? 0) + by)
+          const worker = async () => {
+            for (let misses = 0; misses < 3; ) {
+              const next = await claim(d)
+              if (!next) {
+                misses++
+                continue
+              }
+              const namespace = nameOf(next)[0]!
+              add(namespace, 1)
+              ran.push(nameOf(next))
+              const [counted] = await pg.sql<{ most: bigint }[]>`
+              select max(number) as most from (select count(*) as number from build where state = 'running' group by namespace_key) x`
+              expect(Number(counted!.most)).toBeLessThanOrEqual(most)
+              expect(running.get(namespace)).toBeLessThanOrEqual(most)
+              add(namespace, -1)
+              await end(next)
+            }
+          }
+          await Promise.all(Array.from({ length: workers }, worker))
+          await worker()
+          expect([...ran].sort()).toEqual(all.map((one, i) => `${one.namespace}/${i}`).sort())
+        },
+      ),
+      { numRuns: 12 },
+    )
+  })
+
+  it('the order is that of the rule, build for build', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        given,
+        fc.integer({ min: 1, max: 3 }),
+        fc.array(fc.boolean(), { maxLength: 40 }),
+        async (all, most, ends) => {
+          await pg.sql`truncate build cascade`
+          const waiting = all.map((one, i) => ({ ...one, name: `${one.namespace}/${i}` }))
+          await queue(all.map((one, i) => ({ ...one, name: `${i}` })))
+          let now = 1000
+          const d = { ...deps({ perNamespace: most }), clock: () => new Date(now++) }
+          const running: Claim[] = []
+          const served = new Map<string, number>()
+          for (const ends1 of [...ends, ...all.map(() => false)]) {
+            if (ends1 && running[0]) await end(running.shift()!)
+            const count = (namespace: string) => running.filter((one) => nameOf(one)[0] === namespace).length
+            const rank = (one: (typeof waiting)[number]): (string | number)[] => [
+              one.automatic ? 1 : 0,
+              count(one.namespace),
+              served.get(one.namespace) ?? 0,
+              one.namespace,
+              waiting.indexOf(one),
+            ]
+            const [expected] = waiting
+              .filter((one) => count(one.namespace) < most)
+              .map((one) => ({ one, rank: rank(one) }))
+              .sort((a, b) => compare(a.rank, b.rank))
+            const next = await claim(d)
+            expect(nameOf(next)).toBe(expected?.one.name ?? 'nothing')
+            if (!next || !expected) continue
+            running.push(next)
+            served.set(expected.one.namespace, now)
+            waiting.splice(waiting.indexOf(expected.one), 1)
+          }
+        },
+      ),
+      { numRuns: 20 },
+    )
+  })
+})
+
+const compare = (a: (string | number)[], b: (string | number)[]): number => {
+  const at = a.findIndex((value, i) => value !== b[i])
+  return at === -1 ? 0 : a[at]! < b[at]! ? -1 : 1
+}
+
+describe('the sweep', () => {
+  const jobs = async () => (await pg.sql`select 1 from graphile_worker._private_jobs`).length
+
+  it('has a worker look where a build is due, unless one is about to', async () => {
+    const d = deps()
+    await sweepBuilds(d, 'any')
+    expect(await jobs()).toBe(0)
+    await queue([{ namespace: 'a' }, { namespace: 'a' }])
+    await sweepBuilds(d, 'any')
+    await sweepBuilds(d, 'any')
+    expect(await jobs()).toBe(1)
+    await pg.sql`update graphile_worker._private_jobs set locked_at = now(), locked_by = 'worker'`
+    await sweepBuilds(d, 'any')
+    expect(await jobs()).toBe(2)
+  })
+})
