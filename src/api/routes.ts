@@ -12,6 +12,7 @@ import { recipeEvidenceRoutes } from './routes/recipe-evidence.ts'
 import { recipeRoutes } from './routes/recipes.ts'
 import { reconcileRoutes } from './routes/reconcile.ts'
 import { registryRoutes } from './routes/registries.ts'
+import { restoreRoutes } from './routes/restore.ts'
 import { snoozeRoutes } from './routes/snoozes.ts'
 import { tagViewRoutes } from './routes/tag-views.ts'
 import { tagRoutes } from './routes/tags.ts'
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...outdatedRoutes,
   ...tagRoutes,
   ...tagViewRoutes,
+  ...restoreRoutes,
   ...policyRoutes,
   ...snoozeRoutes,
   ...pauseRoutes,

@@ -1,6 +1,7 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { markDirty } from '../ingest/save.ts'
+import { previousTag } from '../oci/own-tags.ts'
 import { nextTime } from './cron.ts'
 import { recipeSource } from './observe-recipe.ts'
 import { queueReadingOf, type Reading } from './queue-readings.ts'
@@ -33,7 +34,8 @@ export async function putRecipe(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, ref: st
       set spec = excluded.spec, auto = excluded.auto, count_on = excluded.count_on, updated_at = excluded.updated_at,
         reading = case when ${same} then recipe.reading end,
         due_at = case when ${before?.schedule === recipe.schedule} then coalesce(recipe.due_at, excluded.due_at) else excluded.due_at end`
-    await changed(d, tx, ref, same ? [] : await forgetReading(tx, ref))
+    const refs = [...new Set([ref, ...helpersOf(ref, recipe), ...(before ? helpersOf(ref, before) : [])])]
+    await changed(d, tx, refs, same ? [] : await forgetReading(tx, ref))
     if (!same) await queueReadingOf(d, tx, ref)
   })
 }
@@ -41,16 +43,19 @@ export async function putRecipe(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, ref: st
 /** True where there was one. Builds that are queued keep the recipe they were queued with. */
 export async function removeRecipe(d: Pick<Deps, 'sql' | 'jobs'>, ref: string): Promise<boolean> {
   return d.sql.begin(async (tx) => {
-    const removed = await tx`delete from recipe where ref = ${ref}`
-    if (removed.count === 0) return false
-    await changed(d, tx, ref, await forgetReading(tx, ref))
+    const [removed] = await tx<{ spec: string }[]>`delete from recipe where ref = ${ref} returning spec::text as spec`
+    if (!removed) return false
+    const helpers = helpersOf(ref, JSON.parse(removed.spec) as Pick<Recipe, 'pushTo'>)
+    await tx`
+      update tag set ignored = null where ref = any(${helpers}) and ignored->>'rule' in ('previous', 'candidate') and ignored->>'scope' = ${ref}`
+    await changed(d, tx, [ref, ...helpers], await forgetReading(tx, ref))
     return true
   })
 }
 
 /** What of a recipe decides which bases it names. */
 const sourceOf = (recipe: Recipe | undefined): string =>
-  JSON.stringify(recipe && [recipe.strategy, recipe.git, recipe.context, recipe.dockerfile, recipe.args])
+  JSON.stringify(recipe && [recipe.strategy, recipe.git, recipe.context, recipe.dockerfile, recipe.args, recipe.target])
 
 /** Answers the manifests of which it said something. */
 async function forgetReading(tx: Tx, ref: string): Promise<string[]> {
@@ -59,8 +64,14 @@ async function forgetReading(tx: Tx, ref: string): Promise<string[]> {
   return [...new Set(rows.map((row) => row.subject))]
 }
 
-async function changed(d: Pick<Deps, 'jobs'>, tx: Tx, ref: string, manifests: string[]): Promise<void> {
-  await markDirty(d, tx, { tags: [ref], manifests })
+/** The tags kept beside a recipe's own: whether they matter follows from it. */
+function helpersOf(ref: string, { pushTo }: Pick<Recipe, 'pushTo'>): string[] {
+  const colon = ref.lastIndexOf(':') + 1
+  return [previousTag(ref.slice(colon)), pushTo ?? []].flat().map((tag) => ref.slice(0, colon) + tag)
+}
+
+async function changed(d: Pick<Deps, 'jobs'>, tx: Tx, refs: string[], manifests: string[]): Promise<void> {
+  await markDirty(d, tx, { tags: refs, manifests })
   await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
 }
 

@@ -21,6 +21,7 @@ import { planCommand } from './plan.ts'
 import { policyCommand } from './policy.ts'
 import { recipeCommand } from './recipe.ts'
 import { reconcileCommand } from './reconcile.ts'
+import { restoreCommand } from './restore.ts'
 import { serveCommand } from './serve.ts'
 import { snoozeCommand } from './snooze.ts'
 import { treeCommand } from './tree.ts'
@@ -38,6 +39,7 @@ const commands = [
   logsCommand,
   buildsCommand,
   cancelCommand,
+  restoreCommand,
   machinesCommand,
   recipeCommand,
   policyCommand,

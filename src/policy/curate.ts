@@ -1,12 +1,13 @@
 /**
- * in: policies, and the tags of the repositories that they speak of.
+ * in: policies, and the tags of the repositories that they speak of; the tags that recipes keep beside their own.
  * out: `tag.ignored`: by which rule a tag does not matter, null where it does.
- * guarantees: a function of the policies and a repository's tags; made anew when either changes; free where there is no policy.
+ * guarantees: a function of the policies and a repository's tags; made anew when either changes; almost free where there is no policy.
  */
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { withdrawNotices } from '../notify/withdraw-notices.ts'
 import { curateTags } from './curate-tags.ts'
+import { helperTags, mayBeHelper } from './helper-tags.ts'
 import { type PolicyRow, policyOf } from './policies.ts'
 import type { Ignored } from './tag-policy.ts'
 
@@ -15,15 +16,20 @@ const curateLock = 7_233_011
 /** Of one transaction: it holds up what is pushed to their tags. */
 const repositoriesAtOnce = 10
 
-/** The part of a refresh: the repositories of the tags among these rows of `dirty`. One look where there is no policy. */
+/**
+ * The part of a refresh: the repositories of the tags among these rows of `dirty`. One look where there is neither policy nor recipe, and
+ * without a policy only at what may be a recipe's helper.
+ */
 export async function curateDirty(tx: Tx, dirtyIds: readonly number[]): Promise<void> {
-  const [any] = await tx`select from tag_policy limit 1`
+  const [any] = await tx<{ policy: boolean; recipe: boolean }[]>`
+    select exists(select from tag_policy) as policy, exists(select from recipe) as recipe`
   // Without a policy there is still what one left behind that is just being removed: its own job sees to that.
-  if (!any) return
+  if (!any?.policy && !any?.recipe) return
   await lock(tx)
   const touched = await tx<{ id: number; repositoryId: number }[]>`
     select distinct t.id, t.repository_id from dirty d join tag t on t.ref = d.key
-    where d.kind = 'tag' and d.id = any(${[...dirtyIds]})`
+    where d.kind = 'tag' and d.id = any(${[...dirtyIds]})
+      and (${any.policy} or t.ignored->>'rule' in ('previous', 'candidate') or ${mayBeHelper(tx)})`
   await curateTouched(tx, touched)
 }
 
@@ -81,8 +87,9 @@ async function curateRepositories(tx: Tx, repositoryIds: number[], only: number[
     select id, repository_id, ref, name, case when head_digest is not null then head_at end as head_at, ignored::text as ignored from tag
     where (repository_id = any(${whole}) or (repository_id = any(${repositoryIds}) and id = any(${only ?? []})))
       and (head_digest is not null or ignored is not null)`
+  const helpers = await helperTags(tx, tags)
   const changes = [...Map.groupBy(tags, (tag) => tag.repositoryId)].flatMap(([id, rows]) =>
-    changesOf(rows, policies.get(id) ?? null),
+    changesOf(rows, policies.get(id) ?? null, helpers),
   )
   if (changes.length === 0) return 0
   await tx`
@@ -94,11 +101,14 @@ async function curateRepositories(tx: Tx, repositoryIds: number[], only: number[
 
 type Change = { id: number; ref: string; ignored: Ignored | null }
 
-function changesOf(rows: readonly TagRow[], policy: PolicyRow | null): Change[] {
-  const existing = rows.flatMap(({ name, headAt }) => (headAt === null ? [] : [{ name, headAt }]))
+/** Helpers are ignored before any policy is asked, and count for none. */
+function changesOf(rows: readonly TagRow[], policy: PolicyRow | null, helpers: ReadonlyMap<number, Ignored>): Change[] {
+  const existing = rows.flatMap(({ id, name, headAt }) =>
+    headAt === null || helpers.has(id) ? [] : [{ name, headAt }],
+  )
   const found = policy ? curateTags(existing, policy) : new Map<string, Ignored | null>()
-  return rows.flatMap(({ id, ref, name, ignored }) => {
-    const now = found.get(name) ?? null
+  return rows.flatMap(({ id, ref, name, ignored, headAt }) => {
+    const now = (headAt === null ? null : helpers.get(id)) ?? found.get(name) ?? null
     return isSame(now, ignored) ? [] : [{ id, ref, ignored: now }]
   })
 }

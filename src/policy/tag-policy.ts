@@ -35,10 +35,13 @@ export const TagPolicy = z
   .meta({ id: 'TagPolicy' })
 export type TagPolicy = z.infer<typeof TagPolicy>
 
-/** By which rule, of which scope's policy, a tag does not matter. `detail`: the pattern, or what the rule found. */
+/**
+ * By which rule, of which scope's policy, a tag does not matter. `detail`: the pattern, or what the rule found. The built-in rules
+ * `previous` and `candidate` come from a recipe; their scope is its tag.
+ */
 export const Ignored = z
   .object({
-    rule: z.enum(['include', 'exclude', 'immutable', 'keepNewest']),
+    rule: z.enum(['include', 'exclude', 'immutable', 'keepNewest', 'previous', 'candidate']),
     scope: z.string(),
     detail: z.string(),
   })
