@@ -47,7 +47,10 @@ describe('recipes', () => {
   it('set off a judgement, a plan and a reading, stored and removed', async () => {
     await putRecipe(d, ref, recipe)
     expect(await jobs()).toEqual(['plan', 'recipe', 'refresh'])
-    expect(await pg.sql`select kind, key from dirty`).toMatchObject([{ kind: 'tag', key: ref }])
+    expect(await pg.sql`select kind, key from dirty order by key`).toMatchObject([
+      { kind: 'tag', key: ref },
+      { kind: 'tag', key: `${ref}-prev` },
+    ])
     expect(await removeRecipe(d, ref)).toBe(true)
     expect(await removeRecipe(d, ref)).toBe(false)
     expect(await getRecipe(d, ref)).toBeNull()

@@ -46,7 +46,7 @@ export const outdatedRoutes = [
           and exists (select from cause c where c.tag_id = t.id and c.counted
             and (${role}::base_role is null or c.role = ${role}::base_role)
             and (${base}::text is null or c.base = ${base} or c.via = ${base}))
-          and (${query.ignored === 'true'} or t.ignored is null)
+          and (t.ignored is null or (${query.ignored === 'true'} and t.ignored->>'rule' not in ('previous', 'candidate')))
           and (${query.snoozed === 'true'} or (not ${isTagSnoozed(d.sql, now)} and ${hasLoudCause(d.sql, now)}))
           and (${scope.host}::text is null or g.name = ${scope.host})
           and (${scope.namespace}::text is null or r.namespace = ${scope.namespace})
