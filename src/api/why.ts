@@ -4,7 +4,7 @@
  */
 import type { Deps } from '../deps.ts'
 import type { FoundTag } from './find-tag.ts'
-import { type BuildRow, showBuild } from './schemas/build.ts'
+import { type BuildRow, buildColumns, showBuild } from './schemas/build.ts'
 import type { Why } from './schemas/why.ts'
 import {
   type CauseRow,
@@ -90,8 +90,6 @@ async function buildsTo(d: Pick<Deps, 'sql'>, ref: string): Promise<Why['builds'
         order by build.created_at desc limit 1
       ) earlier where made.depth < ${longest}
     )
-    select id, ref, state, builder, reason::text as reason, root, note, created_at, started_at, finished_at, steps::text as steps,
-      commit, digest, bases::text as bases, error::text as error
-    from made order by depth`
+    select ${buildColumns(d.sql)} from made order by depth`
   return rows.map(showBuild)
 }

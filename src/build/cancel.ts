@@ -12,7 +12,7 @@ export async function cancelBuild(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, build
       return 'asked'
     }
     if (build.state !== 'queued') return 'over'
-    const error = JSON.stringify({ code: 'cancelled', message: 'cancelled before it began' })
+    const error = JSON.stringify({ code: 'cancelled', message: 'cancelled before it began', retryable: false })
     await tx`
       update build set state = 'cancelled', finished_at = ${d.clock()}, cancel_asked = true, error = ${error}::text::jsonb
       where id = ${buildId}`

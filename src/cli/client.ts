@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import axios, { type AxiosResponse } from 'axios'
 import type { Command } from 'commander'
 import type { Context } from './context.ts'
+import { eventsIn, type ServerEvent } from './server-events.ts'
 
 /** Why a call did not go through, in words for a terminal. */
 export class ClientError extends Error {
@@ -20,6 +21,8 @@ export type Client = {
   /** every item of a list, page after page */
   all<T>(path: string): AsyncGenerator<T>
   stream(path: string): AsyncGenerator<string>
+  /** server-sent events, from the one after `lastId` on (HTML standard, 9.2) */
+  events(path: string, lastId: string | null): AsyncGenerator<ServerEvent>
 }
 
 /**
@@ -29,13 +32,19 @@ export type Client = {
 export function client(env: NodeJS.ProcessEnv): Client {
   const base = (env.DRYDOCK_URL || 'http://127.0.0.1:8080').replace(/\/+$/, '')
   const token = tokenOf(env)
-  async function call(method: string, path: string, body?: unknown): Promise<Readable> {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Readable> {
     if (!/^https?:\/\//.test(base)) throw new ClientError('bad-url', `DRYDOCK_URL is no http address: ${base}`)
     const response: AxiosResponse<Readable> = await axios
       .request<Readable>({
         ...{ url: `${base}/api/v1${path}`, method, responseType: 'stream', proxy: false, validateStatus: null },
         headers: {
           authorization: `Bearer ${token}`,
+          ...headers,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { data: JSON.stringify(body) }),
@@ -68,15 +77,22 @@ export function client(env: NodeJS.ProcessEnv): Client {
         cursor = page.next
       } while (cursor !== null)
     },
-    async *stream(path) {
-      const decoder = new TextDecoder()
-      try {
-        for await (const chunk of await call('GET', path)) yield decoder.decode(chunk, { stream: true })
-      } catch (error) {
-        if (error instanceof ClientError) throw error
-        throw new ClientError('broken-off', `the service broke off its answer (${(error as Error).message})`)
-      }
+    stream: async function* (path) {
+      yield* texts(await call('GET', path))
     },
+    async *events(path, lastId) {
+      const headers = { accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) }
+      yield* eventsIn(texts(await call('GET', path, undefined, headers)))
+    },
+  }
+}
+
+async function* texts(body: Readable): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  try {
+    for await (const chunk of body) yield decoder.decode(chunk, { stream: true })
+  } catch (error) {
+    throw new ClientError('broken-off', `the service broke off its answer (${(error as Error).message})`)
   }
 }
 

@@ -8,6 +8,7 @@ import { type Loose, startApi, type TestApi } from '../api/start-api.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { pushImage } from '../support/push.ts'
 import { startSmall, type TestRegistry } from '../support/registry.ts'
+import { tcpProxy } from '../support/tcp-proxy.ts'
 import { drydock } from './run.ts'
 
 /** The commands as processes of their own, against the real API on a real database. */
@@ -239,6 +240,29 @@ test('build, builds, logs, cancel', async () => {
   expect(followed).toMatchObject({ code: 1, out: 'step one\n' })
   expect(followed.err).toContain('cancelled before it began')
   expect((await run('build app/none:1')).err).toContain('has no recipe')
+})
+
+test('a followed log goes on where it was when the service is back, nothing twice', async () => {
+  const proxy = await tcpProxy(Number(new URL(api.url).port))
+  try {
+    const [build] = await pg.sql<{ id: string }[]>`
+      insert into build (ref, key, state, reason, recipe) values ('reg:5000/app/away:1', 'k', 'running', '{}', '{}') returning id`
+    const { id } = build!
+    const write = (seq: number, text: string) =>
+      pg.sql`insert into build_log (build_id, seq, at, text) values (${id}, ${seq}, now(), ${text})`
+    await write(0, 'one\n\ntw')
+    const following = drydock(['logs', '-f', id], { ...env, DRYDOCK_URL: `http://127.0.0.1:${proxy.port}` })
+    await eventually('it is followed', 20, async () => (proxy.answered() > 0 ? true : null))
+    await write(1, 'o\n')
+    proxy.cut()
+    await write(2, 'three\n')
+    await pg.sql`update build set state = 'succeeded', finished_at = now(), digest = 'sha256:d' where id = ${id}`
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    proxy.mend()
+    expect(await following).toMatchObject({ code: 0, out: 'one\n\ntwo\nthree\n' })
+  } finally {
+    await proxy.close()
+  }
 })
 
 test('a followed build ends with 0 where it succeeded', async () => {

@@ -6,7 +6,7 @@ import { IdParams, nameOf, refOf } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
-import { Build, type BuildRow, showBuild } from '../schemas/build.ts'
+import { Build, type BuildRow, buildColumns, showBuild } from '../schemas/build.ts'
 import { sendLog } from '../send-log.ts'
 
 const uuid = z.uuid()
@@ -14,9 +14,7 @@ const uuid = z.uuid()
 async function buildOf(d: Pick<Deps, 'sql'>, id: string): Promise<BuildRow> {
   const [row] = uuid.safeParse(id).success
     ? await d.sql<BuildRow[]>`
-        select id, ref, state, builder, reason::text as reason, root, note, created_at, started_at, finished_at, steps::text as steps,
-          commit, digest, bases::text as bases, error::text as error
-        from build where id = ${id}`
+        select ${buildColumns(d.sql)} from build where id = ${id}`
     : []
   if (!row) throw new ApiError('no-such-build', `no build ${id}`)
   return row
@@ -49,9 +47,7 @@ export const buildRoutes = [
       const state = query.state ?? null
       const after = decodeCursor(query.cursor, timeAndId)
       const rows = await d.sql<BuildRow[]>`
-        select id, ref, state, builder, reason::text as reason, root, note, created_at, started_at, finished_at, steps::text as steps,
-          commit, digest, bases::text as bases, error::text as error
-        from build
+        select ${buildColumns(d.sql)} from build
         where (${ref}::text is null or ref = ${ref}) and (${state}::build_state is null or state = ${state}::build_state)
           and (${after === null} or (created_at, id) < (${after?.[0] ?? '1970-01-01T00:00:00Z'}::timestamptz, ${after?.[1] ?? null}::uuid))
         order by created_at desc, id desc limit ${query.limit + 1}`

@@ -1,7 +1,13 @@
 import { z } from 'zod'
+import type { Tx } from '../../db/postgres.ts'
 import { Time } from './tag.ts'
 
-const Failure = z.object({ code: z.string(), message: z.string() })
+const Failure = z.object({
+  code: z.string(),
+  message: z.string(),
+  retryable: z.boolean().describe('the same build may well pass another time'),
+})
+type Failure = z.infer<typeof Failure>
 
 export const Build = z
   .object({
@@ -18,6 +24,8 @@ export const Build = z
     }),
     root: z.string().nullable().describe('the outside change it goes back to: `base@digest`'),
     note: z.string().nullable(),
+    plan: z.string().nullable().describe('the fan-out it belongs to'),
+    automatic: z.boolean().describe('nobody asked for it: the service itself did'),
     createdAt: Time,
     startedAt: Time.nullable(),
     finishedAt: Time.nullable(),
@@ -26,6 +34,11 @@ export const Build = z
     ),
     commit: z.string().nullable(),
     digest: z.string().nullable().describe('head digest of what was pushed'),
+    previous: z.string().nullable().describe('head digest of the tag just before, where it had one'),
+    host: z
+      .object({ name: z.string(), driver: z.string(), provisionSeconds: z.number() })
+      .nullable()
+      .describe('the machine it ran on; null for the builder’s own'),
     bases: z
       .array(z.object({ name: z.string().nullable(), digest: z.string(), role: z.string() }))
       .describe('every FROM as it was resolved'),
@@ -33,29 +46,40 @@ export const Build = z
   })
   .meta({ id: 'Build' })
 
+type Shown = z.infer<typeof Build>
+
 /** A row of `build` as postgres.js gives it; JSON columns as text, since the driver renames keys. */
 export type BuildRow = {
   id: string
   ref: string
-  state: z.infer<typeof Build>['state']
+  state: Shown['state']
   builder: string | null
   reason: string
   root: string | null
   note: string | null
+  plan: string | null
+  automatic: boolean
   createdAt: Date
   startedAt: Date | null
   finishedAt: Date | null
   steps: string
   commit: string | null
   digest: string | null
+  previous: string | null
+  host: string | null
   bases: string
   error: string | null
 }
 
-export function showBuild(row: BuildRow): z.infer<typeof Build> {
-  const reason = JSON.parse(row.reason) as Partial<z.infer<typeof Build>['reason']>
-  const steps = JSON.parse(row.steps) as z.infer<typeof Build>['steps']
-  const bases = JSON.parse(row.bases) as z.infer<typeof Build>['bases']
+/** What a BuildRow is read from `build` with. */
+export const buildColumns = (sql: Tx) => sql`
+  id, ref, state, builder, reason::text as reason, root, note, plan_id as plan, automatic, created_at, started_at, finished_at,
+  steps::text as steps, commit, digest, previous, host::text as host, bases::text as bases, error::text as error`
+
+export function showBuild(row: BuildRow): Shown {
+  const reason = JSON.parse(row.reason) as Partial<Shown['reason']>
+  const steps = JSON.parse(row.steps) as Shown['steps']
+  const bases = JSON.parse(row.bases) as Shown['bases']
   return {
     ...row,
     reason: {
@@ -68,8 +92,18 @@ export function showBuild(row: BuildRow): z.infer<typeof Build> {
     createdAt: row.createdAt.toISOString(),
     startedAt: row.startedAt?.toISOString() ?? null,
     finishedAt: row.finishedAt?.toISOString() ?? null,
-    steps: steps.map(({ name, startedAt, finishedAt, error }) => ({ name, startedAt, finishedAt, error })),
+    steps: steps.map(({ name, startedAt, finishedAt, error }) => ({
+      name,
+      startedAt,
+      finishedAt,
+      error: failureOf(error),
+    })),
+    host: row.host === null ? null : (JSON.parse(row.host) as Shown['host']),
     bases: bases.map(({ name, digest, role }) => ({ name, digest, role })),
-    error: row.error === null ? null : (JSON.parse(row.error) as z.infer<typeof Build>['error']),
+    error: failureOf(row.error === null ? null : (JSON.parse(row.error) as Failure)),
   }
 }
+
+/** Failures of before are stored without `retryable`. */
+const failureOf = (failure: Failure | null): Failure | null =>
+  failure && { ...failure, retryable: failure.retryable ?? false }
