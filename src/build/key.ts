@@ -12,8 +12,17 @@ export type BuildInputs = {
  * result, not `auto`, `on` or which credential fetches it. Docker's official images key their builds in the same way.
  */
 export function buildKey({ recipe, bases }: BuildInputs): string {
+  const inputs = { ...recipePart(recipe), bases: sorted(bases.map(({ name, content }) => [name, content])) }
+  return createHash('sha256').update(JSON.stringify(inputs)).digest('hex')
+}
+
+/** Whether two recipes build the same from the same bases. Both as this version reads them: one that it reads anew is not another. */
+export const buildsTheSame = (one: Recipe, other: Recipe): boolean =>
+  JSON.stringify(recipePart(one)) === JSON.stringify(recipePart(other))
+
+function recipePart(recipe: Recipe) {
   const { git, context, dockerfile, args, platforms, strategy, base, tags, target, secrets } = recipe
-  const inputs = {
+  return {
     git: git ? [git.url, git.ref] : null,
     // only where they are used, so that keys of recipes without them stay what they were
     ...(git?.submodules ? { submodules: true } : {}),
@@ -27,9 +36,7 @@ export function buildKey({ recipe, bases }: BuildInputs): string {
     strategy,
     base: base ?? null,
     tags: [...tags].sort(),
-    bases: sorted(bases.map(({ name, content }) => [name, content])),
   }
-  return createHash('sha256').update(JSON.stringify(inputs)).digest('hex')
 }
 
 const sorted = <T>(items: readonly T[]): T[] =>
