@@ -77,12 +77,14 @@ function windowStart(m: ManifestFacts, content: ManifestFacts[], pushed: Instant
 function staysAt(world: World, t: TagTimeline, platform: Platform | null, content: ManifestFacts[]): Stay[] {
   const tags = new Set(content.flatMap((b) => world.tagsEverAt(b.digest)))
   tags.delete(t)
-  return [...tags].flatMap((tag) =>
-    tag.spans.flatMap((span, i) => {
-      const u = memberAt(world, span.digest, content, platform)
-      return u ? [{ tag, span, u, from: i === 0 && !span.exact ? null : span.from, content }] : []
-    }),
-  )
+  return [...tags]
+    .filter((tag) => !tag.helper)
+    .flatMap((tag) =>
+      tag.spans.flatMap((span, i) => {
+        const u = memberAt(world, span.digest, content, platform)
+        return u ? [{ tag, span, u, from: i === 0 && !span.exact ? null : span.from, content }] : []
+      }),
+    )
 }
 
 /** Which of a content's manifests a tag head holds, T's own platform first. */

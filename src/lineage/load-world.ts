@@ -113,7 +113,7 @@ async function ancestorDigests(tx: Tx, digests: string[]): Promise<string[]> {
 
 /** The tags of these names, and those that were ever at one of these manifests, by itself or in an index. */
 async function timelines(tx: Tx, refs: string[], manifests: string[]): Promise<TagTimeline[]> {
-  const held = await tx<{ id: number; ref: string; repository: string }[]>`
+  const held = await tx<{ id: number; ref: string; repository: string; helper: boolean }[]>`
     with held as (
       select ${manifests}::text[] as digests
     ), wanted as (
@@ -124,13 +124,21 @@ async function timelines(tx: Tx, refs: string[], manifests: string[]): Promise<T
       union
       select id from tag where ref = any(${refs})
     )
-    select t.id, t.ref, g.name || '/' || r.name as repository
+    select t.id, t.ref, g.name || '/' || r.name as repository,
+      not exists (select from recipe own where own.ref = t.ref) and (
+        t.name like '%-prev' and exists (select from recipe of where of.ref = left(t.ref, -5)
+          and coalesce((of.spec->>'keepPrevious')::boolean, true))
+        or t.name in (select spec->>'pushTo' from recipe where spec ? 'pushTo'
+          and regexp_replace(ref, ':[^:/]*$', '') = g.name || '/' || r.name)) as helper
     from wanted w join tag t on t.id = w.tag_id join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id`
   const spans = await tx<{ tagId: number; digest: string; fromAt: bigint; toAt: bigint | null; exact: boolean }[]>`
     select tag_id, digest, from_at, to_at, exact from tag_span where tag_id = any(${held.map((tag) => tag.id)})
     order by tag_id, seq`
   const byId = new Map(
-    held.map((tag) => [tag.id, { ref: tag.ref, repository: tag.repository, spans: [] } as TagTimeline]),
+    held.map((tag) => [
+      tag.id,
+      { ref: tag.ref, repository: tag.repository, spans: [], helper: tag.helper } as TagTimeline,
+    ]),
   )
   for (const s of spans) byId.get(s.tagId)!.spans.push({ digest: s.digest, from: s.fromAt, to: s.toAt, exact: s.exact })
   return [...byId.values()]

@@ -6,7 +6,13 @@ import type { ManifestFacts } from './content.ts'
 export type Span = { digest: string; from: Instant; to: Instant | null; exact: boolean }
 
 /** A tag with its timeline, oldest first. Its head is the last span with `to` null; none = the tag is deleted. */
-export type TagTimeline = { ref: string; repository: string; spans: Span[] }
+export type TagTimeline = {
+  ref: string
+  repository: string
+  spans: Span[]
+  /** kept beside a recipe's tag by us (TAG-prev, its candidate): it names a content, but nobody builds on it */
+  helper?: boolean
+}
 
 export type IndexEntry = { manifestDigest: string; platform: Platform | null; attestation: boolean }
 

@@ -48,7 +48,7 @@ function views(d: Needs, page: { key: string | null; after: string | null; limit
       order by key limit ${page.limit}
     )
     select page.key, coalesce(n.visibility, 'private')::text as visibility, count(distinct held.id)::int as repositories,
-      count(t.id)::int as tags, count(t.id) filter (where t.status = 'outdated')::int as outdated,
+      count(t.id)::int as tags, count(t.id) filter (where t.status = 'outdated' and t.ignored is null)::int as outdated,
       (select count(*)::int from member m where m.namespace_key = page.key) as members
     from page left join namespace n on n.key = page.key left join held on held.key = page.key
     left join tag t on t.repository_id = held.id and t.head_digest is not null
