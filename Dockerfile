@@ -3,7 +3,7 @@
 FROM node:24-bookworm-slim
 
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates docker.io git openssh-client \
+ && apt-get install --yes --no-install-recommends ca-certificates docker.io git git-lfs openssh-client \
  && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /opt/drydock

@@ -10,17 +10,19 @@ export type GitEnvironment = { env: Record<string, string>; secret?: string }
 
 /**
  * git and git-lfs ask twice, naming the server: for the user name, which the script holds, and for the password, which only descriptor 3
- * does. Another server, which only a repository's content could have led them to, is told nothing.
+ * does, a line each time as long as there are any (git-lfs would ask for ever where it is refused). Another server, which only a repository's content could have led them
+ * to, is told nothing.
  */
 const askpass = (username: string, hosts: readonly string[]) => `#!/bin/sh
-asked=$(printf %s "$1" | tr A-Z a-z)
-case "$asked" in
-  ${hosts.flatMap((host) => ['//', '@'].flatMap((before) => ["'", '"'].map((after) => `*${quote(before + host + after)}*`))).join('|')}) ;;
+host=$(printf %s "$1" | tr A-Z a-z)
+host=\${host#*://} host=\${host%%[/\\"\\']*} host=\${host##*@}
+case "$host" in
+  ${hosts.map(quote).join('|')}) ;;
   *) exit 1 ;;
 esac
 case "$1" in
   Username*) printf '%s\\n' ${quote(username)} ;;
-  *) cat <&3 ;;
+  *) IFS= read -r password <&3 && printf '%s\\n' "$password" ;;
 esac
 `
 

@@ -4,9 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { type LfsStore, makeLfsStore } from './lfs-server.ts'
 
-/** A file's text, or a symbolic link. */
-export type GitFile = string | { link: string }
+/** A file's text, a symbolic link, or a submodule at a commit. */
+export type GitFile = string | { link: string } | { commit: string }
 
 export type GitServer = {
   /** "http://127.0.0.1:PORT" */
@@ -19,20 +20,22 @@ export type GitServer = {
   requests: { path: string; authorization: string | undefined }[]
   /** called before each answer; set by a test that looks around meanwhile */
   onRequest: () => void
+  /** what Git LFS keeps of the repositories here */
+  lfs: LfsStore
   close: () => Promise<void>
 }
 
 /**
- * Real git over smart HTTP (git http-backend) behind a password, on a port of its own. `/moved/…` redirects to `redirectTo`.
+ * Real git over smart HTTP (git http-backend) behind a password (null: open to anybody), on a port of its own. `/moved/…` redirects to `redirectTo`.
  * https://git-scm.com/docs/git-http-backend
  */
 export async function startGitServer(
-  login: { username: string; password: string },
+  login: { username: string; password: string } | null,
   redirectTo = 'http://127.0.0.1:9',
 ): Promise<GitServer> {
   const root = mkdtempSync(join(tmpdir(), 'git-server-'))
   const requests: GitServer['requests'] = []
-  const expected = `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`
+  const expected = login && `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`
   const server = createServer((request, response) => {
     const { authorization } = request.headers
     const path = request.url ?? '/'
@@ -40,15 +43,16 @@ export async function startGitServer(
     git.onRequest()
     if (path.startsWith('/moved/')) {
       response.writeHead(302, { location: `${redirectTo}${path.slice('/moved'.length)}` }).end()
-    } else if (authorization !== expected) {
+    } else if (expected !== null && authorization !== expected) {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end()
-    } else serve(root, request, response)
+    } else if (!git.lfs.answer(git.origin, request, response)) serve(root, request, response)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const git: GitServer = {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     root,
     requests,
+    lfs: makeLfsStore(),
     onRequest: () => undefined,
     commit: (name, files, options = {}) => commit(root, name, files, options),
     close: async () => {
@@ -64,6 +68,8 @@ const run = (cwd: string, ...args: string[]): string =>
   execFileSync('git', ['-c', 'user.name=test', '-c', 'user.email=test@localhost', ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
+    // git-lfs, where it is installed, has filters and hooks in the system's configuration
+    env: { ...process.env, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' },
   })
     .toString()
     .trim()
@@ -81,14 +87,18 @@ function commit(
   mkdirSync(work, { recursive: true })
   run(bare, 'init', '--quiet', '--bare', '--initial-branch=main')
   run(work, 'init', '--quiet', '--initial-branch=main')
+  const links = Object.entries(files).flatMap(([path, file]) =>
+    typeof file === 'object' && 'commit' in file ? [`160000,${file.commit},${path}`] : [],
+  )
   for (const [path, file] of Object.entries(files)) {
     const full = join(work, path)
     mkdirSync(dirname(full), { recursive: true })
     rmSync(full, { force: true })
     if (typeof file === 'string') writeFileSync(full, file)
-    else symlinkSync(file.link, full)
+    else if ('link' in file) symlinkSync(file.link, full)
   }
   run(work, 'add', '--all')
+  for (const link of links) run(work, 'update-index', '--add', '--cacheinfo', link)
   run(work, 'commit', '--quiet', '--allow-empty', '--message=change')
   if (options.tag) run(work, 'tag', options.tag)
   run(
