@@ -17,6 +17,7 @@ const runs = [
   ['descendants.ts', size, join(estate, 'data')],
   ['refresh.ts', size, join(estate, 'data')],
   ['import.ts', quick ? '300' : '10000'],
+  ['dispatch.ts', quick ? '500' : '10000'],
   ...(quick ? [] : [['webhook-acks.ts'], ['warm-pool.ts']]),
 ]
 

@@ -1,4 +1,4 @@
-import { runBuilds } from './build/build.ts'
+import { buildRunner } from './build/build.ts'
 import { queueReadings } from './build/queue-readings.ts'
 import { readRecipe } from './build/read-recipe.ts'
 import type { Deps } from './deps.ts'
@@ -14,7 +14,7 @@ import { refresh } from './staleness/refresh.ts'
 import { watch } from './watch/watch.ts'
 
 /** The service, top to bottom. A finished build pushes a tag, and so comes back in as a webhook. */
-export const pipeline = (d: Deps): Tasks => ({
+export const pipeline = (d: Deps, runBuilds = buildRunner(d)): Tasks => ({
   ingest: ({ eventId }) => ingest(d, eventId), //          an event → facts, dirty tags            → refresh, look
   look: ({ ref }) => look(d, ref), //                      ask the registry for one tag → facts    → refresh
   reconcile: async (
@@ -28,6 +28,6 @@ export const pipeline = (d: Deps): Tasks => ({
   notify: () => notify(d), //                              new causes, gathered a window long      → mail
   mail: ({ mailId }) => send(d, mailId), //                one mail through SMTP
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
-  build: (_, { signal }) => runBuilds(d, 'any', signal), // builds whose turn it is: host, checkout, build, push, cleanup → refresh, plan
-  'build-light': (_, { signal }) => runBuilds(d, 'light', signal), // those that need no builder's host
+  build: (_, { signal }) => runBuilds('any', signal), // builds whose turn it is: host, checkout, build, push, cleanup → refresh, plan
+  'build-light': (_, { signal }) => runBuilds('light', signal), // those that need no builder's host
 })

@@ -1,27 +1,34 @@
 import type { Deps } from '../deps.ts'
 import { type Claim, claimBuild } from './claim.ts'
 import type { Course } from './course.ts'
-import { claimNext, type Takes } from './next-build.ts'
+import { claimTogether, type Takes } from './next-build.ts'
 import { ownCourse } from './own-course.ts'
 import { runClaim } from './run-claim.ts'
+import { serviceCourse } from './service/service-course.ts'
 import { wakeAnother } from './wake-builders.ts'
 
 /** So long a job goes on with one build after another, milliseconds; then another takes its place, as jobs are to end. */
 const turnMs = 60_000
 
 /**
- * Runs builds, one after another, until none is due. In come build rows; out go pushed tags, our evidence on them, and the rows' ends.
- * Guarantees: one build of a tag at a time; a build whose worker died goes on where that leads to one push; secrets and the working
- * directory do not stay. `shutdown` ends it at once and leaves the build to be taken over.
+ * Gives what runs builds, one after another, until none is due. In come build rows; out go pushed tags, our evidence on them, and the
+ * rows' ends. Guarantees: one build of a tag at a time; a build whose worker died goes on where that leads to one push; secrets and the
+ * working directory do not stay. `shutdown` ends it at once and leaves the build to be taken over. One for all workers of a process.
  */
-export async function runBuilds(d: Deps, takes: Takes, shutdown?: AbortSignal): Promise<void> {
-  const end = performance.now() + turnMs
-  while (!shutdown?.aborted) {
-    const next = await claimNext(d, takes)
-    if (!next) return
-    if (next.more) await wakeAnother(d, takes)
-    await runClaim(d, courseOf(d, next.claim), next.claim, shutdown)
-    if (performance.now() > end) return wakeAnother(d, takes)
+export function buildRunner(
+  d: Deps,
+  course = (claim: Claim): Course => courseOf(d, claim),
+): (takes: Takes, shutdown: AbortSignal) => Promise<void> {
+  const claim = claimTogether(d)
+  return async (takes, shutdown) => {
+    const end = performance.now() + turnMs
+    while (!shutdown.aborted) {
+      const next = await claim(takes)
+      if (!next) return
+      if (next.more) await wakeAnother(d, takes)
+      await runClaim(d, course(next.claim), next.claim, shutdown)
+      if (performance.now() > end) return wakeAnother(d, takes)
+    }
   }
 }
 
@@ -33,4 +40,4 @@ export async function build(d: Deps, buildId: string, shutdown?: AbortSignal): P
 }
 
 /** The sort of a build, as its row says. */
-export const courseOf = (d: Deps, _claim: Claim): Course => ownCourse(d)
+export const courseOf = (d: Deps, { job }: Claim): Course => (job === null ? ownCourse(d) : serviceCourse(d))

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
-import { isDigest } from '../oci/digest.ts'
+import { type Digest, isDigest } from '../oci/digest.ts'
 import { BuildError, type Failure } from './build-error.ts'
 import type { PushIntent, ResolvedBase } from './builders/builder.ts'
 import { Recipe } from './recipe.ts'
@@ -16,6 +16,8 @@ export type Step = {
   content?: string
 }
 
+export type KnownIntent = PushIntent & { content: Digest }
+
 /** A build that this worker owns, until another takes it over: every write of ours names `token`. */
 export type Claim = {
   id: string
@@ -27,7 +29,7 @@ export type Claim = {
   /** an earlier attempt died at it */
   takenOver: boolean
   /** what that attempt was about to push, or may have pushed */
-  intent: PushIntent | null
+  intent: KnownIntent | null
   /** as it came over the build service's API; null for a build of our own */
   job: unknown
 }
@@ -87,7 +89,7 @@ const uniqueViolation = '23505'
 
 const Steps = z.array(z.object({ name: z.string(), content: z.string().optional() }))
 
-function intentOf(row: ClaimRow): PushIntent | null {
+function intentOf(row: ClaimRow): KnownIntent | null {
   const content = Steps.parse(JSON.parse(row.steps)).find((step) => step.name === 'push')?.content
   if (!isDigest(content)) return null
   return { content, bases: JSON.parse(row.bases) as ResolvedBase[], commit: row.commit }

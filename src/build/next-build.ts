@@ -17,37 +17,76 @@ export type Takes = 'any' | 'light'
 export type NextBuild = { claim: Claim; more: boolean }
 
 /** Any number, the same in every process: claims are made one after another, so that each sees how many are running. */
-const claimLock = 7_233_005
+const claimLock = 7_233_020
 
 export async function claimNext(d: Needs, takes: Takes): Promise<NextBuild | null> {
-  const [, [row]] = await d.sql.begin((tx) => [
+  return (await claimSome(d, takes, 1))[0] ?? null
+}
+
+/**
+ * For all workers of a process: whoever asks while a claim is being made is served with the others by the next one, so that many
+ * workers do not queue for the database one by one. Each gets what it would have got by itself.
+ */
+export function claimTogether(d: Needs): (takes: Takes) => Promise<NextBuild | null> {
+  const waiting: { takes: Takes; next: PromiseWithResolvers<NextBuild | null> }[] = []
+  let busy = false
+  const serve = async () => {
+    busy = true
+    while (waiting[0]) {
+      const { takes } = waiting[0]
+      const served = waiting.filter((one) => one.takes === takes).slice(0, mostAtOnce)
+      for (const one of served) waiting.splice(waiting.indexOf(one), 1)
+      await claimSome(d, takes, served.length).then(
+        (found) => served.forEach(({ next }, i) => void next.resolve(found[i] ?? null)),
+        (error: unknown) => served.forEach(({ next }) => void next.reject(error)),
+      )
+    }
+    busy = false
+  }
+  return (takes) => {
+    const next = Promise.withResolvers<NextBuild | null>()
+    waiting.push({ takes, next })
+    if (!busy) void serve()
+    return next.promise
+  }
+}
+
+const mostAtOnce = 16
+
+async function claimSome(d: Needs, takes: Takes, number: number): Promise<NextBuild[]> {
+  const [, rows] = await d.sql.begin((tx) => [
     tx`select pg_advisory_xact_lock(${claimLock}), set_config('synchronous_commit', 'off', true)`,
     // What PostgreSQL may forget of this in a crash of its own, a worker finds out before it pushes: its next write names the token.
     tx<(ClaimRow & { more: boolean })[]>`
-      with ${due(d, tx, takes)}, chosen as (
-        select build.id, build.state from due join build on build.id = due.id and build.state = due.state
-        order by due.turn limit 1 for update of build skip locked)
+      with ${due(d, tx, takes, number)}, chosen as (
+        select build.id, build.state, first.turn from (select * from due order by turn limit ${number + spare}) first
+        join build on build.id = first.id and build.state = first.state
+        order by first.turn limit ${number} for update of build skip locked)
       update build set state = 'running', claim_token = gen_random_uuid(), started_at = coalesce(build.started_at, ${d.clock()}),
         lease_until = clock_timestamp() + ${leaseSeconds} * interval '1 second'
       from chosen where build.id = chosen.id
       returning build.id, build.ref, build.claim_token as token, chosen.state as previous, build.recipe::text as recipe,
         build.reason::text as reason, build.steps::text as steps, build.bases::text as bases, build.commit, build.job::text as job,
-        (select count(*) > 1 from due) as more`,
+        (select count(*) > ${number} from due) as more`,
   ])
-  return row ? { claim: claimOf(row), more: row.more } : null
+  return rows.map((row) => ({ claim: claimOf(row), more: row.more }))
 }
+
+/** Candidates looked at beyond those wanted, for rows that somebody else is writing just now. */
+const spare = 8
 
 /** Whether a build is due that no worker has. */
 export async function isBuildDue(d: Needs, takes: Takes): Promise<boolean> {
-  const [found] = await d.sql<{ is: boolean }[]>`with ${due(d, d.sql, takes)} select exists (select from due) as is`
+  const [found] = await d.sql<{ is: boolean }[]>`with ${due(d, d.sql, takes, 1)} select exists (select from due) as is`
   return found?.is === true
 }
 
 /**
- * `due (id, state, turn)`: what may be claimed now, at most two of a namespace and priority. The namespaces that have something queued
- * are found by jumping along the index build_queued_turn, so that it costs the same with ten builds queued as with ten thousand.
+ * `due (id, state, turn)`: what may be claimed now if `number` are wanted, and at least one more where there is one. Where several of a
+ * namespace are taken at once, each counts as running for the next. The namespaces that have something queued are found by
+ * jumping along the index build_queued_turn, so that it costs the same with ten builds queued as with ten thousand.
  */
-const due = (d: Needs, tx: Tx, takes: Takes) => {
+const due = (d: Needs, tx: Tx, takes: Takes, number: number) => {
   const { names, most, open } = shares(d)
   const general = d.config.builds.perNamespace ?? null
   const light = takes === 'light'
@@ -65,7 +104,8 @@ const due = (d: Needs, tx: Tx, takes: Takes) => {
   ), running as (
     select namespace_key, count(*) as number from build where state = 'running' group by namespace_key
   ), queued as (
-    select first.id, row_number() over (order by lane.priority, coalesce(running.number, 0), served.at nulls first, lane.namespace_key, first.place) as turn
+    select first.id, row_number() over (order by lane.priority, coalesce(running.number, 0) + first.place,
+      case when first.place = 1 then coalesce(served.at, '-infinity') else 'infinity' end, lane.namespace_key) as turn
     from lane
     left join running using (namespace_key)
     left join share using (namespace_key)
@@ -78,8 +118,8 @@ const due = (d: Needs, tx: Tx, takes: Takes) => {
       where state = 'queued' and priority = lane.priority and namespace_key = lane.namespace_key
         and (allowed.automatic or not build.automatic) and ${mine}
         and not exists (select from build other where other.ref = build.ref and other.state = 'running')
-      order by created_at, id limit 2) first
-    where coalesce(running.number, 0) < coalesce(share.most, ${general}::int, 2147483647)
+      order by created_at, id limit ${number + 1}) first
+    where coalesce(running.number, 0) + first.place <= coalesce(share.most, ${general}::int, 2147483647)
   ), due as (
     select id, state, 0 as turn from build
     where state = 'running' and (lease_until is null or lease_until < clock_timestamp()) and ${mine}

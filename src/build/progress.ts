@@ -3,7 +3,11 @@ import { BuildError, describeError } from './build-error.ts'
 import type { BuilderContext, BuildHost, PushIntent, StepName } from './builders/builder.ts'
 import type { Claim, Step } from './claim.ts'
 
-export type Progress = Pick<BuilderContext, 'step' | 'intend' | 'host'> & { steps: () => Step[] }
+export type Progress = Pick<BuilderContext, 'signal' | 'step' | 'intend' | 'host'> & {
+  steps: () => Step[]
+  /** what runs it, for its record */
+  by: (builder: string) => void
+}
 
 /** Keeps Build.steps while steps run, each with its time limit (`limitSeconds`); every write is refused (`claim-lost`) once we no longer own it. */
 export function makeProgress(
@@ -15,9 +19,10 @@ export function makeProgress(
   const steps: Step[] = []
   let intent: PushIntent | null = null
   let host: BuildHost | null = null
+  let builder: string | null = null
   const save = async () => {
     const saved = await d.sql`
-      update build set steps = ${JSON.stringify(steps)}::text::jsonb,
+      update build set builder = coalesce(${builder}, builder), steps = ${JSON.stringify(steps)}::text::jsonb,
         bases = coalesce(${intent && JSON.stringify(intent.bases)}::text::jsonb, bases), commit = coalesce(${intent?.commit ?? null}, commit),
         host = coalesce(${host && JSON.stringify(host)}::text::jsonb, host), previous = coalesce(${intent?.previous ?? null}, previous)
       where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
@@ -25,12 +30,17 @@ export function makeProgress(
   }
   return {
     steps: () => steps,
+    signal: stop,
+    by(name) {
+      builder = name
+    },
     async host(found) {
       host = found
       await save()
     },
     async intend(intended) {
       stop.throwIfAborted()
+      if (intended.content === null) return save()
       intent = intended
       const open = steps.at(-1)
       if (open?.name === 'push' && open.finishedAt === null) open.content = intended.content

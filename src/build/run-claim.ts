@@ -22,6 +22,7 @@ type Attempt = {
   dir: string
   log: LogSink
   progress: Progress
+  stop: AbortSignal
 }
 
 /** Where a build works: on whatever host, readable by us alone, gone afterwards. */
@@ -42,7 +43,7 @@ export async function runClaim(d: Needs, course: Course, claim: Claim, shutdown?
   const watching = watchClaim(d, claim, stop, ended.signal)
   const progress = makeProgress(d, claim, stop.signal, d.config.builds.timeouts)
   try {
-    const failure = await attempt({ d, course, claim, log, progress }).then(
+    const failure = await attempt({ d, course, claim, log, progress, stop: stop.signal }).then(
       () => null,
       (error: unknown) => error,
     )
@@ -63,7 +64,7 @@ export async function runClaim(d: Needs, course: Course, claim: Claim, shutdown?
 }
 
 async function attempt(begun: Omit<Attempt, 'target' | 'dir' | 'claim'> & { claim: Claim }): Promise<void> {
-  const { d, course, claim } = begun
+  const { course, claim } = begun
   const parsed = parseReference(claim.ref)
   if (!parsed?.tag) throw new BuildError('ref-invalid', `${claim.ref} is no tag`)
   const target = { ...parsed, tag: parsed.tag }
@@ -72,7 +73,7 @@ async function attempt(begun: Omit<Attempt, 'target' | 'dir' | 'claim'> & { clai
     throw new BuildError('recipe-invalid', 'the stored recipe cannot be read by this version: store it again')
   const all: Attempt = { ...begun, claim: { ...claim, recipe }, target, dir: buildDir(claim.id) }
   const builder = course.builder(all.claim)
-  await d.sql`update build set builder = ${builder.name} where id = ${claim.id} and claim_token = ${claim.token}`
+  begun.progress.by(builder.name)
   const built = (await afterCrash(all, builder)) ?? (await runIn(all, builder))
   await course.pushed(claim, target, built)
 }
@@ -83,9 +84,9 @@ async function afterCrash(all: Attempt, builder: Builder): Promise<Built | null>
   if (!claim.takenOver) return null
   log.write('[an earlier attempt of this build was interrupted]\n')
   await removeLeftovers(builder, claim.id, dir, AbortSignal.timeout(60_000))
-  if (!claim.intent) return null
-  const { bases, commit } = claim.intent
-  const digest = await course.findPushed(claim, target, claim.intent.content)
+  if (!claim.intent?.content) return null
+  const { content, bases, commit } = claim.intent
+  const digest = await course.findPushed(claim, target, content)
   if (!digest) return null
   log.write(`[it had pushed ${digest}]\n`)
   await progress.intend(claim.intent)
@@ -110,10 +111,11 @@ export async function removeLeftovers(
  * Runs the builder in a directory of its own, which is gone afterwards whatever happened. What another worker has taken over is its
  * to clean: by now the directory and the host may be in use by it.
  */
-async function runIn({ course, claim, target, dir, log, progress }: Attempt, builder: Builder): Promise<Built> {
+async function runIn({ course, claim, target, dir, log, progress, stop }: Attempt, builder: Builder): Promise<Built> {
   await mkdir(dir, { mode: 0o700 })
   const job: BuildJob = { id: claim.id, target, recipe: claim.recipe, dir, ...course.given(claim, target) }
-  const context: BuilderContext = { log, step: progress.step, intend: progress.intend, host: progress.host }
+  const { signal, step, intend, host } = progress
+  const context: BuilderContext = { log, signal, step, intend, host }
   const cleanUp = async () => {
     try {
       await progress.step('cleanup', (signal) => builder.clean(job, signal))
