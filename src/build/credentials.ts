@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { BuildError } from './build-error.ts'
 import { isUnderPrefix, isUrlPrefix } from './url-prefix.ts'
+import { underKey } from './vault-key.ts'
 
 /**
  * The body of `PUT /namespaces/NS/credentials/NAME`. git and registry need a password, ssh a key and the hosts it trusts; a secret is a
@@ -77,11 +78,13 @@ export async function putCredential(
     username: input.username ?? null,
     sealed: d.vault.seal(JSON.stringify({ password, privateKey, knownHosts })),
   }
-  await d.db.namespace.upsert({ where: { key: namespaceKey }, create: { key: namespaceKey }, update: {} })
-  await d.db.credential.upsert({
-    where: { namespaceKey_name: { namespaceKey, name } },
-    create: { namespaceKey, name, ...row },
-    update: row,
+  await underKey(d, async (tx) => {
+    await tx.namespace.upsert({ where: { key: namespaceKey }, create: { key: namespaceKey }, update: {} })
+    await tx.credential.upsert({
+      where: { namespaceKey_name: { namespaceKey, name } },
+      create: { namespaceKey, name, ...row },
+      update: row,
+    })
   })
 }
 
@@ -134,6 +137,15 @@ export async function registryCredentialFor(
     .filter((row) => ['https', 'http'].some((way) => isUnderPrefix(`${way}://${host}/${repository}`, row.urlPrefix)))
     .sort((a, b) => b.urlPrefix.length - a.urlPrefix.length || a.name.localeCompare(b.name))
   return fitting[0] ? open(d, fitting[0]) : null
+}
+
+/** All credentials of a namespace, opened: for a build service, which cannot ask for one at a time. */
+export async function namespaceCredentials(
+  d: Store,
+  namespaceKey: string,
+): Promise<(ClearCredential & { name: string; urlPrefix: string })[]> {
+  const rows = await d.db.credential.findMany({ where: { namespaceKey }, orderBy: { name: 'asc' } })
+  return rows.map((row) => ({ name: row.name, urlPrefix: row.urlPrefix, ...open(d, row) }))
 }
 
 const Secrets = z.object({

@@ -22,7 +22,6 @@ type Attempt = {
   dir: string
   log: LogSink
   progress: Progress
-  stop: AbortSignal
 }
 
 /** Where a build works: on whatever host, readable by us alone, gone afterwards. */
@@ -43,7 +42,7 @@ export async function runClaim(d: Needs, course: Course, claim: Claim, shutdown?
   const watching = watchClaim(d, claim, stop, ended.signal)
   const progress = makeProgress(d, claim, stop.signal, d.config.builds.timeouts)
   try {
-    const failure = await attempt({ d, course, claim, log, progress, stop: stop.signal }).then(
+    const failure = await attempt({ d, course, claim, log, progress }).then(
       () => null,
       (error: unknown) => error,
     )
@@ -111,7 +110,7 @@ export async function removeLeftovers(
  * Runs the builder in a directory of its own, which is gone afterwards whatever happened. What another worker has taken over is its
  * to clean: by now the directory and the host may be in use by it.
  */
-async function runIn({ course, claim, target, dir, log, progress, stop }: Attempt, builder: Builder): Promise<Built> {
+async function runIn({ course, claim, target, dir, log, progress }: Attempt, builder: Builder): Promise<Built> {
   await mkdir(dir, { mode: 0o700 })
   const job: BuildJob = { id: claim.id, target, recipe: claim.recipe, dir, ...course.given(claim, target) }
   const { signal, step, intend, host } = progress

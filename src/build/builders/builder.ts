@@ -27,9 +27,15 @@ export type ResolvedBase = { name: string | null; digest: Digest; role: 'runtime
 
 /**
  * What is about to be pushed, known before it is: by `content` (digest of the manifest or index, or of a config) a crashed build finds its
- * own push again. `previous`: what the tag points at until then, null where it does not exist; absent where that is not known.
+ * own push again; null where only a build service will know it, and the build's id finds it again. `previous`: what the tag points at until
+ * then, null where it does not exist; absent where that is not known.
  */
-export type PushIntent = { content: Digest; bases: ResolvedBase[]; commit: string | null; previous?: Digest | null }
+export type PushIntent = {
+  content: Digest | null
+  bases: ResolvedBase[]
+  commit: string | null
+  previous?: Digest | null
+}
 
 export type Built = { digest: Digest; bases: ResolvedBase[]; commit: string | null }
 
@@ -41,6 +47,8 @@ export type StepName = 'host' | 'checkout' | 'build' | 'push' | 'cleanup'
 /** What a builder reports through, and is stopped by. */
 export type BuilderContext = {
   log: Pick<LogSink, 'write' | 'hide'>
+  /** Ends the build: for what is waited for outside of steps. */
+  signal: AbortSignal
   /** Runs one step: timed, with its own time limit; `signal` ends it on cancel too. */
   step: <T>(name: StepName, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** Tells where the build runs, for its record. */

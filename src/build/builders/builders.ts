@@ -5,11 +5,13 @@ import { dockerBuilder } from './docker.ts'
 import { probeDocker } from './docker-cli.ts'
 import { dockerMachineBuilder } from './docker-machine.ts'
 import { rebaseBuilder } from './rebase.ts'
+import { remoteBuilder } from './remote.ts'
 
-/** Every builder there is, by the name that DRYDOCK_BUILDER gives it. */
+/** Every builder there is, by the name that DRYDOCK_BUILDER gives it; `remote` by its address. */
 export const builders = {
   docker: dockerBuilder,
   'docker-machine': dockerMachineBuilder,
+  remote: remoteBuilder,
   rebase: rebaseBuilder,
 } satisfies Record<string, (d: Deps) => Builder>
 
@@ -22,9 +24,8 @@ export const canBuild = (builder: Deps['config']['builder'], strategy: Recipe['s
 /** What runs a recipe here: a rebase always the worker itself, a Dockerfile the configured builder; null where that cannot. */
 export function builderFor(d: Deps, strategy: Recipe['strategy']): Builder | null {
   if (!canBuild(d.config.builder, strategy)) return null
-  if (strategy === 'rebase') return builders.rebase(d)
-  return d.config.builder === 'docker-machine' ? builders['docker-machine'](d) : builders.docker(d)
+  return builders[strategy === 'rebase' ? 'rebase' : d.config.builder](d)
 }
 
 /** The default of DRYDOCK_BUILDER: docker where a daemon answers. */
-export const defaultBuilder = async (): Promise<BuilderName> => ((await probeDocker()).ok ? 'docker' : 'rebase')
+export const defaultBuilder = async (): Promise<'docker' | 'rebase'> => ((await probeDocker()).ok ? 'docker' : 'rebase')

@@ -1,0 +1,134 @@
+import type { Deps } from '../../deps.ts'
+import { canonicalRef, tagRef } from '../../oci/reference.ts'
+import { BuildError, describeError } from '../build-error.ts'
+import { jobRegistries } from '../job-registries.ts'
+import { pause, type ServiceClient, serviceClient } from '../service/client.ts'
+import { gatherGrant } from '../service/gather-grant.ts'
+import { secretsOf } from '../service/grant.ts'
+import { knownBases } from '../service/known-bases.ts'
+import { mirrorBuild } from '../service/mirror-build.ts'
+import { isOver, type RemoteBuild } from '../service/remote-build.ts'
+import { sealGrant } from '../service/seal.ts'
+import type { Builder, BuilderContext, BuildJob, Built } from './builder.ts'
+
+type RemoteDeps = Pick<Deps, 'config' | 'registries' | 'db' | 'vault'>
+
+/** Ends of an attempt after which another worker attaches to the same build of the service. */
+const detaching = new Set(['claim-lost', 'shutting-down'])
+const askedEveryMs = 500
+
+/**
+ * Has a build service build. In comes a job; out goes what the service pushed. Runs in the tracker, as it seals what the build may use.
+ * Guarantees: one build at the service for each build here, by its id, whichever worker follows it: a worker that takes over attaches to
+ * what is there; a build that ends here before its time is cancelled there.
+ */
+export function remoteBuilder(d: RemoteDeps): Builder {
+  const { builderUrl: url, builderToken: token } = d.config
+  if (url === null || token === null) throw new BuildError('no-builder', 'DRYDOCK_BUILDER names no build service')
+  /** what this attempt sent and gave up: to be cancelled there */
+  const abandoned = new Set<string>()
+  return {
+    name: 'remote',
+    async run(job, context) {
+      const client = serviceClient({ url, token, onSilence: (why) => context.log.write(silence(url, why)) })
+      const over = new AbortController()
+      try {
+        const build = await attach(d, client, token, job, context)
+        const following = followLog(client, job.id, context, over.signal)
+        const done = await mirrorBuild({ client, build, context, limits: d.config.builds.timeouts }).finally(() =>
+          // who cancels does not wait for the rest of the log
+          context.signal.aborted ? undefined : settle(following, over),
+        )
+        return builtOf(d, done)
+      } catch (error) {
+        if (!(error instanceof BuildError && detaching.has(error.code))) abandoned.add(job.id)
+        throw error
+      } finally {
+        over.abort()
+        client.close()
+      }
+    },
+    async clean({ id }, signal) {
+      if (!abandoned.has(id)) return
+      const client = serviceClient({ url, token, onSilence: () => undefined })
+      try {
+        if (!(await client.cancel(id, signal))) return
+        // The next build of this tag must not run beside it.
+        for (let build = await client.find(id, signal); build && !isOver(build); build = await client.find(id, signal))
+          await pause(askedEveryMs, signal)
+        abandoned.delete(id)
+      } finally {
+        client.close()
+      }
+    },
+  }
+}
+
+/** The service's build for this one: the one that is there, else sent now. */
+async function attach(
+  d: RemoteDeps,
+  client: ServiceClient,
+  token: string,
+  job: BuildJob,
+  context: BuilderContext,
+): Promise<RemoteBuild> {
+  const ref = tagRef(job.target.host, job.target.repository, job.target.tag)
+  const limit = AbortSignal.timeout(d.config.builds.timeouts.host * 1000)
+  const signal = AbortSignal.any([context.signal, limit])
+  const grant = await gatherGrant(d, job.target, job.recipe)
+  for (const { secret, username } of secretsOf(grant)) context.log.hide(secret, username)
+  const registries = jobRegistries(d, job.logins, context.log.hide)
+  try {
+    const there = await client.find(job.id, signal)
+    if (there && there.ref !== ref) throw new BuildError('builder-conflict', `the service has another build ${job.id}`)
+    if (there) {
+      context.log.write(`[attached again to the build at ${d.config.builderUrl}; its log from the beginning]\n`)
+      return there
+    }
+    const bases = await knownBases(d, job, registries, signal)
+    const credentials = await sealGrant(token, job.id, grant)
+    const { recipe, annotations } = job
+    // From here on the service may push. What, it alone will know: the build's id finds it again.
+    await context.intend({ content: null, bases: [], commit: null })
+    signal.throwIfAborted()
+    const sent = { id: job.id, ref, recipe, bases: [...bases], platforms: recipe.platforms, credentials, annotations }
+    const build = await client.submit(sent, signal)
+    context.log.write(`[sent to the build service at ${d.config.builderUrl}]\n`)
+    return build
+  } catch (error) {
+    if (!limit.aborted || context.signal.aborted) throw error
+    const seconds = d.config.builds.timeouts.host
+    const message = `the build service at ${d.config.builderUrl} did not answer for ${seconds} s`
+    throw new BuildError('builder-unreachable', message, { retryable: true, cause: error })
+  } finally {
+    registries.close()
+  }
+}
+
+const logEndMs = 10_000
+
+/** Waits a while for the rest of the log. */
+async function settle(following: Promise<void>, over: AbortController): Promise<void> {
+  const late = setTimeout(() => over.abort(), logEndMs)
+  await following
+  clearTimeout(late)
+}
+
+/** Never fails: a build without its log is a build. */
+const followLog = (client: ServiceClient, id: string, { log }: BuilderContext, signal: AbortSignal): Promise<void> =>
+  client
+    .followLog(id, (text) => log.write(text), signal)
+    .catch((error: unknown) => {
+      if (!signal.aborted) log.write(`[no more of its log: ${describeError(error).message}]\n`)
+    })
+
+/** Under the names that the registries have here. */
+function builtOf(d: Pick<Deps, 'registries'>, { digest, bases, commit }: Built): Built {
+  const named = (name: string | null) => (name === null ? null : canonicalRef(d.registries.canonicalHost, name))
+  return { digest, commit, bases: bases.map((base) => ({ ...base, name: named(base.name) })) }
+}
+
+const silence = (url: string, why: string | null): string =>
+  why === null
+    ? '[the build service answers again]\n'
+    : `[the build service at ${url} does not answer (${why}): waiting]\n`

@@ -1,0 +1,150 @@
+/**
+ * in: questions to a build service. out: its answers, checked against their schema.
+ * guarantees: what may pass (no connection, 429, 5xx) is asked again until the caller's signal ends it; every other failure is a BuildError;
+ * the token is in no error.
+ */
+import { Agent } from 'node:http'
+import { Agent as SecureAgent } from 'node:https'
+import type { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import axios, { AxiosError, type AxiosResponse } from 'axios'
+import { BuildError } from '../build-error.ts'
+import type { RemoteJob } from './job.ts'
+import { refusal } from './refusal.ts'
+import { RemoteBuild } from './remote-build.ts'
+import { readEvents } from './server-sent-events.ts'
+
+export type ServiceClient = {
+  /** Sends a build; sent again it is the same one. */
+  submit: (job: RemoteJob, signal: AbortSignal) => Promise<RemoteBuild>
+  /** null: the service knows no such build */
+  find: (id: string, signal: AbortSignal) => Promise<RemoteBuild | null>
+  /** false: there is nothing to cancel (any more) */
+  cancel: (id: string, signal: AbortSignal) => Promise<boolean>
+  /** Gives the log as it grows, each piece once, until the build ends. */
+  followLog: (id: string, write: (text: string) => void, signal: AbortSignal) => Promise<void>
+  close: () => void
+}
+
+type Options = {
+  url: string
+  token: string
+  /** told once of each time in which the service does not answer, and of its end (null) */
+  onSilence: (why: string | null) => void
+}
+type Question = { method: 'GET' | 'POST'; path: string; body?: unknown }
+type Answer = { status: number; body: unknown }
+
+const answerMs = 30_000
+const answerBytes = 4_000_000
+const pauses = [250, 500, 1000, 2000, 3000]
+
+export function serviceClient({ url, token, onSilence }: Options): ServiceClient {
+  const agents = { httpAgent: new Agent({ keepAlive: true }), httpsAgent: new SecureAgent({ keepAlive: true }) }
+  const http = axios.create({
+    adapter: 'http',
+    ...agents,
+    baseURL: `${url}/builder/v1/builds`,
+    headers: { authorization: `Bearer ${token}`, 'user-agent': 'drydock' },
+    proxy: false,
+    maxRedirects: 0,
+    validateStatus: () => true,
+  })
+
+  async function ask({ method, path, body }: Question, signal: AbortSignal): Promise<Answer> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])
+    const asked = { url: path, method, data: body, signal: limit, responseType: 'text' as const }
+    const { status, data } = await http.request<string>({
+      ...asked,
+      maxContentLength: answerBytes,
+      transformResponse: (text: string) => text,
+    })
+    return { status, body: parsed(data) }
+  }
+
+  /** Asks until there is an answer that will not change by itself. */
+  async function insist<T extends { status: number }>(once: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (let tries = 0; ; tries++) {
+      signal.throwIfAborted()
+      const said = await once().catch((error: unknown) => {
+        signal.throwIfAborted()
+        if (!(error instanceof AxiosError)) throw error
+        return error.code === 'ERR_CANCELED' ? `no answer in ${answerMs / 1000} s` : error.message || String(error.code)
+      })
+      if (typeof said !== 'string' && said.status < 500 && said.status !== 429) {
+        if (tries > 0) onSilence(null)
+        return said
+      }
+      if (tries === 0) onSilence(typeof said === 'string' ? said : `it answered ${said.status}`)
+      await pause(pauses[Math.min(tries, pauses.length - 1)]!, signal)
+    }
+  }
+  const question = (asked: Question, signal: AbortSignal) => insist(() => ask(asked, signal), signal)
+
+  return {
+    async submit(job, signal) {
+      const answer = await question({ method: 'POST', path: '', body: job }, signal)
+      if (answer.status === 200 || answer.status === 201) return buildOf(url, answer.body)
+      throw refusal(url, answer)
+    },
+    async find(id, signal) {
+      const answer = await question({ method: 'GET', path: `/${id}` }, signal)
+      if (answer.status === 200) return buildOf(url, answer.body)
+      if (codeOf(answer.body) === 'no-such-build') return null
+      throw refusal(url, answer)
+    },
+    async cancel(id, signal) {
+      const answer = await question({ method: 'POST', path: `/${id}/cancel` }, signal)
+      if (answer.status === 202) return true
+      if (/^(no-such-build|build-over)$/.test(codeOf(answer.body))) return false
+      throw refusal(url, answer)
+    },
+    async followLog(id, write, signal) {
+      let last: string | null = null
+      for (let over = false; !over; ) {
+        const headers = { accept: 'text/event-stream', ...(last === null ? {} : { 'last-event-id': last }) }
+        const open = () =>
+          http.request<Readable>({ url: `/${id}/logs?follow=1`, headers, signal, responseType: 'stream' })
+        const { status, data }: AxiosResponse<Readable> = await insist(open, signal)
+        if (status !== 200) return void data.destroy()
+        const read = readEvents(data, (event) => {
+          if (event.type === 'end') over = true
+          if (event.id === null) return
+          last = event.id
+          write(event.data)
+        })
+        // A connection that breaks is opened again, from where it was.
+        await read.catch(() => undefined)
+        if (!over) await pause(500, signal)
+      }
+    },
+    close() {
+      agents.httpAgent.destroy()
+      agents.httpsAgent.destroy()
+    },
+  }
+}
+
+/** Ends early with the signal's own reason. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined)
+  signal.throwIfAborted()
+}
+
+function buildOf(url: string, body: unknown): RemoteBuild {
+  const build = RemoteBuild.safeParse(body)
+  if (build.success) return build.data
+  const where = build.error.issues.map(({ path }) => path.join('.') || 'the top').join(', ')
+  throw new BuildError('builder-answer', `${url} answered what is no build of a build service (at ${where})`)
+}
+
+const codeOf = (body: unknown): string =>
+  typeof body === 'object' && body !== null && 'code' in body ? String(body.code) : ''
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}

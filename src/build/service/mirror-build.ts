@@ -1,0 +1,69 @@
+import { BuildError } from '../build-error.ts'
+import type { BuilderContext, Built, StepName } from '../builders/builder.ts'
+import { pause, type ServiceClient } from './client.ts'
+import { isOver, type RemoteBuild } from './remote-build.ts'
+
+type Following = {
+  client: Pick<ServiceClient, 'find'>
+  build: RemoteBuild
+  context: BuilderContext
+  limits: Readonly<Record<StepName, number>>
+}
+
+const shownSteps = ['host', 'checkout', 'build', 'push'] as const
+const everyMs = 400
+
+/**
+ * Follows a build of the service to its end, and runs the steps here that run there, each as long as there. Waiting for a turn there is no
+ * step and has no limit. Throws what the build failed with, in the step in which it did.
+ */
+export async function mirrorBuild({ client, build: first, context, limits }: Following): Promise<Built> {
+  let build = first
+  let toldHost = false
+  const ask = async (signal: AbortSignal): Promise<void> => {
+    await pause(everyMs, signal)
+    const found = await client.find(build.id, signal)
+    if (!found) throw new BuildError('builder-lost', 'the build service forgot the build', { retryable: true })
+    build = found
+    if (!build.host || toldHost) return
+    toldHost = true
+    await context.host(build.host)
+  }
+  if (build.state === 'queued') context.log.write('[waiting for a turn at the build service]\n')
+  while (build.state === 'queued') await ask(context.signal)
+  for (const name of shownSteps) {
+    while (!begun(build, name) && !isOver(build)) await ask(context.signal)
+    if (!begun(build, name)) continue
+    await context.step(name, async (signal) => {
+      while (!ended(build, name)) await ask(signal)
+      const { error } = last(build, name)!
+      if (error !== null) throw new BuildError(error.code, error.message, { retryable: error.retryable })
+      if (name === 'push') await intend(build, context)
+    })
+  }
+  const limit = AbortSignal.any([context.signal, AbortSignal.timeout((limits.cleanup + 30) * 1000)])
+  while (!isOver(build)) await ask(limit)
+  const { digest, bases, commit, state } = build
+  if (state !== 'succeeded' || digest === null) throw failureOf(build)
+  return { digest, bases, commit }
+}
+
+const last = (build: RemoteBuild, name: StepName) => build.steps.findLast((step) => step.name === name)
+
+/** It or a later one: a service may leave steps out. */
+const begun = (build: RemoteBuild, name: StepName): boolean => last(build, name) !== undefined
+
+const ended = (build: RemoteBuild, name: StepName): boolean =>
+  isOver(build) || (last(build, name)?.finishedAt ?? null) !== null
+
+async function intend(build: RemoteBuild, context: BuilderContext): Promise<void> {
+  if (build.content === null) return
+  const { content, bases, commit, previous } = build
+  await context.intend({ content, bases, commit, previous })
+}
+
+function failureOf({ error, state }: RemoteBuild): BuildError {
+  if (state === 'cancelled') return new BuildError('cancelled', 'cancelled at the build service')
+  if (error) return new BuildError(error.code, error.message, { retryable: error.retryable })
+  return new BuildError('builder-answer', 'the build service says neither what it pushed nor what went wrong')
+}

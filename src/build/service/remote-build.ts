@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { type Digest, isDigest } from '../../oci/digest.ts'
+
+const Time = z.iso.datetime()
+const DigestText = z.custom<Digest>(isDigest, 'must be a digest').meta({ type: 'string' })
+const Failure = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() })
+
+/** A build as a build service tells of it. */
+export const RemoteBuild = z
+  .object({
+    id: z.string(),
+    ref: z.string(),
+    state: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
+    builder: z.string().nullable(),
+    createdAt: Time,
+    startedAt: Time.nullable(),
+    finishedAt: Time.nullable(),
+    steps: z.array(
+      z.object({
+        name: z.enum(['host', 'checkout', 'build', 'push', 'cleanup']),
+        startedAt: Time,
+        finishedAt: Time.nullable(),
+        error: Failure.nullable(),
+      }),
+    ),
+    host: z
+      .object({ name: z.string(), driver: z.string(), provisionSeconds: z.number() })
+      .nullable()
+      .describe('where it runs; null: on the build service itself'),
+    content: DigestText.nullable().describe('what the tag is about to be at, from before it moves'),
+    previous: DigestText.nullable().describe('what the tag was at before; told with `content`'),
+    commit: z.string().nullable(),
+    digest: DigestText.nullable().describe('what was pushed'),
+    bases: z.array(
+      z.object({
+        name: z.string().nullable(),
+        digest: DigestText,
+        role: z.enum(['runtime', 'build']),
+        pinned: z.boolean(),
+      }),
+    ),
+    error: Failure.nullable(),
+  })
+  .meta({ id: 'BuilderBuild' })
+export type RemoteBuild = z.infer<typeof RemoteBuild>
+
+export const isOver = ({ state }: Pick<RemoteBuild, 'state'>): boolean => state !== 'queued' && state !== 'running'

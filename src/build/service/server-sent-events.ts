@@ -1,0 +1,35 @@
+import { StringDecoder } from 'node:string_decoder'
+
+/** One event. `id` null where it has none. */
+export type ServerEvent = { type: string; data: string; id: string | null }
+
+/** The most of one event that is kept waiting for its end, characters. */
+const longest = 4_000_000
+
+/**
+ * Reads a stream of server-sent events to its end. An event that was not finished is dropped, as the standard has it: asked for again by
+ * the id of the last one, it comes whole. https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+ */
+export async function readEvents(stream: AsyncIterable<Buffer>, take: (event: ServerEvent) => void): Promise<void> {
+  const decoder = new StringDecoder('utf8')
+  let held = ''
+  for await (const bytes of stream) {
+    held += decoder.write(bytes)
+    const blocks = held.split('\n\n')
+    held = blocks.pop() ?? ''
+    if (held.length > longest) throw new Error('an event without an end')
+    for (const block of blocks) take(eventOf(block))
+  }
+}
+
+function eventOf(block: string): ServerEvent {
+  const event: ServerEvent = { type: 'message', data: '', id: null }
+  const data: string[] = []
+  for (const line of block.split('\n')) {
+    const [, field = '', value = ''] = /^([^:]*):? ?(.*)$/s.exec(line) ?? []
+    if (field === 'event') event.type = value
+    if (field === 'id') event.id = value
+    if (field === 'data') data.push(value)
+  }
+  return { ...event, data: data.join('\n') }
+}

@@ -1,0 +1,62 @@
+import type { Deps } from '../../deps.ts'
+import { BuildError } from '../build-error.ts'
+import type { BuildJob } from '../builders/builder.ts'
+import { builderFor } from '../builders/builders.ts'
+import type { Claim } from '../claim.ts'
+import type { Course } from '../course.ts'
+import { holdsContent } from '../find-pushed.ts'
+import { jobRegistries } from '../job-registries.ts'
+import type { Grant } from './grant.ts'
+import { StoredJob } from './job.ts'
+import { openGrant } from './seal.ts'
+import { sealedLogins } from './sealed-logins.ts'
+
+/** Builds that a tracker sent: with what it sealed for them, and nothing of this installation's own; what becomes of them is the tracker's. */
+export const serviceCourse = (d: Deps): Course => ({
+  builder({ recipe }) {
+    const builder = d.config.builder === 'remote' ? null : builderFor(d, recipe.strategy)
+    if (!builder) throw new BuildError('no-builder', 'this build service has no builder: DRYDOCK_BUILDER, and a daemon')
+    return builder
+  },
+  given(claim) {
+    const job = jobOf(claim)
+    return { logins: sealedLogins(opener(d, claim, job)), bases: job.bases, annotations: job.annotations ?? {} }
+  },
+  async findPushed(claim, target, content) {
+    const registries = jobRegistries(d, sealedLogins(opener(d, claim, jobOf(claim))), () => undefined)
+    try {
+      const client = await registries.client(target, 'push')
+      const found = await client?.getManifest(target.repository, target.tag)
+      return found && holdsContent(found, content) ? found.digest : null
+    } finally {
+      registries.close()
+    }
+  },
+  async pushed(claim, _target, { digest, bases, commit }) {
+    const owned = await d.sql`
+      update build set digest = ${digest}, bases = ${JSON.stringify(bases)}::text::jsonb, commit = ${commit}
+      where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
+    if (owned.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
+  },
+  async ended(claim, tx) {
+    await tx`update build set job = job - 'credentials' where id = ${claim.id} and state not in ('queued', 'running')`
+  },
+})
+
+function jobOf({ job }: Claim): StoredJob & Pick<BuildJob, 'bases'> {
+  const parsed = StoredJob.safeParse(job)
+  if (parsed.success) return parsed.data
+  throw new BuildError('job-invalid', 'the stored job cannot be read by this version', { cause: parsed.error })
+}
+
+/** Opens the credentials once, when they are first wanted. */
+function opener(d: Pick<Deps, 'config'>, { id }: Claim, { credentials }: StoredJob): () => Promise<Grant> {
+  let opened: Promise<Grant> | null = null
+  return () => {
+    const { builderToken } = d.config
+    if (builderToken === null || credentials === undefined)
+      throw new BuildError('credentials-unreadable', 'the sealed credentials need DRYDOCK_BUILDER_TOKEN')
+    opened ??= openGrant(builderToken, id, credentials)
+    return opened
+  }
+}
