@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import type { Deps } from '../deps.ts'
 import { digest } from './digest.ts'
 import type { NoticeContent, Outlook, Told } from './digest-outline.ts'
-import { enqueueMail } from './enqueue-mail.ts'
+import { insertMail, type NewMail } from './insert-mail.ts'
 import { loadOutlooks } from './outlooks.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
@@ -73,33 +72,17 @@ async function writeMail(d: Needs, { users, address }: Waiting, known: Map<strin
  * The mail, its notices and its job, or none of it. False where another gathered one of the notices first: the update waits for
  * that transaction, and then finds fewer rows; what is left waits for the next run.
  */
-async function saveMail(
-  d: Needs,
-  mail: { to: string; userName: string; subject: string; text: string; html: string },
-  notices: number[],
-): Promise<boolean> {
-  const id = randomUUID()
-  const kept = d.config.observe || d.mailer === null
+async function saveMail(d: Needs, mail: NewMail, notices: number[]): Promise<boolean> {
   const taken = new Error('another has gathered these notices')
   try {
     await d.sql.begin(async (tx) => {
-      await tx`
-        insert into mail (id, message_id, user_name, "to", subject, text, html, state, created_at)
-        values (${id}, ${`<${id}@${messageIdDomain(d.config)}>`}, ${mail.userName}, ${mail.to}, ${mail.subject}, ${mail.text},
-          ${mail.html}, ${kept ? 'kept' : 'pending'}::mail_state, ${d.clock()})`
+      const id = await insertMail(d, tx, mail)
       const claimed = await tx`update notice set mail_id = ${id} where id = any(${notices}) and mail_id is null`
       if (claimed.count !== notices.length) throw taken
-      if (!kept) await enqueueMail(d, tx, id)
     })
     return true
   } catch (error) {
     if (error === taken) return false
     throw error
   }
-}
-
-/** The domain of MAIL_FROM, else the host of our own address: what RFC 5322 3.6.4 wants on the right of a Message-ID. */
-function messageIdDomain({ mailFrom, publicUrl }: Pick<Deps['config'], 'mailFrom' | 'publicUrl'>): string {
-  const domain = /@([A-Za-z0-9.-]+)>?\s*$/.exec(mailFrom ?? '')?.[1]
-  return domain ?? new URL(publicUrl).hostname
 }

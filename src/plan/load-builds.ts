@@ -7,11 +7,11 @@ type BuildRow = Omit<PlanBuild, 'reason'> & { ref: string; base: string | null; 
 export async function buildsOf(tx: Tx, refs: string[]): Promise<Map<string, PlanBuild[]>> {
   const rows = await tx<BuildRow[]>`
     select build.ref, build.id, build.state, build.key, coalesce(build.root, build.id::text) as root,
-      build.reason->>'kind' = 'base-moved' as automatic, build.reason->>'base' as base, build.reason->>'to' as "to", build.digest, build.bases, build.error->>'code' as code,
+      build.automatic, build.reason->>'base' as base, build.reason->>'to' as "to", build.digest, build.bases, build.error->>'code' as code,
       build.finished_at
-    from unnest(${refs}::text[]) as asked (ref) join build on build.ref = asked.ref
+    from unnest(${refs}::text[]) as asked (ref) join build on build.ref = asked.ref and build.job is null
     left join lateral (
-      select max(good.created_at) as at from build good where good.ref = asked.ref and good.state = 'succeeded'
+      select max(good.created_at) as at from build good where good.ref = asked.ref and good.state = 'succeeded' and good.job is null
     ) latest on true
     where latest.at is null or build.created_at >= latest.at
     order by build.ref, build.created_at desc, build.id`
@@ -27,7 +27,7 @@ export async function standsOf(tx: Tx, refs: string[]): Promise<Map<string, Plan
       (select min(seq) from tag_span where tag_id = tag.id and digest = tag.head_digest) as head
     from unnest(${refs}::text[]) as asked (ref) join tag on tag.ref = asked.ref
     cross join lateral (
-      select digest from build where build.ref = asked.ref and build.digest is not null order by created_at desc limit 1
+      select digest from build where build.ref = asked.ref and build.digest is not null and build.job is null order by created_at desc limit 1
     ) mine`
   return new Map(
     rows.map(({ ref, at, pushed, head }) => {
@@ -48,11 +48,11 @@ export async function ownPushes(tx: Tx, digests: string[]): Promise<Map<string, 
     with recursive push as (
       select asked.digest, build.ref, coalesce(build.root, build.id::text) as root, build.reason->>'to' as came, build.created_at, 0 as depth
       from unnest(${digests}::text[]) as asked (digest) cross join lateral (
-        select * from build where build.digest = asked.digest order by created_at desc limit 1) build
+        select * from build where build.digest = asked.digest and build.job is null order by created_at desc limit 1) build
       union all
       select push.digest, build.ref, push.root, build.reason->>'to', build.created_at, push.depth + 1
       from push cross join lateral (
-        select * from build where build.digest = push.came and build.created_at < push.created_at
+        select * from build where build.digest = push.came and build.job is null and build.created_at < push.created_at
         order by created_at desc limit 1) build
     )
     select digest, min(root) as root, array_agg(ref order by depth) as chain from push group by digest`

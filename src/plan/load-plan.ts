@@ -1,13 +1,19 @@
 import { canBuild } from '../build/builders/builders.ts'
 import { currentKeys } from '../build/current-key.ts'
+import { namespaceKeyOf } from '../build/namespace-key.ts'
 import { Recipe } from '../build/recipe.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { parseReference, tagRef } from '../oci/reference.ts'
+import { type MayStart, mayStart } from '../pause/may-start.ts'
+import { loadPauses } from '../pause/pauses.ts'
 import { isCauseSnoozed, isTagSnoozed } from '../policy/snoozed.ts'
-import type { PlanCause, PlanInput, PlanRecipe, PlanTag } from './assemble-plan.ts'
+import type { OwnPush, PlanCause, PlanInput, PlanRecipe, PlanTag, RootPlan } from './assemble-plan.ts'
 import { buildsOf, ownPushes, standsOf } from './load-builds.ts'
+import { wholeAgain } from './load-complete.ts'
+import { recipeChanges } from './load-recipe-changes.ts'
 import { unjudgedTags } from './load-unjudged.ts'
+import { rootOf } from './root-of.ts'
 
 /**
  * What is decided from, of these tags and all their bases at every depth. A number of statements that does not depend on how many
@@ -22,7 +28,8 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
   const stands = await standsOf(tx, all)
   const recipes = recipesOf(d, tags)
   const outdated = all.filter((ref) => causes.has(ref))
-  const keys = await currentKeys(tx, autoRecipes(recipes, outdated))
+  const changed = await recipeChanges(tx, autoRecipes(recipes, all))
+  const keys = await currentKeys(tx, autoRecipes(recipes, [...new Set([...outdated, ...changed])]))
   const declared = await declaredNames(
     tx,
     outdated.filter((ref) => causes.get(ref)!.some(isAmbiguous)),
@@ -30,8 +37,15 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
   const unjudged = await unjudgedTags(tx)
   const moves = [...causes.values()].flat().filter((cause) => cause.via === null)
   const pushes = await ownPushes(tx, [...new Set(moves.map((cause) => cause.to))])
+  const settling = tags.filter((tag) => isFresh(earlier(tag.headAt, tag.judgedAt), now, d.config.settle))
+  const whole = await wholeAgain(
+    tx,
+    settling.map((tag) => tag.ref),
+  )
+  const startOf = await starts(d, tx)
   return {
     pushes,
+    plans: await plansOf(tx, [...causes.values()].flat(), pushes),
     tags: tags.map(
       (tag): PlanTag => ({
         ref: tag.ref,
@@ -45,9 +59,40 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
         stand: stands.get(tag.ref) ?? null,
         held: tag.held || snoozed.has(tag.ref),
         judged: unjudged !== 'too-many' && !unjudged.has(tag.ref),
+        recipeChanged: changed.has(tag.ref),
+        complete: whole.has(tag.ref),
+        start: recipes.get(tag.ref)?.rule.auto ? startOf(tag.ref) : { start: true },
       }),
     ),
   }
+}
+
+const isFresh = (since: Date | null, now: Date, settle: number): boolean =>
+  since !== null && settle > 0 && since.getTime() + settle * 1000 > now.getTime()
+
+/** Whether builds may start by themselves in the namespace of a tag. */
+async function starts(d: Pick<Deps, 'config' | 'clock'>, tx: Tx): Promise<(ref: string) => MayStart> {
+  const hindrances = { pauses: await loadPauses(tx), builds: d.config.builds }
+  const now = d.clock()
+  const known = new Map<string, MayStart>()
+  return (ref) => {
+    const namespace = namespaceKeyOf(d, parseReference(ref)!)
+    const start = known.get(namespace) ?? mayStart(namespace, now, hindrances)
+    known.set(namespace, start)
+    return start
+  }
+}
+
+/** The fan-outs that were made of what these causes go back to, by root. */
+async function plansOf(
+  tx: Tx,
+  causes: readonly PlanCause[],
+  pushes: ReadonlyMap<string, OwnPush>,
+): Promise<Map<string, RootPlan>> {
+  const roots = [...new Set(causes.map((cause) => rootOf(cause, pushes)))]
+  if (roots.length === 0) return new Map()
+  const rows = await tx<(RootPlan & { root: string })[]>`select id, root, state from plan where root = any(${roots})`
+  return new Map(rows.map(({ root, ...plan }) => [root, plan]))
 }
 
 const isAmbiguous = (cause: PlanCause): boolean => cause.confidence === 'ambiguous'

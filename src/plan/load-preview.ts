@@ -2,11 +2,13 @@ import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { assemblePlan, type PlanInput } from './assemble-plan.ts'
 import { loadPlan } from './load-plan.ts'
-import type { PreviewInput, PreviewTag } from './preview.ts'
+import type { PreviewEdge, PreviewInput, PreviewTag } from './play.ts'
 import { previewEdges, type StoredVerdict } from './preview-edges.ts'
 
 /** Tags that are looked at; of more dependents only the nearest. */
 const most = 2000
+/** The same where a plan is made of what has happened. */
+const mostOfPlan = 20_000
 /** Dependents are counted up to so many. */
 const countedAtMost = 100_000
 
@@ -16,13 +18,48 @@ export type LoadedPreview = { input: PreviewInput; dependents: number; truncated
  * What a preview of a push of `ref` is made from. A number of statements that does not depend on how many tags there are, in a
  * transaction of one snapshot.
  */
-export async function loadPreview(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, ref: string): Promise<LoadedPreview> {
+export async function loadPreview(d: Needs, tx: Tx, ref: string): Promise<LoadedPreview> {
   const found = await dependentsOf(tx, ref, most + 1)
   const truncated = found.length > most
   const dependents = truncated ? (await dependentsOf(tx, ref, countedAtMost)).length : found.length
   const refs = found.slice(0, most)
-  const plan = await loadPlan(d, tx, [...refs, ref])
-  const rows = await verdictsOf(tx, [...refs, ref], d.clock())
+  const { plan, edges, tags } = await loadTags(d, tx, refs, [ref])
+  const input: PreviewInput = {
+    ...{ ref, tags, bases: (edges.get(ref) ?? []).filter((edge) => edge.counted).map((edge) => edge.base) },
+    pending: pendingIn(plan, d, new Set(refs)),
+    snoozedBases: await snoozedBases(tx, d.clock()),
+    observe: d.config.observe,
+  }
+  return { input, dependents, truncated }
+}
+
+/**
+ * What a plan is made from: `base` has moved, and all that is based on it is as it is now. Where DRYDOCK_OBSERVE keeps everything from
+ * starting, what would be.
+ */
+export async function loadForward(d: Needs, tx: Tx, base: string): Promise<LoadedPreview> {
+  const found = await dependentsOf(tx, base, mostOfPlan + 1)
+  const refs = [base, ...found.slice(0, mostOfPlan)]
+  const { plan, tags } = await loadTags(d, tx, refs, [])
+  const input: PreviewInput = {
+    ...{ ref: base, tags, bases: [], pushes: plan.pushes, now: d.clock(), observe: false },
+    pending: pendingIn(plan, d, new Set(refs)),
+    snoozedBases: await snoozedBases(tx, d.clock()),
+  }
+  return { input, dependents: found.length, truncated: found.length > mostOfPlan }
+}
+
+type Needs = Pick<Deps, 'config' | 'clock'>
+
+/** These tags with their edges, and the edges of `more`. */
+async function loadTags(
+  d: Needs,
+  tx: Tx,
+  refs: string[],
+  more: string[],
+): Promise<{ plan: PlanInput; edges: Map<string, PreviewEdge[]>; tags: PreviewTag[] }> {
+  const plan = await loadPlan(d, tx, [...refs, ...more])
+  const rows = await verdictsOf(tx, [...refs, ...more], d.clock())
   const moved = new Map(
     plan.tags.map((tag) => [tag.ref, new Set(tag.causes.filter((c) => c.via === null).map((c) => c.base))]),
   )
@@ -40,13 +77,7 @@ export async function loadPreview(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, ref
     const [own, hold, time] = [edges.get(tag.ref) ?? [], holds.get(tag.ref) ?? null, seconds.get(tag.ref) ?? null]
     return [{ ...tag, declared: names, edges: own, hold, seconds: time }]
   })
-  const input: PreviewInput = {
-    ...{ ref, tags, bases: (edges.get(ref) ?? []).filter((edge) => edge.counted).map((edge) => edge.base) },
-    pending: pendingIn(plan, d, inside),
-    snoozedBases: await snoozedBases(tx, d.clock()),
-    observe: d.config.observe,
-  }
-  return { input, dependents, truncated }
+  return { plan, edges, tags }
 }
 
 /** Nearest first. Union, not union all: a cycle ends. The tag itself is no dependent of its own. */
@@ -102,7 +133,7 @@ async function buildSeconds(tx: Tx, refs: string[]): Promise<Map<string, number>
     select ref, percentile_cont(0.5) within group (order by extract(epoch from finished_at - started_at))::float8 as seconds
     from (
       select ref, started_at, finished_at, row_number() over (partition by ref order by created_at desc) as place
-      from build where ref = any(${refs}) and state = 'succeeded' and started_at is not null
+      from build where ref = any(${refs}) and state = 'succeeded' and started_at is not null and job is null
     ) done where place <= 5 group by ref`
   return new Map(rows.map(({ ref, seconds }) => [ref, Math.max(1, Math.round(seconds))]))
 }

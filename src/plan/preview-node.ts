@@ -15,6 +15,7 @@ export const decisionWords = {
   ignored: 'a policy says that it does not matter',
   snoozed: 'it, or the base it would be built for, is snoozed',
   unknown: 'what it has of its base is not known, so that it cannot be judged',
+  failed: 'builds of the same inputs failed for good, or were cancelled',
   'not-counted': 'the base is in a build stage only, which does not count for it',
 } as const
 export type Decision = keyof typeof decisionWords
@@ -77,6 +78,7 @@ const awaited = (tag: PreviewTag, level: number, { built, input }: Stage): strin
 }
 
 function decisionOf({ recipe }: PreviewTag, state: RebuildState | null, { input }: Stage): Decision {
+  const unsure = input.now && state?.build ? 'failed' : 'ambiguous'
   switch (state?.state) {
     case 'none':
       return 'no-recipe'
@@ -85,9 +87,9 @@ function decisionOf({ recipe }: PreviewTag, state: RebuildState | null, { input 
     case 'paused':
       return input.observe ? 'paused' : 'snoozed'
     case 'manual':
-      return recipe?.auto === false ? 'manual' : recipe?.runnable === false ? 'no-builder' : 'ambiguous'
+      return recipe?.auto === false ? 'manual' : recipe?.runnable === false ? 'no-builder' : unsure
     case 'failed':
-      return 'ambiguous'
+      return unsure
     default:
       return 'waits'
   }

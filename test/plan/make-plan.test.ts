@@ -59,10 +59,10 @@ describe('a plan', () => {
       ref: ref('app/child'),
       state: 'queued',
       root: `${ref('lib/base')}@base-2`,
-      reason: { kind: 'base-moved', base: ref('lib/base'), from: null, to: 'base-2', plan: null },
+      reason: { kind: 'base-moved', base: ref('lib/base'), from: null, to: 'base-2', plan: expect.any(String) },
       key: await currentKey(pg.sql, ref('app/child'), Recipe.parse({ strategy: 'rebase', on: 'all', auto: true })),
     })
-    expect(await s.jobs()).toMatchObject([{ task: 'build', payload: { buildId: child!.id } }])
+    expect(await s.jobs()).toMatchObject([{ task: 'build-light', payload: {} }])
     await plan(d())
     expect(await s.builds()).toEqual([child])
     expect(await states('app/child', 'app/grand', 'lib/base')).toEqual(['queued', 'waiting', 'none'])

@@ -76,6 +76,7 @@ const stateOf: Record<PreviewNode['decision'], RebuildStateName | null> = {
     ambiguous: 'manual',
   },
   ...{ waits: 'waiting', paused: 'paused', ignored: 'paused', snoozed: null, unknown: null, 'not-counted': null },
+  failed: 'failed',
 }
 
 test('all that the planner builds was foreseen, at its level; what it does not, for the reason it gives', () => {

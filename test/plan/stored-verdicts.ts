@@ -83,7 +83,7 @@ export function storedVerdicts(sql: Sql, now: () => Date) {
       select t.identifier as task, j.key, j.run_at, j.payload from graphile_worker._private_jobs j
       join graphile_worker._private_tasks t on t.id = j.task_id order by j.id`,
     clear: async () => {
-      await sql`truncate tag_span, cause, tag, repository, registry, declaration, dirty, recipe, build cascade`
+      await sql`truncate tag_span, cause, tag, repository, registry, declaration, dirty, recipe, build, plan, plan_node, pause, mail cascade`
       await sql`delete from graphile_worker._private_jobs`
     },
   }
@@ -95,7 +95,7 @@ type BuildRow = {
   state: string
   key: string
   root: string | null
-  reason: { kind: string; base: string; from: string | null; to: string; plan: null }
+  reason: { kind: string; base: string; from: string | null; to: string; plan: string | null }
   code: string | null
 }
 
@@ -104,13 +104,15 @@ export function planDeps(
   pg: TestDatabase,
   clock: () => Date,
   settle = 0,
-): Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'> {
+): Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'> {
   const config = {
     registries: [],
+    publicUrl: 'http://drydock.test',
+    mailFrom: null,
     settle,
     observe: false,
     builder: 'rebase',
     ...defaultBuildSettings(),
   } as unknown as Config
-  return { ...testDeps(pg), clock, config }
+  return { ...testDeps(pg), clock, config, mailer: null }
 }

@@ -1,0 +1,56 @@
+import type { Tx } from '../db/postgres.ts'
+import type { Deps } from '../deps.ts'
+import { namespaceOf, parseReference } from '../oci/reference.ts'
+import { namespaceKey } from '../people/namespace-key.ts'
+import { type Recipient, recipientsByNamespace } from '../people/recipients.ts'
+import { insertMail } from './insert-mail.ts'
+
+type Needs = Pick<Deps, 'jobs' | 'clock' | 'config' | 'mailer'>
+type Stopped = { id: string; base: string; toDigest: string }
+type Failure = { ref: string; code: string | null; message: string | null }
+
+/** Failures that a mail names. */
+const mostNamed = 20
+
+/**
+ * Tells the owners and contributors of the base's namespace that its fan-out was stopped; where it has none (a base outside), those of
+ * the tags whose builds failed. One mail an address, in the transaction that stops it.
+ */
+export async function tellStopped(d: Needs, tx: Tx, plan: Stopped): Promise<void> {
+  const failures = await tx<Failure[]>`
+    select distinct on (ref) ref, error->>'code' as code, error->>'message' as message from build
+    where plan_id = ${plan.id} and state = 'failed' order by ref, finished_at desc`
+  const own = await recipientsByNamespace({ sql: tx }, [keyOf(d, plan.base)])
+  const people =
+    own.size > 0
+      ? own
+      : await recipientsByNamespace(
+          { sql: tx },
+          failures.map(({ ref }) => keyOf(d, ref)),
+        )
+  const byAddress = new Map([...people.values()].flat().map((person) => [person.email.toLowerCase(), person]))
+  for (const person of byAddress.values()) await insertMail(d, tx, letter(d, plan, failures, person))
+}
+
+function keyOf({ config }: Needs, ref: string): string {
+  const { host, repository } = parseReference(ref)!
+  return namespaceKey(host, namespaceOf(repository), config.registries.length)
+}
+
+function letter({ config }: Needs, { id, base, toDigest }: Stopped, failures: Failure[], person: Recipient) {
+  const named = failures.slice(0, mostNamed).map(({ ref, code, message }) => [ref, message ?? code ?? ''] as const)
+  const more = failures.length - named.length
+  const facts = `More than half of the first builds on ${base} at ${toDigest} failed. Nothing more is built on it until somebody approves the plan.`
+  const approve = `drydock approve ${id}`
+  const hello = `Hello ${person.displayName ?? person.userName},`
+  const text = [
+    ...[hello, '', facts, '', 'Failed:', ...named.map(([ref, why]) => `  ${ref}: ${why}`)],
+    ...(more > 0 ? [`  and ${more} more`] : []),
+    ...['', 'To go on, when it is mended:', `  ${approve}`, `Service: ${config.publicUrl}`, ''],
+  ].join('\n')
+  const items = named.map(([ref, why]) => `<li><code>${escaped(ref)}</code>: ${escaped(why)}</li>`).join('')
+  const html = `<p>${escaped(hello)}</p><p>${escaped(facts)}</p><p>Failed:</p><ul>${items}${more > 0 ? `<li>and ${more} more</li>` : ''}</ul><p>To go on, when it is mended: <code>${escaped(approve)}</code> (<a href="${escaped(config.publicUrl)}">${escaped(config.publicUrl)}</a>)</p>`
+  return { to: person.email, userName: person.userName, subject: `Stopped: rebuilds on ${base} fail`, text, html }
+}
+
+const escaped = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)

@@ -1,0 +1,70 @@
+/**
+ * in: what was decided, and the fan-outs there are.
+ * out: for which outside changes one has to be made, or taken up again; which are over; and whether one has to be stopped.
+ * guarantees: pure; a fan-out is over when nothing of its root can come any more by itself or by a person's approval.
+ */
+import type { Plan, PlanInput, Trigger } from './assemble-plan.ts'
+import { rootOf } from './root-of.ts'
+
+/** `foreseen`: the tags to be built of it, as far as they were asked about. */
+export type KnownPlan = {
+  id: string
+  root: string
+  state: 'approval' | 'open' | 'stopped' | 'cancelled' | 'done'
+  foreseen: ReadonlySet<string>
+}
+
+/** `add`: tags about to be built that it did not foresee; `reopen`: it was over. */
+export type Steps = {
+  make: { root: string; cause: Trigger; refs: string[] }[]
+  add: { plan: KnownPlan; cause: Trigger; refs: string[] }[]
+  reopen: KnownPlan[]
+  end: KnownPlan[]
+}
+
+export function followPlans(input: PlanInput, decided: Plan, plans: readonly KnownPlan[]): Steps {
+  const known = new Map(plans.map((plan) => [plan.root, plan]))
+  const found = [...decided.triggers].flatMap(([ref, triggers]) => triggers.map((cause) => ({ ref, cause })))
+  const judged = new Set(input.tags.flatMap((tag) => (tag.judged ? [tag.ref] : [])))
+  const byRoot = Map.groupBy(
+    found.filter(({ ref }) => judged.has(ref)),
+    ({ cause }) => cause.root,
+  )
+  const steps: Steps = { make: [], add: [], reopen: [], end: [] }
+  for (const [root, wishes] of byRoot) {
+    const plan = known.get(root)
+    const { cause } = wishes[0]!
+    const refs = wishes.map(({ ref }) => ref)
+    if (!plan) steps.make.push({ root, cause, refs })
+    else if (plan.state !== 'cancelled') {
+      const fresh = refs.filter((ref) => !plan.foreseen.has(ref))
+      if (fresh.length > 0) steps.add.push({ plan, cause, refs: fresh })
+    }
+  }
+  const alive = aliveRoots(input, decided)
+  for (const plan of plans) {
+    if (plan.state === 'done' && alive.has(plan.root)) steps.reopen.push(plan)
+    if ((plan.state === 'open' || plan.state === 'approval') && !alive.has(plan.root)) steps.end.push(plan)
+  }
+  return steps
+}
+
+/** The outside changes of which something is queued, runs, settles, waits for what is moving, or will be tried again. */
+function aliveRoots({ tags, pushes }: PlanInput, { moving, states, triggers }: Plan): Set<string> {
+  const held = [...triggers].flatMap(([ref, of]) =>
+    states.get(ref)!.state === 'paused' ? of.map(({ root }) => root) : [],
+  )
+  const builds = tags.flatMap((tag) => tag.builds.filter((build) => build.finishedAt === null).map(({ root }) => root))
+  const causes = tags
+    .filter((tag) => moving.has(tag.ref))
+    .flatMap((tag) => tag.causes.filter((cause) => !cause.pinned).map((cause) => rootOf(cause, pushes)))
+  return new Set([...builds, ...causes, ...held])
+}
+
+/** Of the first so many tags built on a new base the first build of each counts. */
+export const triedFirst = 10
+const mostFailures = triedFirst / 2
+
+/** Whether more than half of them failed: at the sixth failure, whatever the rest would do. `ends`: each tag's first, oldest first. */
+export const shouldStop = (ends: readonly ('succeeded' | 'failed')[]): boolean =>
+  ends.slice(0, triedFirst).filter((end) => end === 'failed').length > mostFailures

@@ -1,0 +1,102 @@
+/** Rows of `plan` and `plan_node`, written by src/plan alone; one plan is made at a time. */
+import type { Tx } from '../db/postgres.ts'
+import type { Deps } from '../deps.ts'
+import type { Trigger } from './assemble-plan.ts'
+import type { KnownPlan } from './follow-plans.ts'
+import type { Foreseen, ForeseenNode } from './foresee.ts'
+
+/** Why a plan waits or has ended: a stable code, and words. */
+export type Because = { code: 'too-many' | 'too-many-failures' | 'no-longer-wanted' | 'cancelled'; message: string }
+
+const tooMany = (build: number, most: number): Because => ({
+  code: 'too-many',
+  message: `${build} tags would be built, and more than ${most} need approval`,
+})
+
+type Needs = Pick<Deps, 'clock' | 'config'>
+
+/** Makes the plan of a root, with all its nodes; its state. Nothing where there is one. */
+export async function insertPlan(
+  d: Needs,
+  tx: Tx,
+  { root, cause }: { root: string; cause: Trigger },
+  { nodes, cycles, seconds, truncated }: Foreseen & { truncated: boolean },
+): Promise<{ id: string; state: 'approval' | 'open' } | null> {
+  const build = nodes.filter(({ level }) => level !== null).length
+  const most = d.config.builds.approveOver
+  const state = build > most ? 'approval' : 'open'
+  const because = build > most ? JSON.stringify(tooMany(build, most)) : null
+  const [plan] = await tx<{ id: string }[]>`
+    insert into plan (root, base, from_digest, to_digest, state, because, created_at, seconds, truncated, cycles)
+    values (${root}, ${cause.base}, ${cause.from}, ${cause.to}, ${state}, ${because}::text::jsonb, ${d.clock()}, ${seconds},
+      ${truncated}, ${JSON.stringify(cycles)}::text::jsonb)
+    on conflict (root) do nothing returning id`
+  if (!plan) return null
+  await putNodes(tx, plan.id, nodes)
+  return { id: plan.id, state }
+}
+
+/** Adds nodes; one that was known as not to be built is replaced by one that is. Names hold no blanks. */
+export async function putNodes(tx: Tx, planId: string, nodes: readonly ForeseenNode[]): Promise<void> {
+  if (nodes.length === 0) return
+  const all = <T>(of: (node: ForeseenNode) => T) => nodes.map(of)
+  await tx`
+    insert into plan_node (plan_id, ref, level, because, waits_for, seconds)
+    select ${planId}::uuid, ref, level, because, coalesce(string_to_array(nullif(waits, ''), ' '), '{}'), seconds
+    from unnest(${all((n) => n.ref)}::text[], ${all((n) => n.level)}::int[], ${all((n) => n.because)}::text[],
+      ${all((n) => n.waitsFor.join(' '))}::text[], ${all((n) => n.seconds)}::int[]) as node (ref, level, because, waits, seconds)
+    on conflict (plan_id, ref) do update
+    set level = excluded.level, because = null, waits_for = excluded.waits_for, seconds = excluded.seconds
+    where plan_node.level is null and excluded.level is not null`
+}
+
+/** The plans of these roots, and those that are not over. `refs`: of these it is told which were foreseen. */
+export async function knownPlans(tx: Tx, roots: readonly string[], refs: readonly string[]): Promise<KnownPlan[]> {
+  const rows = await tx<(Omit<KnownPlan, 'foreseen'> & { foreseen: string[] })[]>`
+    select plan.id, plan.root, plan.state, array(
+      select node.ref from plan_node node where node.plan_id = plan.id and node.level is not null and node.ref = any(${[...refs]})
+    ) as foreseen
+    from plan where plan.root = any(${[...roots]}) or plan.state in ('open', 'approval')`
+  return rows.map((row) => ({ ...row, foreseen: new Set(row.foreseen) }))
+}
+
+/** Over, until a cause of the same root comes up again. */
+export async function endPlan({ clock }: Needs, tx: Tx, plan: KnownPlan): Promise<void> {
+  const because: Because = {
+    code: 'no-longer-wanted',
+    message: 'nothing was built: the base moved on, is back at what it was, or everything was done otherwise',
+  }
+  await tx`
+    update plan set state = 'done', ended_at = ${clock()}, because = case when exists (
+      select from build where plan_id = plan.id and state in ('succeeded', 'failed')) then null
+      else ${JSON.stringify(because)}::text::jsonb end
+    where id = ${plan.id} and state in ('open', 'approval')`
+}
+
+/** Goes on; asks for approval where it never got one and is, by now, too large. */
+export async function reopenPlan({ config }: Needs, tx: Tx, plan: KnownPlan): Promise<void> {
+  const most = config.builds.approveOver
+  await tx`
+    with size as (select count(*)::int as n from plan_node where plan_id = ${plan.id} and level is not null)
+    update plan set ended_at = null,
+      state = case when size.n > ${most} and approved_at is null then 'approval' else 'open' end::plan_state,
+      because = case when size.n > ${most} and approved_at is null then jsonb_build_object('code', 'too-many', 'message',
+        size.n || ${` tags would be built, and more than ${most} need approval`}) end
+    from size where id = ${plan.id} and plan.state in ('done', 'open')`
+}
+
+/** Only what has not begun; whoever would have run it finds it over. Answers how many. */
+export async function withdrawBuilds(
+  d: Pick<Deps, 'clock' | 'log'>,
+  tx: Tx,
+  which: { ids: readonly string[] } | { planId: string },
+  error: { code: string; message: string },
+): Promise<number> {
+  const mine = 'ids' in which ? tx`id = any(${[...which.ids]}::uuid[])` : tx`plan_id = ${which.planId}`
+  const gone = await tx<{ ref: string }[]>`
+    update build set state = 'cancelled', finished_at = ${d.clock()}, error = ${JSON.stringify(error)}::text::jsonb
+    where ${mine} and state = 'queued' and automatic and job is null returning ref`
+  if (gone.length > 0)
+    d.log.info({ builds: gone.map(({ ref }) => ref), because: error.code }, 'queued builds withdrawn')
+  return gone.length
+}
