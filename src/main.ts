@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { Logger } from 'pino'
 import { apiApp } from './api/app.ts'
+import { isBuildService } from './api/builder-service.ts'
 import { defaultBuilder } from './build/builders/builders.ts'
 import { machineKeeper } from './build/machines/machine-keeper.ts'
 import { makeVault } from './build/vault.ts'
@@ -99,9 +100,11 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       const keeper = machineKeeper(d)
       closers.push(keeper.close, every(machinesMs, keeper.turn, log))
     }
-    const { server, url } = await listen(d, roles.includes('web'))
+    const buildService = workerRoles.builder && isBuildService(config)
+    const { server, url } = await listen(d, { web: roles.includes('web'), builder: buildService })
     closers.push(() => endServer(server))
-    log.info({ url, roles, registries: config.registries.map((r) => r.name), builder: config.builder }, 'ready')
+    const { builder } = config
+    log.info({ url, roles, registries: config.registries.map((r) => r.name), builder, buildService }, 'ready')
     return { url, close }
   } catch (error) {
     await close()
@@ -159,10 +162,13 @@ function every(ms: number, work: () => Promise<void>, log: Logger): () => void {
 }
 
 /** The webhook ahead of Express; a process without the role web answers for its health and metrics alone. */
-async function listen(d: Deps, web: boolean): Promise<{ server: Server; url: string }> {
+async function listen(
+  d: Deps,
+  { web, builder }: { web: boolean; builder: boolean },
+): Promise<{ server: Server; url: string }> {
   const webhook = web ? webhookRoute(d) : () => false
   const gitHook = web ? gitHookRoute(d) : () => false
-  const app = apiApp(d, { web })
+  const app = apiApp(d, { web, builder })
   const server = createServer((request, response) => {
     if (!webhook(request, response) && !gitHook(request, response)) app(request, response)
   })

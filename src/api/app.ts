@@ -6,14 +6,15 @@ import { randomUUID } from 'node:crypto'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import type { Deps } from '../deps.ts'
 import { authenticate } from './auth.ts'
+import { builderRoutes } from './builder-service.ts'
 import { healthRouter } from './health.ts'
 import { openapiDocument } from './openapi.ts'
 import { ApiError, problemOf } from './problem.ts'
-import { run } from './route.ts'
+import { type Route, run } from './route.ts'
 import { routes } from './routes.ts'
 
-/** `web` false: a process of other roles, which answers for its health and metrics alone. */
-export function apiApp(d: Deps, { web }: { web: boolean }): Express {
+/** Without `web` and `builder`: a process of other roles, which answers for its health and metrics alone. `builder`: a build service. */
+export function apiApp(d: Deps, { web, builder = false }: { web: boolean; builder?: boolean }): Express {
   const app = express()
   app.disable('x-powered-by').set('etag', false).set('query parser', 'simple')
   app.use((request, response, next) => {
@@ -26,7 +27,13 @@ export function apiApp(d: Deps, { web }: { web: boolean }): Express {
     next()
   })
   app.use(healthRouter(d))
-  if (web) app.use('/api/v1', apiRouter(d))
+  if (web) {
+    const document = JSON.stringify(openapiDocument())
+    app.get('/api/v1/openapi.json', (_request, response) => void response.type('application/json').send(document))
+    app.use('/api/v1', apiRouter(d, routes, d.config.adminToken))
+  }
+  if (builder && d.config.builderToken !== null)
+    app.use('/builder/v1', apiRouter(d, builderRoutes, d.config.builderToken))
   app.use((request) => {
     throw new ApiError('no-such-route', `there is no ${request.method} ${request.path}`)
   })
@@ -41,12 +48,10 @@ export function apiApp(d: Deps, { web }: { web: boolean }): Express {
   return app
 }
 
-function apiRouter(d: Deps): express.Router {
+function apiRouter(d: Deps, routes: readonly Route[], token: string): express.Router {
   const router = express.Router()
-  const document = JSON.stringify(openapiDocument())
-  router.get('/openapi.json', (_request, response) => void response.type('application/json').send(document))
   router.use((request, _response, next) => {
-    authenticate(d, request.headers.authorization)
+    authenticate(token, request.headers.authorization)
     next()
   })
   router.use(express.json({ limit: '1mb', strict: false }))

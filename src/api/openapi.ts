@@ -5,6 +5,7 @@ import {
   type ZodOpenApiPathsObject,
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi'
+import { builderRoutes } from './builder-service.ts'
 import { Problem, type ProblemCode, statusOf } from './problem.ts'
 import type { Route } from './route.ts'
 import { routes } from './routes.ts'
@@ -68,7 +69,11 @@ const openPaths: ZodOpenApiPathsObject = {
 /** The OpenAPI document of exactly the routes there are. */
 export function openapiDocument(): object {
   const paths: ZodOpenApiPathsObject = {}
-  for (const r of routes) paths[`/api/v1${r.path}`] = { ...paths[`/api/v1${r.path}`], [r.method]: operation(r) }
+  const add = (below: string, r: Route, prefix = '') => {
+    paths[below + r.path] = { ...paths[below + r.path], [r.method]: operation(r, prefix) }
+  }
+  for (const r of routes) add('/api/v1', r)
+  for (const r of builderRoutes) add('/builder/v1', r, 'builder-')
   return createDocument({
     openapi: '3.1.0',
     info: {
@@ -82,10 +87,10 @@ export function openapiDocument(): object {
   })
 }
 
-function operation(r: Route): ZodOpenApiOperationObject {
+function operation(r: Route, prefix: string): ZodOpenApiOperationObject {
   const query = r.query
   return {
-    operationId: `${r.method}${r.path.replace(/[/{}]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
+    operationId: `${prefix}${r.method}${r.path.replace(/[/{}]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary: r.summary,
     ...(r.params || query
       ? { requestParams: { ...(r.params ? { path: r.params } : {}), ...(query ? { query } : {}) } }

@@ -25,6 +25,8 @@ export const statusOf = {
   'no-recipe': 409,
   'not-replayable': 409,
   'build-over': 409,
+  'build-conflict': 409,
+  'same-database': 409,
   'build-running': 409,
   'at-previous': 409,
   'body-too-large': 413,

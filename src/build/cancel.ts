@@ -5,7 +5,8 @@ export type Cancelled = 'cancelled' | 'asked' | 'over' | 'absent'
 
 export async function cancelBuild(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, buildId: string): Promise<Cancelled> {
   return d.sql.begin(async (tx) => {
-    const [build] = await tx<{ state: string }[]>`select state from build where id = ${buildId} for update`
+    const [build] = await tx<{ state: string; own: boolean }[]>`
+      select state, job is null as own from build where id = ${buildId} for update`
     if (!build) return 'absent'
     if (build.state === 'running') {
       await tx`update build set cancel_asked = true where id = ${buildId}`
@@ -14,9 +15,10 @@ export async function cancelBuild(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, build
     if (build.state !== 'queued') return 'over'
     const error = JSON.stringify({ code: 'cancelled', message: 'cancelled before it began', retryable: false })
     await tx`
-      update build set state = 'cancelled', finished_at = ${d.clock()}, cancel_asked = true, error = ${error}::text::jsonb
+      update build set state = 'cancelled', finished_at = ${d.clock()}, cancel_asked = true, error = ${error}::text::jsonb,
+        job = job - 'credentials'
       where id = ${buildId}`
-    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
+    if (build.own) await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
     return 'cancelled'
   })
 }
