@@ -183,7 +183,7 @@ function settingsIn(path: string | undefined, read: Read, fault: (text: string) 
 /** What looks like a setting of ours and is none; the client commands have some of their own. */
 function unknownNames(env: Env): readonly string[] {
   const known = new Set([...settings.flatMap(({ name }) => [name, `${name}_FILE`]), ...unsupported])
-  const client = new Set(['DRYDOCK_URL', 'DRYDOCK_TOKEN'])
+  const client = new Set(['DRYDOCK_URL', 'DRYDOCK_TOKEN', 'DRYDOCK_NEW_SECRET_KEY', 'DRYDOCK_NEW_SECRET_KEY_FILE'])
   const names = Object.keys(env).filter((name) => name.startsWith('DRYDOCK_') && !known.has(name) && !client.has(name))
   return Object.freeze(names.sort().map((name) => `${name}: no such setting`))
 }

@@ -10,7 +10,7 @@ import { apiApp } from './api/app.ts'
 import { isBuildService } from './api/builder-service.ts'
 import { defaultBuilder } from './build/builders/builders.ts'
 import { machineKeeper } from './build/machines/machine-keeper.ts'
-import { makeVault } from './build/vault.ts'
+import { keyInForce } from './build/vault-key.ts'
 import { sweepBuilds } from './build/wake-builders.ts'
 import { type Config, loadSettings } from './config.ts'
 import { startEmbedded } from './db/embedded.ts'
@@ -26,6 +26,7 @@ import { makeLog } from './log.ts'
 import { makeMailer } from './notify/mailer.ts'
 import { pipeline } from './pipeline.ts'
 import { makeRegistries } from './registry/registries.ts'
+import { openVault } from './secret-key.ts'
 import { loadSecrets } from './secrets.ts'
 import { gitHookRoute } from './triggers/route.ts'
 import { makeSchedules } from './triggers/schedules.ts'
@@ -39,6 +40,8 @@ export type Service = { url: string; close(): Promise<void> }
 const sweepMs = 2000
 const machinesMs = 1000
 const schedulesMs = 10_000
+const keyMs = 2000
+const keyPatience = 10_000
 
 /** Settings, secrets and a log, or a ConfigError. Newly made tokens are printed, this once. */
 export async function configure(env: NodeJS.ProcessEnv): Promise<{ config: Config; log: Logger }> {
@@ -74,7 +77,7 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     closers.push(database.close)
     const applied = await migrate(database.url)
     if (applied.length > 0) log.info({ applied }, 'migrated')
-    const d = assemble(config, log, database.url, closers)
+    const d = await assemble(config, log, database.url, closers)
     await introduceRegistries(d)
     if (roles.includes('worker')) await enqueueReconcile(d)
     const workerRoles: Roles = { worker: roles.includes('worker'), builder: roles.includes('builder') }
@@ -100,6 +103,7 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       const keeper = machineKeeper(d)
       closers.push(keeper.close, every(machinesMs, keeper.turn, log))
     }
+    closers.push(every(keyMs, () => endWithoutKey(d, close), log))
     const buildService = workerRoles.builder && isBuildService(config)
     const { server, url } = await listen(d, { web: roles.includes('web'), builder: buildService })
     closers.push(() => endServer(server))
@@ -112,7 +116,12 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
   }
 }
 
-function assemble(config: Config, log: Logger, url: string, closers: (() => Promise<void> | void)[]): Deps {
+async function assemble(
+  config: Config,
+  log: Logger,
+  url: string,
+  closers: (() => Promise<void> | void)[],
+): Promise<Deps> {
   const sql = connect(url, { max: 20 })
   const db = makePrisma(url)
   const registries = makeRegistries(config.registries, log, config)
@@ -128,10 +137,20 @@ function assemble(config: Config, log: Logger, url: string, closers: (() => Prom
     db,
     registries,
     jobs: makeJobs(),
-    vault: makeVault(config.secretKey),
+    vault: await openVault(sql, config),
     mailer: makeMailer(config),
     clock: () => new Date(),
   }
+}
+
+/** A process whose key was rotated away can open nothing any more: it ends, so that whatever keeps it running starts it with the new one. */
+async function endWithoutKey(d: Deps, close: () => Promise<void>): Promise<void> {
+  const known = await keyInForce(d.sql)
+  if (known === null || known === d.vault.keyId) return
+  d.log.error('DRYDOCK_SECRET_KEY was rotated: this process ends, and is to be started with the new key')
+  setTimeout(() => process.exit(1), keyPatience).unref()
+  await close()
+  process.exit(1)
 }
 
 /** `runAt`: a comparison from the beginning then; else now, and one that was interrupted goes on. */

@@ -1,7 +1,12 @@
-import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, randomBytes, scryptSync } from 'node:crypto'
 
 /** Seals small secrets for the database. `open` throws `VaultError` where the text was tampered with or sealed under another key. */
-export type Vault = { seal(clear: string): string; open(sealed: string): string }
+export type Vault = {
+  /** tells keys apart, and nothing of them */
+  keyId: string
+  seal(clear: string): string
+  open(sealed: string): string
+}
 
 export class VaultError extends Error {
   readonly code: 'vault-format' | 'vault-key'
@@ -25,6 +30,7 @@ const tagBytes = 16
 export function makeVault(secretKey: string): Vault {
   const key = scryptSync(secretKey, 'drydock credential vault v1', 32)
   return {
+    keyId: createHmac('sha256', key).update('drydock vault key id').digest('hex').slice(0, 32),
     seal(clear) {
       const nonce = randomBytes(nonceBytes)
       const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes })

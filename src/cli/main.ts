@@ -22,6 +22,7 @@ import { policyCommand } from './policy.ts'
 import { recipeCommand } from './recipe.ts'
 import { reconcileCommand } from './reconcile.ts'
 import { restoreCommand } from './restore.ts'
+import { rotateKeyCommand } from './rotate-key.ts'
 import { serveCommand } from './serve.ts'
 import { snoozeCommand } from './snooze.ts'
 import { treeCommand } from './tree.ts'
@@ -30,6 +31,7 @@ import { whyCommand } from './why.ts'
 const commands = [
   serveCommand,
   migrateCommand,
+  rotateKeyCommand,
   reconcileCommand,
   outdatedCommand,
   treeCommand,

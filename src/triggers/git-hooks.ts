@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { underKey } from '../build/vault-key.ts'
 import type { Deps } from '../deps.ts'
 
 /** What may be read of a namespace's hook: never its secret. */
@@ -19,11 +20,9 @@ export async function putGitHook(
 ): Promise<GitHookView & { secret: string | null }> {
   const secret = given ?? randomBytes(32).toString('base64url')
   const sealed = d.vault.seal(secret)
-  await d.db.namespace.upsert({ where: { key: namespaceKey }, create: { key: namespaceKey }, update: {} })
-  const { updatedAt } = await d.db.gitHook.upsert({
-    where: { namespaceKey },
-    create: { namespaceKey, sealed },
-    update: { sealed },
+  const { updatedAt } = await underKey(d, async (tx) => {
+    await tx.namespace.upsert({ where: { key: namespaceKey }, create: { key: namespaceKey }, update: {} })
+    return tx.gitHook.upsert({ where: { namespaceKey }, create: { namespaceKey, sealed }, update: { sealed } })
   })
   return { url: urlOf(d, namespaceKey), updatedAt, secret: given === undefined ? secret : null }
 }
