@@ -2,7 +2,7 @@
  * in: a name and what to do with that machine. out: the docker-machine command run, and what it said, read strictly.
  * guarantees: no shell; no secret of a driver in what it passes on; a machine that does not answer over TLS is an error.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MachineProfile } from '../../build-settings.ts'
 import { BuildError } from '../build-error.ts'
@@ -31,18 +31,19 @@ export type MachineCli = {
   list: (signal: AbortSignal) => Promise<string[]>
 }
 
-/** `env`: all that the command sees (MACHINE_STORAGE_PATH among it). `notes`: a directory in which running creations are noted. */
+/** `env`: all that the command sees, MACHINE_STORAGE_PATH (`store`) among it. */
 type Options = {
   command: string
   env: Record<string, string>
-  notes: string
+  store: string
   insecure: readonly string[]
   options: readonly string[]
 }
 
 const askMs = 60_000
 
-export function machineCli({ command, env, notes, insecure, options }: Options): MachineCli {
+export function machineCli({ command, env, store, insecure, options }: Options): MachineCli {
+  const notes = join(store, 'drydock')
   const secrets = driverSecrets(options, env)
   const run = async (
     args: readonly string[],
@@ -78,10 +79,9 @@ export function machineCli({ command, env, notes, insecure, options }: Options):
   const list = async (signal: AbortSignal): Promise<string[]> => {
     const ran = await ask(['ls', '-q'], signal)
     if (ran.code !== 0) throw failed(`ls: ${words(ran)}`)
-    return ran.stdout
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '')
+    // ls leaves out what it cannot read, half of a machine that was killed early: its directory is there
+    const known = await readdir(join(store, 'machines')).catch(ifAbsent([]))
+    return [...new Set([...ran.stdout.split('\n').map((line) => line.trim()), ...known])].filter((name) => name !== '')
   }
 
   /** What the command says of it; where its own directory has no certificates (driver `none`), `inspect` says where they are. */
@@ -121,7 +121,10 @@ export function machineCli({ command, env, notes, insecure, options }: Options):
     },
     async remove(name, force, signal) {
       await endOrphans(join(notes, name))
-      const ran = await run(['rm', '-y', ...(force ? ['-f'] : []), name], signal)
+      let ran = await run(['rm', '-y', ...(force ? ['-f'] : []), name], signal)
+      // what it knows nothing of but a directory has nothing in a cloud that it could still remove
+      if (/\bdoes not exist\b/.test(ran.stderr) && ran.stderr.includes(name))
+        ran = await run(['rm', '-y', '-f', name], signal)
       // whatever it says: gone is what is not listed any more
       if ((await list(signal)).includes(name)) return words(ran)
       await rm(join(notes, name), { recursive: true, force: true })
@@ -136,11 +139,18 @@ const maskOf = (secrets: readonly string[]) => {
   return mask
 }
 
+const ifAbsent =
+  <T>(value: T) =>
+  (error: NodeJS.ErrnoException): T => {
+    if (error.code !== 'ENOENT') throw error
+    return value
+  }
+
 async function readNote(file: string): Promise<MachineEndpoint | null> {
+  const text = await readFile(file, 'utf8').catch(ifAbsent('null'))
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as MachineEndpoint
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
+    return JSON.parse(text) as MachineEndpoint | null
+  } catch {
+    return null // it was being written when somebody died
   }
 }

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import type { Deps } from '../../deps.ts'
 import { driverEnv } from '../child-env.ts'
 import { type MachineCli, machineCli } from './machine-cli.ts'
@@ -21,7 +20,7 @@ export async function openPark(d: MachineDeps): Promise<MachinePark> {
   const cli = machineCli({
     command: machines.command,
     env: { ...env, MACHINE_STORAGE_PATH: store.path },
-    notes: join(store.path, 'drydock'),
+    store: store.path,
     insecure: insecureRegistries([...registries, ...(d.config.outside ?? [])]),
     options: Object.values(machines.profiles).flatMap((profile) => profile.options),
   })

@@ -118,11 +118,14 @@ export const renewReady = (sql: Deps['sql'], owner: string): Promise<unknown> =>
   update machine set lease_until = now() + make_interval(secs => ${leaseSeconds})
   where owner = ${owner} and state = 'ready' and lease_until > now()`
 
-/** All machines of a store, as `retire` wants them. */
+/**
+ * All machines of a store, as `retire` wants them. A build whose lease has just run out may renew it yet: after an outage of the database,
+ * say. Whoever takes it over gives its machine back first.
+ */
 export const machinesOf = (sql: Deps['sql'], owner: string): Promise<MachineRow[]> => sql<MachineRow[]>`
   select m.name, m.state, m.profile, m.driver, m.lease_until <= now() as lease_over,
     extract(epoch from now() - m.created_at)::float8 as age_seconds,
-    coalesce(b.state = 'running' and greatest(m.lease_until, b.lease_until) > now(), false) as used
+    coalesce(b.state = 'running' and greatest(m.lease_until, b.lease_until + make_interval(secs => ${leaseSeconds})) > now(), false) as used
   from machine m left join build b on b.id = m.build_id where m.owner = ${owner}`
 
 /** Machines of other stores for which nobody has answered for a quarter of an hour. */

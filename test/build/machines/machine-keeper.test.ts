@@ -1,3 +1,5 @@
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import pino from 'pino'
 import { machineKeeper } from '../../../src/build/machines/machine-keeper.ts'
@@ -103,6 +105,7 @@ requires('docker')('the keeper of machines', () => {
     const ours = `drydock-${await installationId(pg.sql)}-0123456789abcdef`
     await machines.machine('create', '--driver', 'none', ours)
     await machines.machine('create', '--driver', 'none', 'drydock-zzzzzz-0123456789abcdef')
+    mkdirSync(join(machines.env.MACHINE_STORAGE_PATH, 'machines', ours.replace(/.$/, '1'))) // killed before it was described
     const [ready] = await rows()
     await pg.sql`update machine set lease_until = now() - interval '1 s'`
     const half = { name: ours.replace(/.$/, '0'), state: 'creating' as const, profile: 'default', driver: 'none' }
@@ -110,7 +113,9 @@ requires('docker')('the keeper of machines', () => {
     const keeper = keeperOf({})
     await keeper.turned()
     await keeper.turned()
-    expect(await machines.names()).toEqual(['drydock-zzzzzz-0123456789abcdef'])
+    expect(readdirSync(join(machines.env.MACHINE_STORAGE_PATH, 'machines'))).toEqual([
+      'drydock-zzzzzz-0123456789abcdef',
+    ])
     expect(await rows()).toEqual([])
     expect(told(40)).toContain('a machine that nothing was known of is removed')
     await machines.machine('rm', '-y', 'drydock-zzzzzz-0123456789abcdef')

@@ -108,6 +108,10 @@ async function remove(): Promise<void> {
   if (!has('-y', '-f', '--force')) throw new Error('this stand-in asks nobody: give -y')
   for (const name of names) {
     console.log(`About to remove ${name}`)
+    if (has('-f', '--force') && !machineNames().includes(name)) {
+      forgetMachine(name) // half a directory, as the real one forgets it
+      continue
+    }
     const machine = readMachine(name, 'Error removing host')
     const failure = atRemove(machine.driver)
     if (failure && !has('-f', '--force')) throw new Error(`Error removing host "${name}": ${failure}`)

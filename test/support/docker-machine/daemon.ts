@@ -1,7 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { get } from 'node:http'
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'node:tls'
@@ -21,12 +23,21 @@ export async function freePort(): Promise<number> {
 /** A bridge of its own for each daemon: one without would delete docker0, one that shares it would give away its addresses. */
 const bridgeOf = (name: string): string => `dm-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
 
+/** In the range that is set aside for tests of networks (RFC 2544). */
+function freeAddress(): string {
+  const taken = Object.values(networkInterfaces()).flatMap((all) => all?.map((one) => one.address) ?? [])
+  for (;;) {
+    const [high = 0, low = 0] = randomBytes(2)
+    const address = `198.${18 + (high % 2)}.${low}.1`
+    if (!taken.includes(address)) return `${address}/24`
+  }
+}
+
 /** Starts a dockerd that outlives this command, and waits until it answers over TLS. All it has is under `dir`, but its sockets. */
 export async function startDaemon(dir: string, machine: Machine, certs: string): Promise<void> {
   const bridge = bridgeOf(machine.name)
-  const [high = 0, low = 0] = randomBytes(2)
   execFileSync('ip', ['link', 'add', bridge, 'type', 'bridge'])
-  execFileSync('ip', ['address', 'add', `198.${18 + (high % 2)}.${low}.1/24`, 'dev', bridge])
+  execFileSync('ip', ['address', 'add', freeAddress(), 'dev', bridge])
   execFileSync('ip', ['link', 'set', bridge, 'up'])
   const log = openSync(join(dir, 'docker.log'), 'a')
   const paths = [
@@ -49,14 +60,14 @@ export async function startDaemon(dir: string, machine: Machine, certs: string):
     pem('server-key'),
   ]
   const insecure = machine.insecure.flatMap((registry) => ['--insecure-registry', registry])
-  const listen = ['-H', `tcp://127.0.0.1:${machine.port}`]
+  const listen = ['-H', `tcp://127.0.0.1:${machine.port}`, '-H', `unix://${socketOf(machine.name)}`]
   const child = spawn('dockerd', [...listen, ...tls, ...paths, ...network, ...insecure], {
     stdio: ['ignore', log, log],
     detached: true,
   })
   closeSync(log)
   child.unref()
-  for (const end = Date.now() + startMs; !(await answers(dir, machine.port)); await delay(50)) {
+  for (const end = Date.now() + startMs; !(await answersAsItself(dir, machine)); await delay(50)) {
     if (child.exitCode === null && Date.now() < end) continue
     const said = readFileSync(join(dir, 'docker.log'), 'utf8').slice(-2000)
     throw new Error(`Error creating machine: Error running provisioning: dockerd did not start: ${said}`)
@@ -65,6 +76,20 @@ export async function startDaemon(dir: string, machine: Machine, certs: string):
 
 /** Short: a UNIX socket's path holds about 100 characters. */
 const execRoot = (name: string): string => `/run/${bridgeOf(name)}`
+
+/** Not another daemon, that got the port first: ours would have no socket then. */
+const answersAsItself = async (dir: string, { name, port }: Machine): Promise<boolean> =>
+  (await answersLocally(socketOf(name))) && (await answers(dir, port))
+
+const socketOf = (name: string): string => `${execRoot(name)}.sock`
+
+const answersLocally = (socketPath: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    get({ socketPath, path: '/_ping', timeout: 5000 }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode === 200)
+    }).once('error', () => resolve(false))
+  })
 
 function answers(dir: string, port: number): Promise<boolean> {
   const pem = (name: string) => readFileSync(join(dir, `${name}.pem`))
@@ -90,6 +115,7 @@ export async function stopDaemon(dir: string, machine: Machine): Promise<void> {
   await end(pidIn(join(root, 'containerd/containerd.pid')), 'containerd')
   for (const mount of mountsBelow(dir, root)) execFileSync('umount', ['--lazy', mount])
   rmSync(root, { recursive: true, force: true })
+  rmSync(socketOf(machine.name), { force: true })
   if (existsSync(`/sys/class/net/${bridgeOf(machine.name)}`))
     execFileSync('ip', ['link', 'delete', bridgeOf(machine.name)])
 }
