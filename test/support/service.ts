@@ -15,7 +15,7 @@ export type TestService = {
   /** where a registry sends its notifications, and the token that these carry */
   hook: { url: string; token: string }
   /** Starts it (again) and waits until it is ready. */
-  start: (settings: Record<string, string>) => Promise<void>
+  start: (settings: Record<string, string>, roles?: string) => Promise<void>
   /** SIGKILL to the service alone: what it has started lives on. */
   kill: () => Promise<void>
   /** A call of the API as its admin; any status of 400 and above is an error that holds the answer. */
@@ -42,10 +42,10 @@ export async function makeService(databaseUrl: string): Promise<TestService> {
   const log = () => readFileSync(join(dir, 'log'), 'utf8')
   let child: ChildProcess | null = null
 
-  async function start(settings: Record<string, string>): Promise<void> {
+  async function start(settings: Record<string, string>, roles?: string): Promise<void> {
     const out = openSync(join(dir, 'log'), 'a')
     const { PATH, HOME } = process.env
-    const started = spawn(process.execPath, [bin, 'serve'], {
+    const started = spawn(process.execPath, [bin, 'serve', ...(roles ? ['--roles', roles] : [])], {
       env: { PATH, HOME, ...own, ...settings },
       stdio: ['ignore', out, out],
     })
