@@ -18,6 +18,7 @@ const runs = [
   ['refresh.ts', size, join(estate, 'data')],
   ['import.ts', quick ? '300' : '10000'],
   ['dispatch.ts', quick ? '500' : '10000'],
+  ['rebase.ts'],
   ...(quick ? [] : [['webhook-acks.ts'], ['warm-pool.ts']]),
 ]
 
