@@ -20,8 +20,8 @@ export const rotateKeyCommand = (program: Command, ctx: Context): void => {
       const done = already
         ? 'the secrets are under the new key already'
         : `sealed anew: ${credentials} credentials, ${gitHooks} git hooks`
-      const then = generated ? 'the new key stands in the data directory' : 'set DRYDOCK_SECRET_KEY to the new key'
-      ctx.stdout.write(`${done}; ${then}, and start the service anew\n`)
+      const then = generated ? 'the new key stands in the data directory: start' : 'set DRYDOCK_SECRET_KEY to the new key, and start'
+      ctx.stdout.write(`${done}; ${then} the service anew\n`)
     })
 }
 
