@@ -81,12 +81,12 @@ async function buildsTo(d: Pick<Deps, 'sql'>, ref: string): Promise<Why['builds'
   const rows = await d.sql<BuildRow[]>`
     with recursive made as (
       (select build.*, 0 as depth from tag join build on build.ref = tag.ref and build.digest = tag.head_digest
-       where tag.ref = ${ref} and build.state = 'succeeded' order by build.created_at desc limit 1)
+       where tag.ref = ${ref} and build.state = 'succeeded' and build.job is null order by build.created_at desc limit 1)
       union all
       select earlier.*, made.depth + 1 from made cross join lateral (
         select * from build
         where build.ref = made.reason->>'base' and build.digest = made.reason->>'to' and build.state = 'succeeded'
-          and build.created_at < made.created_at
+          and build.created_at < made.created_at and build.job is null
         order by build.created_at desc limit 1
       ) earlier where made.depth < ${longest}
     )

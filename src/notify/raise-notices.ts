@@ -28,7 +28,7 @@ export async function raiseNotices(
       with running as materialized (
         select regexp_replace(ref, ':[^:]*$', '') as repository,
           extract(epoch from started_at - interval '1 minute') * 1000000000 as after
-        from build where state = 'running'
+        from build where state = 'running' and job is null
       ), counted as materialized (
         select distinct on (t.ref, c.base) t.ref, c.base, c.via, c.to_digest, own.root as own_root,
           coalesce(own.root, c.base || '@' || c.to_digest) as root,

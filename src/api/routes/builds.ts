@@ -14,7 +14,7 @@ const uuid = z.uuid()
 async function buildOf(d: Pick<Deps, 'sql'>, id: string): Promise<BuildRow> {
   const [row] = uuid.safeParse(id).success
     ? await d.sql<BuildRow[]>`
-        select ${buildColumns(d.sql)} from build where id = ${id}`
+        select ${buildColumns(d.sql)} from build where id = ${id} and job is null`
     : []
   if (!row) throw new ApiError('no-such-build', `no build ${id}`)
   return row
@@ -48,7 +48,7 @@ export const buildRoutes = [
       const after = decodeCursor(query.cursor, timeAndId)
       const rows = await d.sql<BuildRow[]>`
         select ${buildColumns(d.sql)} from build
-        where (${ref}::text is null or ref = ${ref}) and (${state}::build_state is null or state = ${state}::build_state)
+        where job is null and (${ref}::text is null or ref = ${ref}) and (${state}::build_state is null or state = ${state}::build_state)
           and (${after === null} or (created_at, id) < (${after?.[0] ?? '1970-01-01T00:00:00Z'}::timestamptz, ${after?.[1] ?? null}::uuid))
         order by created_at desc, id desc limit ${query.limit + 1}`
       return { status: 200, body: page(rows, query.limit, (row) => [row.createdAt.toISOString(), row.id], showBuild) }
