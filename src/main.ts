@@ -40,6 +40,8 @@ export type Service = { url: string; close(): Promise<void> }
 const sweepMs = 2000
 const machinesMs = 1000
 const schedulesMs = 10_000
+/** what no event told: a pause's end, a lost job */
+const planMs = 120_000
 const keyMs = 2000
 const keyPatience = 10_000
 
@@ -98,6 +100,8 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
         every(config.reconcileInterval * 1000, () => enqueueReconcile(d, laterBy(config.reconcileInterval)), log),
       )
     if (workerRoles.worker) closers.push(every(schedulesMs, makeSchedules(d).turn, log))
+    if (workerRoles.worker)
+      closers.push(every(planMs, () => d.jobs.enqueue(d.sql, 'plan', {}, { key: 'plan', queue: 'plan' }), log))
     if (workerRoles.worker) closers.push(every(config.watchInterval * 1000, () => sweepWatches(d), log))
     if (workerRoles.builder && config.builder === 'docker-machine') {
       const keeper = machineKeeper(d)

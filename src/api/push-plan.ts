@@ -8,7 +8,7 @@ import type { Deps } from '../deps.ts'
 import { recipientsByNamespace } from '../people/recipients.ts'
 import { loadPreview } from '../plan/load-preview.ts'
 import { preview } from '../plan/preview.ts'
-import { type Decision, decisions, type PreviewNode } from '../plan/preview-node.ts'
+import { type Decision, decisions, silentDecisions } from '../plan/preview-node.ts'
 import type { FoundTag } from './find-tag.ts'
 import type { PushPlan } from './schemas/plan.ts'
 
@@ -21,17 +21,14 @@ export async function pushPlan(d: Needs, { ref, digest }: FoundTag): Promise<Pus
     const counts = Object.fromEntries(
       decisions.map((decision) => [decision, nodes.filter((node) => node.decision === decision).length]),
     ) as Record<Decision, number>
-    const told = await toldOf(d, tx, nodes)
+    const heard = nodes.filter((node) => !silentDecisions.has(node.decision)).map((node) => node.ref)
+    const told = await toldOf(d, tx, heard)
     return { ref, digest, dependents, truncated: truncated || cut, counts, seconds, nodes, cycles, told }
   }) as Promise<PushPlan>
 }
 
-/** Of these nobody is told: they do not become outdated, or are held. */
-const silent: ReadonlySet<Decision> = new Set(['ignored', 'snoozed', 'unknown', 'not-counted'])
-
 /** By namespace, with those that have nobody to tell. */
-async function toldOf({ config }: Needs, tx: Tx, nodes: readonly PreviewNode[]): Promise<PushPlan['told']> {
-  const refs = nodes.filter((node) => !silent.has(node.decision)).map((node) => node.ref)
+export async function toldOf({ config }: Needs, tx: Tx, refs: string[]): Promise<PushPlan['told']> {
   const rows = await tx<{ namespace: string; tags: number }[]>`
     select case when ${config.registries.length > 1} then g.name || '/' || r.namespace else r.namespace end as namespace,
       count(*)::int as tags

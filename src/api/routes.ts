@@ -7,6 +7,7 @@ import { mailRoutes } from './routes/mails.ts'
 import { outdatedRoutes } from './routes/outdated.ts'
 import { pauseRoutes } from './routes/pauses.ts'
 import { peopleRoutes } from './routes/people.ts'
+import { planRoutes } from './routes/plans.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { recipeEvidenceRoutes } from './routes/recipe-evidence.ts'
 import { recipeRoutes } from './routes/recipes.ts'
@@ -32,6 +33,7 @@ export const routes: readonly Route[] = [
   ...recipeRoutes,
   ...recipeEvidenceRoutes,
   ...buildRoutes,
+  ...planRoutes,
   ...eventRoutes,
   ...mailRoutes,
   ...reconcileRoutes,

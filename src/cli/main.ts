@@ -18,6 +18,7 @@ import { migrateCommand } from './migrate.ts'
 import { outdatedCommand } from './outdated.ts'
 import { pauseCommand } from './pause.ts'
 import { planCommand } from './plan.ts'
+import { plansCommand } from './plans.ts'
 import { policyCommand } from './policy.ts'
 import { recipeCommand } from './recipe.ts'
 import { reconcileCommand } from './reconcile.ts'
@@ -37,6 +38,7 @@ const commands = [
   treeCommand,
   whyCommand,
   planCommand,
+  plansCommand,
   buildCommand,
   logsCommand,
   buildsCommand,

@@ -50,11 +50,14 @@ export function followPlans(input: PlanInput, decided: Plan, plans: readonly Kno
 }
 
 /** The outside changes of which something is queued, runs, settles, waits for what is moving, or will be tried again. */
-function aliveRoots({ tags, pushes }: PlanInput, { moving, states, triggers }: Plan): Set<string> {
+function aliveRoots({ tags, pushes }: PlanInput, { moving, states, triggers, withdraw }: Plan): Set<string> {
   const held = [...triggers].flatMap(([ref, of]) =>
     states.get(ref)!.state === 'paused' ? of.map(({ root }) => root) : [],
   )
-  const builds = tags.flatMap((tag) => tag.builds.filter((build) => build.finishedAt === null).map(({ root }) => root))
+  const gone = new Set(withdraw)
+  const builds = tags.flatMap((tag) =>
+    tag.builds.flatMap(({ id, finishedAt, root }) => (finishedAt === null && !gone.has(id) ? [root] : [])),
+  )
   const causes = tags
     .filter((tag) => moving.has(tag.ref))
     .flatMap((tag) => tag.causes.filter((cause) => !cause.pinned).map((cause) => rootOf(cause, pushes)))

@@ -21,6 +21,9 @@ export const decisionWords = {
 export type Decision = keyof typeof decisionWords
 export const decisions = Object.keys(decisionWords) as [Decision, ...Decision[]]
 
+/** Of these nobody is told: they do not become outdated, or are held. */
+export const silentDecisions: ReadonlySet<Decision> = new Set(['ignored', 'snoozed', 'unknown', 'not-counted'])
+
 /** `level`: 1 is built first; null: not built. `because`: the bases it becomes outdated by or through. */
 export type PreviewNode = {
   ref: string

@@ -47,12 +47,16 @@ export function storedVerdicts(sql: Sql, now: () => Date) {
         ref: ref(base.name),
         role: base.role ?? 'runtime',
         pinned: base.pinned ?? false,
+        confidence: 'declared',
+        digest: null,
       }))
       const platforms = JSON.stringify([{ platform: 'linux/amd64', bases: rows }])
       const status = causes.length > 0 ? 'outdated' : 'current'
       await sql`
         update tag set platforms = ${platforms}::text::jsonb, status = ${status}::tag_status, judged_at = ${now()} where id = ${id}`
       await sql`delete from cause where tag_id = ${id}`
+      await sql`delete from tag_base where tag_id = ${id}`
+      await sql`insert into tag_base (tag_id, base) select distinct ${id}::int, base from unnest(${bases.map((base) => ref(base.name))}::text[]) as base`
       for (const c of causes)
         await sql`
           insert into cause (tag_id, base, role, to_digest, evidence, confidence, still_at, via, platforms, counted, since)

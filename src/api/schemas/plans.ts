@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { buildStates, type NodeRow, type PlanRow } from '../../plan/read-plans.ts'
+import { Told } from './plan.ts'
+import { Time } from './tag.ts'
+
+export const planStates = ['approval', 'open', 'stopped', 'cancelled', 'done'] as const
+
+const Count = z.int().min(0)
+
+export const FanOut = z
+  .object({
+    id: z.string(),
+    root: z.string().describe('the outside change: `base@digest`, or the id of the build that somebody asked for'),
+    base: z.string(),
+    from: z.string().nullable(),
+    to: z.string(),
+    state: z
+      .enum(planStates)
+      .describe(
+        'approval: it waits for a person, because it is large; open: it runs, or waits for what will come; stopped: too many of its first builds failed; done: nothing of it is left to come',
+      ),
+    because: z.object({ code: z.string(), message: z.string() }).nullable().describe('why it waits or has ended'),
+    createdAt: Time,
+    approvedBy: z.string().nullable(),
+    approvedAt: Time.nullable(),
+    endedAt: Time.nullable(),
+    seconds: z
+      .int()
+      .nullable()
+      .describe('expected when it was made, with builders enough; null: some of it was never built here'),
+    truncated: z.boolean().describe('more tags are based on it than were looked at: those are added when they are due'),
+    cycles: z.array(z.array(z.string())).describe('tags based on each other: each is built at most once'),
+    counts: z.object({ nodes: Count, toBuild: Count }),
+    builds: z.object(
+      Object.fromEntries(buildStates.map((state) => [state, Count])) as Record<
+        (typeof buildStates)[number],
+        typeof Count
+      >,
+    ),
+  })
+  .meta({ id: 'FanOut', description: 'All that one outside change sets off' })
+
+export const FanOutNode = z
+  .object({
+    ref: z.string(),
+    level: z.int().min(1).nullable().describe('1 is built first; null: not built, because of `because`'),
+    because: z.string().nullable().describe('why it is not built, as foreseen: a `decision` of `/tags/{ref}/plan`'),
+    state: z
+      .enum([
+        ...['built', 'current', 'none', 'manual', 'pinned', 'settling', 'waiting', 'approval', 'paused'],
+        ...['queued', 'running', 'failed'],
+      ] as [string, ...string[]])
+      .describe('now: built or current = not outdated (any more), else as `rebuild.state` of a tag'),
+    waitsFor: z.array(z.string()).describe('what it waits for now; else what is built before it'),
+    build: z.string().nullable(),
+    seconds: z.int().nullable().describe('expected'),
+  })
+  .meta({ id: 'FanOutNode' })
+
+export const WholeFanOut = FanOut.extend({
+  nodes: z.array(FanOutNode).describe('the first 500: by level, those not built last'),
+  next: z.string().nullable().describe('cursor for the rest: `/plans/{id}/nodes`'),
+  told: z.array(Told).describe('who is mailed about these tags'),
+}).meta({ id: 'WholeFanOut' })
+
+export const showPlan = ({ nodes, toBuild, builds, ...row }: PlanRow): z.infer<typeof FanOut> => ({
+  ...row,
+  createdAt: row.createdAt.toISOString(),
+  approvedAt: row.approvedAt?.toISOString() ?? null,
+  endedAt: row.endedAt?.toISOString() ?? null,
+  counts: { nodes, toBuild },
+  builds: { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0, ...builds },
+})
+
+export const showNode = (node: NodeRow): z.infer<typeof FanOutNode> => node

@@ -1,0 +1,101 @@
+/**
+ * in: rows of `plan`, `plan_node` and `build`, and how rebuilds stand now.
+ * out: plans as they are shown: what was foreseen, and of each node what has become of it.
+ * guarantees: a page at a time; what is read grows with the page, not with the plan.
+ */
+import type { Deps } from '../deps.ts'
+import type { RebuildStateName } from './assemble-plan.ts'
+import type { KnownPlan } from './follow-plans.ts'
+import { rebuildStates } from './rebuild-states.ts'
+
+export const buildStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
+
+/** `builds`: of its builds, by state. `seconds`: expected when it was made, with builders enough. */
+export type PlanRow = {
+  id: string
+  root: string
+  base: string
+  from: string | null
+  to: string
+  state: KnownPlan['state']
+  because: { code: string; message: string } | null
+  createdAt: Date
+  approvedBy: string | null
+  approvedAt: Date | null
+  endedAt: Date | null
+  seconds: number | null
+  truncated: boolean
+  cycles: string[][]
+  nodes: number
+  toBuild: number
+  builds: Partial<Record<(typeof buildStates)[number], number>>
+}
+
+const columns = (d: Pick<Deps, 'sql'>) => d.sql`
+  plan.id, plan.root, plan.base, plan.from_digest as "from", plan.to_digest as "to", plan.state, plan.because, plan.created_at,
+  plan.approved_by, plan.approved_at, plan.ended_at, plan.seconds, plan.truncated, plan.cycles,
+  (select count(*)::int from plan_node where plan_id = plan.id) as nodes,
+  (select count(*)::int from plan_node where plan_id = plan.id and level is not null) as to_build,
+  (select coalesce(jsonb_object_agg(state, n), '{}') from (
+    select state, count(*)::int as n from build where plan_id = plan.id group by state) counted) as builds`
+
+/** Newest first; those after `after`. */
+export const listPlans = (
+  d: Pick<Deps, 'sql'>,
+  { state, after, limit }: { state: KnownPlan['state'] | null; after: readonly [string, string] | null; limit: number },
+): Promise<PlanRow[]> => d.sql<PlanRow[]>`
+  select ${columns(d)} from plan
+  where (${state}::plan_state is null or plan.state = ${state}::plan_state)
+    and (${after === null} or (plan.created_at, plan.id) < (${after?.[0] ?? '1970-01-01T00:00:00Z'}::timestamptz, ${after?.[1] ?? null}::uuid))
+  order by plan.created_at desc, plan.id desc limit ${limit}`
+
+export async function findPlan(d: Pick<Deps, 'sql'>, id: string): Promise<PlanRow | null> {
+  const [row] = await d.sql<PlanRow[]>`select ${columns(d)} from plan where plan.id = ${id}`
+  return row ?? null
+}
+
+/** built: it was, for this plan, and is not outdated. current: it is not outdated, whatever did that. Else as a tag's rebuild. */
+export type NodeState = RebuildStateName | 'built' | 'current'
+
+/** `because`: why it is not built, as foreseen. `waitsFor`: now, while it waits; else as foreseen. */
+export type NodeRow = {
+  ref: string
+  level: number | null
+  because: string | null
+  waitsFor: string[]
+  seconds: number | null
+  state: NodeState
+  build: string | null
+}
+
+/** Where nodes that are not built stand in their order: behind all levels. */
+export const lastLevel = 2_147_483_647
+
+type Needs = Pick<Deps, 'sql' | 'config' | 'clock'>
+
+/** In their order: by level, those not to be built last; then by name. */
+export async function planNodes(
+  d: Needs,
+  planId: string,
+  { after, limit }: { after: readonly [number, string] | null; limit: number },
+): Promise<NodeRow[]> {
+  const [level, ref] = after ?? [0, '']
+  const rows = await d.sql<(Omit<NodeRow, 'state'> & { last: string | null; outdated: boolean })[]>`
+    select node.ref, node.level, node.because, node.waits_for, node.seconds, build.id as build, build.state as last,
+      exists (select from tag join cause on cause.tag_id = tag.id and cause.counted where tag.ref = node.ref) as outdated
+    from plan_node node left join lateral (
+      select id, state from build where plan_id = node.plan_id and build.ref = node.ref order by created_at desc, id limit 1) build on true
+    where node.plan_id = ${planId} and (coalesce(node.level, ${lastLevel}), node.ref collate "C") > (${level}, ${ref} collate "C")
+    order by coalesce(node.level, ${lastLevel}), node.ref collate "C" limit ${limit}`
+  const states = await rebuildStates(
+    d,
+    rows.map((row) => row.ref),
+  )
+  return rows.map(({ last, outdated, ...node }) => {
+    const now = states.get(node.ref)!
+    const isOver = now.state === 'none' && !outdated
+    const state = isOver ? (last === 'succeeded' ? 'built' : 'current') : now.state
+    const build = isOver ? node.build : (now.build ?? node.build)
+    return { ...node, state, build, waitsFor: now.waitsFor.length > 0 ? now.waitsFor : node.waitsFor }
+  })
+}
