@@ -6,28 +6,10 @@ import type { ClearCredential } from '../../src/build/credentials.ts'
 import { type CheckoutRequest, checkOut } from '../../src/build/git-checkout.ts'
 import { type GitServer, startGitServer } from '../support/git-server.ts'
 import { requires } from '../support/requires.ts'
+import { filesHolding, processesHolding } from '../support/secrets-seen.ts'
 
 const password = 'p4ss wörd$(id)\'"'
 const ci: ClearCredential = { kind: 'git', username: "c'i", password }
-
-/** Programs other than this one whose arguments or environment hold a text. */
-function processesHolding(text: string): string[] {
-  const others = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-  return others.flatMap((pid) =>
-    ['cmdline', 'environ'].filter((file) => {
-      try {
-        return readFileSync(`/proc/${pid}/${file}`, 'utf8').includes(text)
-      } catch {
-        return false // it ended meanwhile
-      }
-    }),
-  )
-}
-
-const filesHolding = (dir: string, text: string): string[] =>
-  readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name), 'utf8').includes(text))
-    .map((entry) => entry.name)
 
 requires('git')('git checkout over HTTP with a password', () => {
   let server: GitServer

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
@@ -6,6 +6,7 @@ import type { ClearCredential } from '../../src/build/credentials.ts'
 import { type CheckoutRequest, checkOut } from '../../src/build/git-checkout.ts'
 import { type GitServer, startGitServer } from '../support/git-server.ts'
 import { requires } from '../support/requires.ts'
+import { filesHolding, processesHolding } from '../support/secrets-seen.ts'
 
 requires('git', 'git-lfs')('files in Git LFS, from a server of the same address', () => {
   const password = 'p4ss wörd$(id)\'"'
@@ -97,6 +98,26 @@ requires('git', 'git-lfs')('files in Git LFS, from a server of the same address'
     expect(server.requests.filter(({ path }) => path.includes('lfs'))).toEqual([])
   })
 
+  it('and submodules show the password to no other process, and in no file', async () => {
+    const lib = server.commit('lib', { ...attributes, 'l.bin': server.lfs.add('in a submodule') })
+    server.commit('app', {
+      ...attributes,
+      'a.bin': server.lfs.add('large'),
+      '.gitmodules': '[submodule "lib"]\n\tpath = lib\n\turl = ../lib.git\n',
+      lib: { commit: lib },
+    })
+    const seen: string[] = []
+    const looked: string[] = []
+    server.onRequest = () => {
+      looked.push(server.requests.at(-1)?.path ?? '')
+      seen.push(...processesHolding(password), ...filesHolding(dir, password))
+    }
+    await check({ submodules: async () => ci })
+    server.onRequest = () => undefined
+    expect(looked.filter((path) => path.startsWith('/lfs/')).length).toBeGreaterThan(1)
+    expect(seen).toEqual([])
+  })
+
   it('in a submodule come too', async () => {
     const lib = server.commit('lib', { ...attributes, 'l.bin': server.lfs.add('in a submodule') })
     server.commit('app', {
@@ -110,7 +131,6 @@ requires('git', 'git-lfs')('files in Git LFS, from a server of the same address'
   it('need git-lfs: without it the error says so', async () => {
     const path = process.env.PATH
     const bare = mkdtempSync(join(dir, 'path-'))
-    const { symlinkSync } = await import('node:fs')
     for (const name of ['git', 'sh', 'cat', 'tr']) symlinkSync(`/usr/bin/${name}`, join(bare, name))
     server.commit('app', { ...attributes, 'a.bin': server.lfs.add('large') })
     process.env.PATH = bare
