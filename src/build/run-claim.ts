@@ -24,8 +24,12 @@ type Attempt = {
   progress: Progress
 }
 
-/** Where a build works: on whatever host, readable by us alone, gone afterwards. */
-export const buildDir = (buildId: string): string => join(tmpdir(), `drydock-build-${buildId}`)
+/**
+ * Where a build works: on whatever host, readable by us alone, gone afterwards. A build service has the ids of its trackers, and may stand on
+ * the same machine: its directories are others.
+ */
+const buildDir = ({ id, job }: Pick<Claim, 'id' | 'job'>): string =>
+  join(tmpdir(), `drydock-${job === null ? 'build' : 'service'}-${id}`)
 
 /**
  * What every build does, whoever wanted it: keeps its claim, runs a builder in a directory of its own, logs, cleans up, ends its row.
@@ -70,7 +74,7 @@ async function attempt(begun: Omit<Attempt, 'target' | 'dir' | 'claim'> & { clai
   const { recipe } = claim
   if (!recipe)
     throw new BuildError('recipe-invalid', 'the stored recipe cannot be read by this version: store it again')
-  const all: Attempt = { ...begun, claim: { ...claim, recipe }, target, dir: buildDir(claim.id) }
+  const all: Attempt = { ...begun, claim: { ...claim, recipe }, target, dir: buildDir(claim) }
   const builder = course.builder(all.claim)
   begun.progress.by(builder.name)
   const built = (await afterCrash(all, builder)) ?? (await runIn(all, builder))
