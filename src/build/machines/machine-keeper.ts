@@ -21,7 +21,8 @@ const [removalsAtOnce, creationsAtOnce] = [8, 4]
 const closeMs = 5000
 const listEveryMs = 60_000
 const alarmEveryMs = 600_000
-const usualPauses = { failure: 5000, quota: 60_000, longest: 600_000 }
+/** Milliseconds; `silence`: how long a lease must be seen to be over, so that after an outage of the database the living can renew theirs. */
+const usualPauses = { failure: 5000, quota: 60_000, longest: 600_000, silence: 8000 }
 
 export function machineKeeper(d: MachineDeps, pauses = usualPauses): MachineKeeper {
   const open = parkOf(d)
@@ -29,6 +30,8 @@ export function machineKeeper(d: MachineDeps, pauses = usualPauses): MachineKeep
   const removing = new Map<string, Promise<void>>()
   const making = new Map<string, Promise<void>>()
   const troubles = new Map<string, { failures: number; until: number }>()
+  /** since when the lease of a machine is seen to be over, turn after turn */
+  let silent = new Map<string, number>()
   let [listedAt, alarmedAt] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
 
   const beside = (all: Map<string, Promise<void>>, name: string, work: () => Promise<void>) => {
@@ -40,7 +43,10 @@ export function machineKeeper(d: MachineDeps, pauses = usualPauses): MachineKeep
 
   async function reap(park: MachinePark): Promise<void> {
     const due = retire(await machinesOf(d.sql, park.owner), d.config.machines)
+    const died = due.filter(({ because }) => because === 'owner-died')
+    silent = new Map(died.map(({ name }) => [name, silent.get(name) ?? performance.now()]))
     for (const { name, because } of due) {
+      if (performance.now() - (silent.get(name) ?? Number.NEGATIVE_INFINITY) < pauses.silence) continue
       if (removing.has(name) || removing.size >= removalsAtOnce) continue
       if (because !== 'again') d.log.info({ machine: name, because }, 'a machine is removed')
       beside(removing, name, async () => void (await removeMachine(d, park.cli, name)))
@@ -96,15 +102,22 @@ export function machineKeeper(d: MachineDeps, pauses = usualPauses): MachineKeep
       )
   }
 
+  async function turn(): Promise<void> {
+    const park = await open()
+    await reap(park)
+    await renewReady(d.sql, park.owner)
+    await fill(park)
+    await alarm(park)
+    await adopt(park)
+  }
+
   return {
     async turn() {
       if (stop.signal.aborted) return
-      const park = await open()
-      await reap(park)
-      await renewReady(d.sql, park.owner)
-      await fill(park)
-      await alarm(park)
-      await adopt(park)
+      await turn().catch((error: unknown) => {
+        silent = new Map()
+        throw error
+      })
     },
     async settled() {
       while (removing.size + making.size > 0) await Promise.all([...removing.values(), ...making.values()])

@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import type { MachineRow } from './retire.ts'
 
 /** Seconds for which a machine is somebody's without a word from them. All leases are by the database's clock. */
-export const leaseSeconds = 60
+export const leaseSeconds = 20
 
 type Wanted = { name: string; profile: string; driver: string; owner: string }
 
@@ -93,7 +93,7 @@ export async function takeReady(
   return taken?.name ?? null
 }
 
-/** What a machine has at first, until the lease of its build counts. */
+/** What a machine has where its build has no lease, because it was handed over and nobody has taken it up yet. */
 const leasedSeconds = 300
 
 /** A machine has come to be: its build's, or ready. Null where it was taken from us meanwhile; else the seconds it took. */
@@ -125,7 +125,7 @@ export const renewReady = (sql: Deps['sql'], owner: string): Promise<unknown> =>
 export const machinesOf = (sql: Deps['sql'], owner: string): Promise<MachineRow[]> => sql<MachineRow[]>`
   select m.name, m.state, m.profile, m.driver, m.lease_until <= now() as lease_over,
     extract(epoch from now() - m.created_at)::float8 as age_seconds,
-    coalesce(b.state = 'running' and greatest(m.lease_until, b.lease_until + make_interval(secs => ${leaseSeconds})) > now(), false) as used
+    coalesce(b.state = 'running' and coalesce(b.lease_until + make_interval(secs => ${leaseSeconds}), m.lease_until) > now(), false) as used
   from machine m left join build b on b.id = m.build_id where m.owner = ${owner}`
 
 /** Machines of other stores for which nobody has answered for a quarter of an hour. */

@@ -12,7 +12,7 @@ import { standIn, type TestMachines, testMachines } from '../../support/machines
 import { type TestDatabase, testDatabase } from '../../support/postgres.ts'
 import { requires } from '../../support/requires.ts'
 
-const pauses = { failure: 50, quota: 50, longest: 100 }
+const pauses = { failure: 50, quota: 50, longest: 100, silence: 0 }
 
 requires('docker')('the keeper of machines', () => {
   let pg: TestDatabase
