@@ -51,9 +51,9 @@ export function builderContract(trial: () => BuilderTrial): void {
   }
   const head = async () => (await trial().client.headManifest(repository, '1'))?.digest ?? null
 
-  const attempt = async (recipe: Recipe, more: Partial<Observed> = {}) => {
+  const attempt = async (recipe: Recipe, more: Partial<Observed> = {}, bases: BuildJob['bases'] = []) => {
     const seen: Observed = { steps: [], log: '', intents: [], signal: new AbortController().signal, ...more }
-    const job = await jobOf(recipe)
+    const job = { ...(await jobOf(recipe)), bases }
     const run = trial().builder.run(job, watching(seen))
     const built = await run.finally(() => trial().builder.clean(job, new AbortController().signal))
     return { built, seen }
@@ -81,6 +81,29 @@ export function builderContract(trial: () => BuilderTrial): void {
     expect(built.digest).not.toBe(before.built.digest)
     expect(built.bases[0]?.digest).toBe(base)
     const below = await baseDiffIds(base)
+    expect((await diffIds(trial().client, repository, built.digest)).slice(0, below.length)).toEqual(below)
+  })
+
+  it('says in annotations what it is based on and why it was made, and keeps what the tag was', async () => {
+    const base = await trial().moveBase()
+    const before = await head()
+    const { built } = await attempt(trial().child)
+    const found = await trial().client.getManifest(repository, built.digest)
+    const { annotations } = JSON.parse(Buffer.from(found!.bytes).toString()) as { annotations: Record<string, string> }
+    expect(annotations).toMatchObject({
+      'org.opencontainers.image.base.name': trial().baseName,
+      'org.opencontainers.image.base.digest': base,
+      'dev.drydock.build': expect.any(String),
+    })
+    expect((await trial().client.headManifest(repository, '1-prev'))?.digest ?? null).toBe(before)
+  })
+
+  it('takes a name for what the job says it is, whatever it points at by now', async () => {
+    const given = await trial().moveBase()
+    await trial().moveBase()
+    const { built } = await attempt(trial().child, {}, [{ name: trial().baseName, digest: given }])
+    expect(built.bases).toEqual([{ name: trial().baseName, digest: given, role: 'runtime', pinned: false }])
+    const below = await baseDiffIds(given)
     expect((await diffIds(trial().client, repository, built.digest)).slice(0, below.length)).toEqual(below)
   })
 
