@@ -20,7 +20,9 @@ export const rotateKeyCommand = (program: Command, ctx: Context): void => {
       const done = already
         ? 'the secrets are under the new key already'
         : `sealed anew: ${credentials} credentials, ${gitHooks} git hooks`
-      const then = generated ? 'the new key stands in the data directory: start' : 'set DRYDOCK_SECRET_KEY to the new key, and start'
+      const then = generated
+        ? 'the new key stands in the data directory: start'
+        : 'set DRYDOCK_SECRET_KEY to the new key, and start'
       ctx.stdout.write(`${done}; ${then} the service anew\n`)
     })
 }
