@@ -17,9 +17,12 @@ export const baseAnnotations = (base: { reference: Reference; digest: Digest } |
 /** The repository and commit it was built from; nothing of the address but protocol, host and path. */
 export function sourceAnnotations(gitUrl: string, commit: string): Record<string, string> {
   const url = URL.parse(gitUrl)
-  const source = url && url.host !== '' ? `${url.protocol}//${url.host}${url.pathname}` : bareScp(gitUrl)
+  const source = url ? addressOf(url) : bareScp(gitUrl)
   return { ...(source === null ? {} : { [`${oci}.source`]: source }), [`${oci}.revision`]: commit }
 }
+
+/** Null for a path of this machine. */
+const addressOf = (url: URL): string | null => (url.host === '' ? null : `${url.protocol}//${url.host}${url.pathname}`)
 
 /** `git@host:path` without the user. */
 const bareScp = (text: string): string | null => /^(?:[^@/:\s]+@)?([^@/:\s]+:[^\s]+)$/.exec(text)?.[1] ?? null

@@ -196,3 +196,37 @@ describe('a Dockerfile that only BuildKit understands', () => {
     expect(needsBuildKit(text)).toBe(expected)
   })
 })
+
+describe('with a target stage', () => {
+  const text = [
+    'FROM h.io/tools:1 AS tools',
+    'FROM h.io/unused:1 AS unused',
+    'FROM h.io/base:1 AS base',
+    'FROM base AS app',
+    'COPY --from=tools /t /t',
+    'COPY --from=h.io/files:1 /f /f',
+    'FROM h.io/later:1',
+    'RUN --mount=type=bind,from=unused true',
+  ].join('\n')
+  const counted = (target: string | null) =>
+    readBases(text, {}, {}, target)
+      .filter((use) => use.counts)
+      .map((use) => `${use.role} ${formatReference(use.reference)}`)
+
+  it.each([
+    ['app', ['build h.io/tools:1', 'runtime h.io/base:1', 'build h.io/files:1']],
+    ['APP', ['build h.io/tools:1', 'runtime h.io/base:1', 'build h.io/files:1']],
+    ['0', ['runtime h.io/tools:1']],
+    ['base', ['runtime h.io/base:1']],
+    ['4', ['build h.io/unused:1', 'runtime h.io/later:1']],
+  ])('%s counts what that stage needs', (target, wanted) => expect(counted(target)).toEqual(wanted))
+
+  it('counts all where none is named', () => expect(counted(null)).toHaveLength(5))
+  it.each(['none', '5', '-1'])('refuses %s', (target) => {
+    expect(() => counted(target)).toThrow(expect.objectContaining({ code: 'target-absent' }))
+  })
+  it('does not mind what another stage leaves open', () => {
+    expect(readBases('FROM $A AS a\nFROM h.io/b:1 AS b', {}, {}, 'b').filter((use) => use.counts)).toHaveLength(1)
+    expect(() => readBases('FROM $A AS a\nFROM h.io/b:1 AS b', {}, {}, 'a')).toThrow('has no value')
+  })
+})
