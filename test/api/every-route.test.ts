@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { builderRoutes } from '../../src/api/builder-service.ts'
 import { routes } from '../../src/api/routes.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { startApi, type TestApi } from './start-api.ts'
@@ -115,7 +116,7 @@ test('the document is served, without a token, as it is generated', async () => 
   expect(answer.status).toBe(200)
   const calls = Object.entries(answer.body.paths).flatMap(([path, on]) => Object.keys(on).map((m) => `${m} ${path}`))
   for (const r of routes) expect(calls).toContain(`${r.method} /api/v1${r.path}`)
-  expect(calls).toHaveLength(routes.length + 5)
+  expect(calls).toHaveLength(routes.length + builderRoutes.length + 5)
 })
 
 test('what is not there', async () => {
