@@ -16,6 +16,7 @@ const size = quick ? '20000' : '1000000'
 const runs = [
   ['descendants.ts', size, join(estate, 'data')],
   ['refresh.ts', size, join(estate, 'data')],
+  ['plan.ts', quick ? '500' : '10000'],
   ['import.ts', quick ? '300' : '10000'],
   ['dispatch.ts', quick ? '500' : '10000'],
   ['rebase.ts'],

@@ -43,9 +43,10 @@ async function contentsOf(sql: Sql | Tx, names: string[]): Promise<Map<string, s
   const rows = await sql<{ ref: string; content: string }[]>`
     select tag.ref, coalesce(
       (select string_agg(distinct coalesce(m.release_id::text, m.digest), ',' order by coalesce(m.release_id::text, m.digest))
-       from manifest m
-       where m.digest = tag.head_digest and m.kind = 'image'
-          or m.digest in (select e.manifest_digest from index_entry e where e.index_digest = tag.head_digest and not e.attestation)),
+       from (
+         select tag.head_digest as digest, true as whole
+         union all select e.manifest_digest, false from index_entry e where e.index_digest = tag.head_digest and not e.attestation
+       ) part join manifest m on m.digest = part.digest and (m.kind = 'image' or not part.whole)),
       tag.head_digest) as content
     from tag where tag.ref = any(${names}) and tag.head_digest is not null`
   return new Map(rows.map((row) => [row.ref, row.content]))

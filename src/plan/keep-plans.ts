@@ -20,15 +20,19 @@ export async function keepPlans(d: Needs, input: PlanInput, decided: Plan): Prom
   const plans = await knownPlans(d.sql, roots, [...decided.triggers.keys()])
   const steps = followPlans(input, decided, plans)
   let changed = false
-  for (const wish of steps.make) changed = (await makeOne(d, wish)) || changed
-  for (const { plan, cause, refs } of steps.add) changed = (await extend(d, plan, cause, refs)) || changed
+  for (const wish of steps.make) changed = (await makeOne(d, wish, input)) || changed
+  for (const { plan, cause, refs } of steps.add) changed = (await extend(d, { plan, cause, refs }, input)) || changed
   for (const plan of steps.reopen) await d.sql.begin((tx) => reopenPlan(d, tx, plan))
   for (const plan of steps.end) await d.sql.begin((tx) => endPlan(d, tx, plan))
   return changed || steps.reopen.length > 0
 }
 
-async function makeOne(d: Needs, wish: { root: string; cause: Trigger; refs: string[] }): Promise<boolean> {
-  const foreseen = await foreseeRoot(d, wish.root, wish.cause)
+async function makeOne(
+  d: Needs,
+  wish: { root: string; cause: Trigger; refs: string[] },
+  known: PlanInput,
+): Promise<boolean> {
+  const foreseen = await foreseeRoot(d, wish, known)
   const whole = { ...foreseen, nodes: [...foreseen.nodes, ...unforeseen(foreseen, wish.refs)] }
   const plan = await d.sql.begin((tx) => insertPlan(d, tx, wish, { ...whole, nodes: merged(whole.nodes) }))
   if (plan) d.log.info({ plan: plan.id, root: wish.root, nodes: whole.nodes.length, state: plan.state }, 'plan made')
@@ -36,8 +40,12 @@ async function makeOne(d: Needs, wish: { root: string; cause: Trigger; refs: str
 }
 
 /** Tags that got a recipe since, or are concerned in another way than was foreseen. */
-async function extend(d: Needs, plan: KnownPlan, cause: Trigger, refs: string[]): Promise<boolean> {
-  const foreseen = await foreseeRoot(d, plan.root, cause)
+async function extend(
+  d: Needs,
+  { plan, cause, refs }: { plan: KnownPlan; cause: Trigger; refs: string[] },
+  known: PlanInput,
+): Promise<boolean> {
+  const foreseen = await foreseeRoot(d, { root: plan.root, cause }, known)
   const nodes = merged([...foreseen.nodes, ...unforeseen(foreseen, refs)])
   await d.sql.begin(async (tx) => {
     await putNodes(tx, plan.id, nodes)
@@ -46,9 +54,13 @@ async function extend(d: Needs, plan: KnownPlan, cause: Trigger, refs: string[])
   return true
 }
 
-const foreseeRoot = async (d: Needs, root: string, cause: Trigger): Promise<Foreseen & { truncated: boolean }> => {
+const foreseeRoot = async (
+  d: Needs,
+  { root, cause }: { root: string; cause: Trigger },
+  known: PlanInput,
+): Promise<Foreseen & { truncated: boolean }> => {
   const { input, truncated } = (await d.sql.begin('isolation level repeatable read read only', (tx: Tx) =>
-    loadForward(d, tx, cause.base),
+    loadForward(d, tx, cause.base, known),
   )) as Awaited<ReturnType<typeof loadForward>>
   const foreseen = foresee(input, root)
   return { ...foreseen, truncated: truncated || foreseen.cut }

@@ -45,7 +45,7 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
   const startOf = await starts(d, tx)
   return {
     pushes,
-    plans: await plansOf(tx, [...causes.values()].flat(), pushes),
+    plans: await plansOf(tx, { tags: [...causes.values()].map((of) => ({ causes: of })), pushes }),
     tags: tags.map(
       (tag): PlanTag => ({
         ref: tag.ref,
@@ -84,12 +84,11 @@ async function starts(d: Pick<Deps, 'config' | 'clock'>, tx: Tx): Promise<(ref: 
 }
 
 /** The fan-outs that were made of what these causes go back to, by root. */
-async function plansOf(
+export async function plansOf(
   tx: Tx,
-  causes: readonly PlanCause[],
-  pushes: ReadonlyMap<string, OwnPush>,
+  { tags, pushes }: { tags: readonly Pick<PlanTag, 'causes'>[]; pushes: ReadonlyMap<string, OwnPush> },
 ): Promise<Map<string, RootPlan>> {
-  const roots = [...new Set(causes.map((cause) => rootOf(cause, pushes)))]
+  const roots = [...new Set(tags.flatMap(({ causes }) => causes.map((cause) => rootOf(cause, pushes))))]
   if (roots.length === 0) return new Map()
   const rows = await tx<(RootPlan & { root: string })[]>`select id, root, state from plan where root = any(${roots})`
   return new Map(rows.map(({ root, ...plan }) => [root, plan]))
@@ -111,8 +110,7 @@ const withBases = async (tx: Tx, refs: readonly string[]): Promise<string[]> =>
       select unnest(${[...refs]}::text[]) as ref
       union
       select named.ref from up join tag on tag.ref = up.ref cross join lateral (
-        select base->>'ref' as ref
-        from jsonb_array_elements(tag.platforms) platform cross join jsonb_array_elements(platform->'bases') base
+        select tag_base.base as ref from tag_base where tag_base.tag_id = tag.id
         union all select cause.base from cause where cause.tag_id = tag.id and cause.counted
         union all select cause.via from cause where cause.tag_id = tag.id and cause.counted
       ) named where named.ref is not null

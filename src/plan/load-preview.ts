@@ -35,12 +35,12 @@ export async function loadPreview(d: Needs, tx: Tx, ref: string): Promise<Loaded
 
 /**
  * What a plan is made from: `base` has moved, and all that is based on it is as it is now. Where DRYDOCK_OBSERVE keeps everything from
- * starting, what would be.
+ * starting, what would be. `known`: what was loaded just before, of which nothing is read again.
  */
-export async function loadForward(d: Needs, tx: Tx, base: string): Promise<LoadedPreview> {
+export async function loadForward(d: Needs, tx: Tx, base: string, known?: PlanInput): Promise<LoadedPreview> {
   const found = await dependentsOf(tx, base, mostOfPlan + 1)
   const refs = [base, ...found.slice(0, mostOfPlan)]
-  const { plan, tags } = await loadTags(d, tx, refs, [])
+  const { plan, tags } = await loadTags(d, tx, refs, [], known)
   const input: PreviewInput = {
     ...{ ref: base, tags, bases: [], pushes: plan.pushes, now: d.clock(), observe: false },
     pending: pendingIn(plan, d, new Set(refs)),
@@ -57,8 +57,9 @@ async function loadTags(
   tx: Tx,
   refs: string[],
   more: string[],
+  known?: PlanInput,
 ): Promise<{ plan: PlanInput; edges: Map<string, PreviewEdge[]>; tags: PreviewTag[] }> {
-  const plan = await loadPlan(d, tx, [...refs, ...more])
+  const plan = await completed(d, tx, [...refs, ...more], known)
   const rows = await verdictsOf(tx, [...refs, ...more], d.clock())
   const moved = new Map(
     plan.tags.map((tag) => [tag.ref, new Set(tag.causes.filter((c) => c.via === null).map((c) => c.base))]),
@@ -78,6 +79,18 @@ async function loadTags(
     return [{ ...tag, declared: names, edges: own, hold, seconds: time }]
   })
   return { plan, edges, tags }
+}
+
+/** What is `known` of these already is not read again. */
+async function completed(d: Needs, tx: Tx, refs: string[], known?: PlanInput): Promise<PlanInput> {
+  const have = new Map(known?.tags.map((tag) => [tag.ref, tag]))
+  const fresh = await loadPlan(
+    d,
+    tx,
+    refs.filter((ref) => !have.has(ref)),
+  )
+  const more = fresh.tags.filter((tag) => !have.has(tag.ref))
+  return { tags: [...have.values(), ...more], pushes: new Map([...(known?.pushes ?? []), ...fresh.pushes]) }
 }
 
 /** Nearest first. Union, not union all: a cycle ends. The tag itself is no dependent of its own. */

@@ -9,7 +9,7 @@ import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { assemblePlan, type Plan, type PlanInput } from './assemble-plan.ts'
 import { keepPlans } from './keep-plans.ts'
-import { loadPlan } from './load-plan.ts'
+import { loadPlan, plansOf } from './load-plan.ts'
 import { changedRecipes } from './load-recipe-changes.ts'
 import { noLongerWanted } from './past-builds.ts'
 import { stopPlans } from './stop-plans.ts'
@@ -27,7 +27,8 @@ export async function plan(d: Needs): Promise<void> {
     await lock`select pg_advisory_xact_lock(${planLock})`
     await stopPlans(d)
     let found = await survey(d)
-    if (await keepPlans(d, found.input, found.decided)) found = await survey(d)
+    if (await keepPlans(d, found.input, found.decided))
+      found = choose(d, { ...found.input, plans: await plansOf(d.sql, found.input) })
     const { chosen, lookAgainAt } = found
     for (let i = 0; i < chosen.length; i += refsAtOnce) await act(d, chosen.slice(i, i + refsAtOnce))
     // Its own key: under refresh's key it would put off a job that is to run at once.
@@ -51,6 +52,10 @@ async function survey(d: Needs): Promise<Survey> {
       rows.map((row) => row.ref),
     )
   })
+  return choose(d, input)
+}
+
+function choose(d: Needs, input: PlanInput): Survey {
   const refOf = new Map(input.tags.flatMap(({ ref, builds }) => builds.map((build) => [build.id, ref] as const)))
   const decided = decide(d, input)
   const { queue, withdraw, lookAgainAt } = decided
