@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from '../src/demo/watch.ts'
 import { parseDigest } from '../src/oci/digest.ts'
+import { builderToken, makeBuildService } from './support/build-service.ts'
 import { startDockerd } from './support/docker.ts'
 import { startGitServer } from './support/git-server.ts'
 import { writeKlibcBase } from './support/klibc.ts'
@@ -51,6 +52,30 @@ type Common = Pick<Stage, 'registry' | 'service' | 'ref'>
 
 /** base → child → grand, and a diamond over left and right: Dockerfiles in git, built and pushed by Docker, kept by Debian's registry. */
 export const dockerStage = (): Promise<Stage> => makeStage(startDebianRegistry, dockerWorkshop)
+
+/** The same, built elsewhere: a tracker of roles web and worker alone, and a build service that has the daemon. */
+export async function serviceStage(): Promise<Stage> {
+  const stage = await dockerStage()
+  const pg = await testDatabase()
+  const { DOCKER_HOST = '', ...settings } = stage.settings
+  const builder = await makeBuildService(pg.url, DOCKER_HOST)
+  await builder.start()
+  return {
+    ...stage,
+    settings: {
+      ...settings,
+      DRYDOCK_BUILDER: builder.url,
+      DRYDOCK_BUILDER_TOKEN: builderToken,
+      DOCKER_HOST: 'unix:///nowhere',
+    },
+    service: { ...stage.service, start: (all) => stage.service.start(all, 'web,worker') },
+    async close() {
+      await builder.close()
+      await pg.close()
+      await stage.close()
+    },
+  }
+}
 
 /** base → child → grand without Docker: rebased through our small registry. */
 export const rebaseStage = (): Promise<Stage> => makeStage(startSmall, rebaseWorkshop)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { eventually } from '../src/demo/watch.ts'
-import { type BuildView, dockerStage, rebaseStage, type Stage } from './story-stage.ts'
+import { type BuildView, dockerStage, rebaseStage, type Stage, serviceStage } from './story-stage.ts'
 import { requires } from './support/requires.ts'
 
 /** Each tag with the bases it must wait for. */
@@ -82,6 +82,15 @@ requires(
   'klibc',
 )("the story with Docker, git and Debian's registry", () => {
   story(dockerStage, { ...chain, ...diamond })
+})
+
+requires(
+  'docker',
+  'docker-registry',
+  'git',
+  'klibc',
+)('the story with a build service elsewhere', () => {
+  story(serviceStage, { ...chain, ...diamond })
 })
 
 describe('the story with rebases and our small registry', () => {
