@@ -68,6 +68,6 @@ function aliveRoots({ tags, pushes }: PlanInput, { moving, states, triggers, wit
 export const triedFirst = 10
 const mostFailures = triedFirst / 2
 
-/** Whether more than half of them failed: at the sixth failure, whatever the rest would do. `ends`: each tag's first, oldest first. */
-export const shouldStop = (ends: readonly ('succeeded' | 'failed')[]): boolean =>
-  ends.slice(0, triedFirst).filter((end) => end === 'failed').length > mostFailures
+/** Whether more than half of them failed: at the sixth failure, whatever the rest would do. `ends`: each tag's first, oldest first. A smaller plan is not stopped. */
+export const shouldStop = (ends: readonly ('succeeded' | 'failed')[], toBuild: number): boolean =>
+  toBuild >= triedFirst && ends.slice(0, triedFirst).filter((end) => end === 'failed').length > mostFailures

@@ -11,8 +11,9 @@ type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
  * withdrawn and its people told. True where one was.
  */
 export async function stopPlans(d: Needs): Promise<boolean> {
-  const failing = await d.sql<{ id: string; ends: ('succeeded' | 'failed')[] }[]>`
-    select first.plan_id as id, array_agg(first.state::text order by first.finished_at, first.ref) as ends
+  const failing = await d.sql<{ id: string; ends: ('succeeded' | 'failed')[]; toBuild: number }[]>`
+    select first.plan_id as id, array_agg(first.state::text order by first.finished_at, first.ref) as ends,
+      (select count(*)::int from plan_node node where node.plan_id = first.plan_id and node.level is not null) as to_build
     from plan cross join lateral (
       select distinct on (build.ref) build.plan_id, build.ref, build.state, build.finished_at from build
       where build.plan_id = plan.id and build.automatic and build.state in ('succeeded', 'failed')
@@ -20,7 +21,7 @@ export async function stopPlans(d: Needs): Promise<boolean> {
       order by build.ref, build.finished_at) first
     where plan.state = 'open' and exists (select from build where plan_id = plan.id and state = 'failed')
     group by 1`
-  const toStop = failing.filter(({ ends }) => shouldStop(ends))
+  const toStop = failing.filter(({ ends, toBuild }) => shouldStop(ends, toBuild))
   for (const { id } of toStop) await d.sql.begin((tx) => stop(d, tx, id))
   return toStop.length > 0
 }
