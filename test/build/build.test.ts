@@ -81,9 +81,12 @@ describe('a build', () => {
   })
 
   it('writes the base into the manifest, for those who read only that', async () => {
-    await build(d, await request())
+    const id = await request()
+    await build(d, id)
     const manifest = await client().getManifest(names.child, '1')
     expect(JSON.parse(manifest!.bytes.toString()).annotations).toEqual({
+      'dev.drydock.build': id,
+      'dev.drydock.cause': 'manual',
       'org.opencontainers.image.base.name': ref(names.base),
       'org.opencontainers.image.base.digest': moved,
     })
@@ -201,7 +204,7 @@ describe('a build', () => {
     expect(await row(named)).toMatchObject({ state: 'succeeded' })
   })
 
-  it('refuses an index, and says so', async () => {
+  it('rebases an index of one platform to an index', async () => {
     const mediaType = 'application/vnd.oci.image.index.v1+json'
     const child = await client().headManifest(names.child, '1')
     const entry = {
@@ -214,7 +217,9 @@ describe('a build', () => {
     await client().putManifest(names.child, '1', { bytes, mediaType })
     const id = await request({ base: ref(names.base) })
     await build(d, id)
-    expect(await row(id)).toMatchObject({ state: 'failed', error: { code: 'index-not-supported' } })
+    const { state, digest } = await row(id)
+    const pushed = await client().headManifest(names.child, '1')
+    expect([state, pushed]).toMatchObject(['succeeded', { digest, mediaType }])
   })
 })
 
