@@ -91,7 +91,8 @@ const due = (d: Needs, tx: Tx, takes: Takes, number: number) => {
   const general = d.config.builds.perNamespace ?? null
   const light = takes === 'light'
   const all = d.config.builder === 'remote'
-  const mine = tx`(not ${light} or build.job is null and (${all} or build.recipe->>'strategy' = 'rebase'))`
+  // Who has its own builds made elsewhere makes nobody else's.
+  const mine = tx`(build.job is null or not ${light || all}) and (not ${light} or ${all} or build.recipe->>'strategy' = 'rebase')`
   return tx`recursive lane as (
     (select priority, namespace_key from build where state = 'queued' order by priority, namespace_key limit 1)
     union all
