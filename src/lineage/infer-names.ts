@@ -117,7 +117,7 @@ export function stillAt(world: World, t: TagTimeline, c: Candidate, platform: Pl
   return [...tags]
     .filter((tag) => {
       const head = headOf(tag)
-      const member = head && tag !== t ? memberAt(world, head.digest, c.content, platform) : null
+      const member = head && tag !== t && !tag.helper ? memberAt(world, head.digest, c.content, platform) : null
       return member !== null && sameRelease(member, c.u)
     })
     .map((tag) => tag.ref)
