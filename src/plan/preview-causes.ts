@@ -39,7 +39,9 @@ function causesOf(tag: PreviewTag, around: Around): RestCause[] {
   for (const edge of edges.filter(({ base }) => !hasLeft(tag, base, around.stage) && !gone.has(base)).sort(byBase))
     for (const root of around.causes.get(edge.base) ?? []) {
       const key = `${root.base} ${edge.role}`
-      if (root.base !== tag.ref && !causes.has(key)) causes.set(key, inheritedCause(tag, edge, root, around))
+      const isDirect = gone.has(root.base) && edges.some((own) => own.base === root.base && own.role === edge.role)
+      if (root.base !== tag.ref && !isDirect && !causes.has(key))
+        causes.set(key, inheritedCause(tag, edge, root, around))
     }
   const roots = new Set([...causes.values()].filter((cause) => cause.via === null).map((cause) => cause.base))
   return [...causes.values(), ...old.filter((cause) => !roots.has(cause.base))]

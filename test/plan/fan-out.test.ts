@@ -106,6 +106,23 @@ describe('one move of a base', () => {
     )
   })
 
+  test('a plan made when the base has moved foresees every build of it, whoever takes turns', () => {
+    fc.assert(
+      fc.property(graph, picks, (bases, stream) => {
+        const before = simulatedEstate(bases)
+        before.move()
+        const foreseen = before.foresee('t0@t0-1')
+        const estate = run(bases, stream, { moves: 1, failing: true, most: 50 })
+        const levels = foreseen.nodes.flatMap(({ ref, level }) => (level === null ? [] : [ref]))
+        expect(levels.sort()).toEqual([...new Set(succeeded(estate).map(({ ref }) => ref))].sort())
+        const rest = foreseen.nodes.flatMap(({ ref, because }) => (because === null ? [] : [ref]))
+        const left = estate.outdated().filter((ref) => !levels.includes(ref))
+        expect(rest.sort()).toEqual(left.sort())
+      }),
+      { numRuns: 500 },
+    )
+  })
+
   test('builds that fail are tried again, and what is based on them waits', () => {
     fc.assert(
       fc.property(graph, picks, (bases, stream) => {

@@ -6,6 +6,7 @@ import {
   type PlanTag,
   type Policy,
 } from '../../src/plan/assemble-plan.ts'
+import { foresee } from '../../src/plan/foresee.ts'
 
 type Sim = PlanBuild & { ref: string; started: number; finished: number }
 
@@ -105,6 +106,40 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
 
   return {
     builds,
+    /** The plan that would be made now of what has moved. */
+    foresee(root: string) {
+      const all = tags().map((tag, i) => ({
+        ...tag,
+        ...{ hold: tag.held ? ('snoozed' as const) : null, seconds: 60 },
+        edges: bases[i]!.map((base) => {
+          const { confidence, pinned } = edgeOf(tag.ref, `t${base}`)
+          const rivals = confidence === 'ambiguous' ? ['outside'] : []
+          return {
+            base: `t${base}`,
+            role: 'runtime' as const,
+            confidence,
+            pinned,
+            counted: true,
+            rivals,
+            unknown: false,
+          }
+        }),
+      }))
+      const none = new Set<string>()
+      return foresee(
+        {
+          ref: 't0',
+          tags: all,
+          bases: [],
+          pending: none,
+          snoozedBases: none,
+          observe: false,
+          now: new Date(0),
+          pushes,
+        },
+        root,
+      )
+    },
     /** Somebody pushes something new to tag 0. */
     move() {
       at.set('t0', `t0-${clock}`)
