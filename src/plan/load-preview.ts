@@ -157,6 +157,7 @@ function pendingIn(
   { clock, config }: Pick<Deps, 'config' | 'clock'>,
   inside: ReadonlySet<string>,
 ): Set<string> {
+  if (plan.tags.every(({ ref }) => inside.has(ref))) return new Set()
   const { settle, observe } = config
   const { states } = assemblePlan(plan, { now: clock(), settle, observe })
   const pending = new Set(
