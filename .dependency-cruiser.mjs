@@ -8,7 +8,7 @@ const pure = [
   '^src/oci/',
   '^src/lineage/(?!closure|load)',
   '^src/staleness/(?!refresh|affected|save)',
-  '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|triggers|preview|play|root-of|follow-plans|foresee|preview-causes|preview-node|preview-edges)\\.ts',
+  '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|stale-bases|triggers|preview|play|root-of|follow-plans|foresee|preview-causes|preview-node|preview-edges)\\.ts',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/envelope',
   '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|recipe|key|build-error|path-globs|cron)\\.ts',

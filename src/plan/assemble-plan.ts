@@ -62,6 +62,8 @@ export type PlanTag = {
   causes: PlanCause[]
   /** names of the bases that count and are not pinned */
   bases: string[]
+  /** of `bases`, candidates for one content: which of them it was built on is not certain */
+  doubtful?: string[]
   /** names that declarations on its head give */
   declared: string[]
   recipe: PlanRecipe | null
@@ -172,6 +174,7 @@ function decideGroup(
     },
     headSince: (ref) => tags.get(ref)?.headSince ?? null,
     isComplete: (ref) => tags.get(ref)?.complete ?? false,
+    hasRoot: (ref, root) => tags.get(ref)?.causes.some((cause) => cause.base === root) ?? false,
   }
   const outcome = (tag: PlanTag) => decideTag(tag, around)
   for (const tag of group) decided.set(tag.ref, outcome(tag))

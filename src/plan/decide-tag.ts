@@ -11,7 +11,8 @@ import type {
 import { pastBuilds } from './past-builds.ts'
 import { rootOf } from './root-of.ts'
 import { settledAt } from './settle.ts'
-import { isCertain, type Judged, judgeTriggers } from './triggers.ts'
+import { staleBases } from './stale-bases.ts'
+import { type Judged, judgeTriggers } from './triggers.ts'
 
 /**
  * `wanted`: a build is due, whatever is queued or running. `held`: it is, and must not begin; one that is queued already stays.
@@ -30,7 +31,7 @@ export type Outcome = {
 
 /**
  * `cycle`: the tags of its cycle, itself included; empty where it is in none. `isDue`: it is moving and waits for nothing.
- * `isComplete`: a base that was pushed platform by platform has all of them.
+ * `isComplete`: a base that was pushed platform by platform has all of them. `hasRoot`: it is outdated because that base moved.
  */
 export type Around = Policy &
   Pick<PlanInput, 'pushes' | 'plans'> & {
@@ -39,6 +40,7 @@ export type Around = Policy &
     isDue: (ref: string) => boolean
     headSince: (ref: string) => Date | null
     isComplete: (ref: string) => boolean
+    hasRoot: (ref: string, root: string) => boolean
   }
 
 const be = (state: RebuildStateName, more: Partial<RebuildState> & Partial<Outcome> = {}): Outcome => ({
@@ -76,7 +78,8 @@ type Found = { judged: Judged[]; triggers: PlanCause[]; moving: string[] }
 
 /** Of a tag that may be built by itself. */
 function ofFree(tag: PlanTag, { judged, triggers, moving }: Found, around: Around): Outcome {
-  const waitsFor = [...new Set([...vias(tag, triggers, around), ...moving])].sort()
+  const free = triggers.length > 0 || tag.recipeChanged === true
+  const waitsFor = [...new Set([...staleBases(tag, free, around), ...moving])].sort()
   if (waitsFor.length > 0) return be('waiting', { waitsFor, moving: waitsFor.some(around.isMoving) })
   if (triggers.length === 0 && !tag.recipeChanged) return barred(tag, judged)
   const settled = settledAt(triggers, around)
@@ -98,18 +101,6 @@ function inItsPlan({ ref, start, recipeChanged }: PlanTag, triggers: PlanCause[]
   if (!start || start.start) return { ...be('queued', { moving: true }), wanted }
   const paused = be('paused', { moving: true, again: start.again })
   return start.because === 'paused' ? { ...paused, wanted, held: true } : paused
-}
-
-/**
- * Every outdated base that a cause comes through, whether or not it will ever be rebuilt: nothing is built on a stale base. In a
- * cycle, a tag with a cause of its own does not wait for the rest.
- */
-function vias(tag: PlanTag, triggers: PlanCause[], { cycle }: Around): string[] {
-  const inherited = tag.causes.filter((cause) => cause.via !== null && !cause.pinned)
-  const free = triggers.length > 0 || tag.recipeChanged
-  return inherited
-    .filter((cause) => !free || (isCertain(tag, cause.via!, cause) && !cycle.has(cause.via!)))
-    .map((cause) => cause.via!)
 }
 
 /**

@@ -52,6 +52,7 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
         headSince: earlier(tag.headAt, tag.judgedAt),
         causes: causes.get(tag.ref) ?? [],
         bases: tag.bases,
+        doubtful: tag.doubtful,
         declared: declared.get(tag.ref) ?? [],
         recipe: recipes.get(tag.ref)?.rule ?? null,
         key: keys.get(tag.ref) ?? null,
@@ -122,6 +123,7 @@ type TagRow = {
   headAt: bigint | null
   judgedAt: Date | null
   bases: string[]
+  doubtful: string[]
   spec: string | null
   held: boolean
 }
@@ -129,12 +131,15 @@ type TagRow = {
 /** The recipe as text: the driver renames JSON keys, and build arguments are keys. */
 const tagsOf = (tx: Tx, refs: string[], now: Date) => tx<TagRow[]>`
   select asked.ref, t.head_at, t.judged_at, recipe.spec::text as spec,
-    t.ref is not null and (t.ignored is not null or ${isTagSnoozed(tx, now)}) as held, array(
-      select distinct base->>'ref'
-      from jsonb_array_elements(t.platforms) platform cross join jsonb_array_elements(platform->'bases') base
-      where base->>'ref' is not null and not coalesce((base->>'pinned')::boolean, false)
-        and (base->>'role' = 'runtime' or (base->>'role' = 'build' and recipe.count_on = 'all'))) as bases
+    t.ref is not null and (t.ignored is not null or ${isTagSnoozed(tx, now)}) as held,
+    coalesce(named.bases, '{}') as bases, coalesce(named.doubtful, '{}') as doubtful
   from unnest(${refs}::text[]) as asked (ref) left join tag t on t.ref = asked.ref left join recipe on recipe.ref = asked.ref
+  left join lateral (
+    select array_agg(distinct base->>'ref') as bases,
+      array_agg(distinct base->>'ref') filter (where base->>'confidence' = 'ambiguous') as doubtful
+    from jsonb_array_elements(t.platforms) platform cross join jsonb_array_elements(platform->'bases') base
+    where base->>'ref' is not null and not coalesce((base->>'pinned')::boolean, false)
+      and (base->>'role' = 'runtime' or (base->>'role' = 'build' and recipe.count_on = 'all'))) named on true
   order by asked.ref`
 
 /** Counted causes by tag. Those of snoozed bases only where there are no others: `snoozed` are the tags that have no others. */

@@ -23,13 +23,13 @@ function barOf(tag: PlanTag, cause: PlanCause, around: Around): Bar | null {
   return isOwnDoing(tag, cause, around) ? 'cycle' : null
 }
 
-/** An ambiguous cause counts as certain where the recipe, our last build or another declaration names the base it comes from. */
+/** An ambiguous cause counts as certain where the recipe, a push of ours or another declaration names the base it comes from. */
 export function isCertain(tag: PlanTag, base: string, cause: Pick<PlanCause, 'confidence'>): boolean {
   if (cause.confidence !== 'ambiguous') return true
   return (
     tag.recipe?.base === base ||
     tag.declared.includes(base) ||
-    tag.builds.some((build) => build.bases.some(({ name }) => name === base))
+    tag.builds.some((build) => build.digest !== null && build.bases.some(({ name }) => name === base))
   )
 }
 

@@ -234,6 +234,28 @@ describe('waiting', () => {
     expect(queue.map((wanted) => wanted.ref)).toEqual(['a'])
   })
 
+  describe('for a stale base that brings only what the tag has by a shorter way', () => {
+    const stale = quiet('b', { causes: [cause('r')] })
+    const top = (more: Partial<PlanTag> = {}) => tag('a', [cause('r')], { bases: ['r', 'b'], ...more })
+    const push = (digest: string | null) => build('x', digest ? 'succeeded' : 'failed', { digest, key: 'k1' })
+    const onB = (digest: string | null) => ({ ...push(digest), bases: [{ name: 'b', digest: 'b-1' }] })
+    test.each<[string, PlanTag, PlanTag[], string]>([
+      ['always where it is certain', top(), [], 'waiting'],
+      ['not where it is one of several candidates', top({ doubtful: ['b', 'c'] }), [quiet('c')], 'queued'],
+      [
+        'where all the candidates are',
+        top({ doubtful: ['b', 'c'] }),
+        [quiet('c', { causes: [cause('r')] })],
+        'waiting',
+      ],
+      ['where the recipe names it', top({ doubtful: ['b', 'c'], recipe: { ...auto, base: 'b' } }), [], 'waiting'],
+      ['where our push was built on it', top({ doubtful: ['b', 'c'], builds: [onB('a-1')] }), [], 'waiting'],
+      ['not where only a failed build was', top({ doubtful: ['b', 'c'], builds: [onB(null)] }), [], 'queued'],
+    ])('%s', (_name, a, more, state) => {
+      expect(plan([a, stale, quiet('r'), ...more]).states.get('a')!.state).toBe(state)
+    })
+  })
+
   test('a chain is as far as its first link', () => {
     const { states, queue } = plan([
       tag('grand', [cause('base', { via: 'child' })]),

@@ -106,21 +106,40 @@ describe('one move of a base', () => {
     )
   })
 
-  test('a plan made when the base has moved foresees every build of it, whoever takes turns', () => {
+  test('a plan made when the base has moved foresees every build of it, whatever is odd and whoever takes turns', () => {
     fc.assert(
-      fc.property(graph, picks, (bases, stream) => {
-        const before = simulatedEstate(bases)
-        before.move()
-        const foreseen = before.foresee('t0@t0-1')
-        const estate = run(bases, stream, { moves: 1, failing: true, most: 50 })
-        const levels = foreseen.nodes.flatMap(({ ref, level }) => (level === null ? [] : [ref]))
-        expect(levels.sort()).toEqual([...new Set(succeeded(estate).map(({ ref }) => ref))].sort())
-        const rest = foreseen.nodes.flatMap(({ ref, because }) => (because === null ? [] : [ref]))
-        const left = estate.outdated().filter((ref) => !levels.includes(ref))
-        expect(rest.sort()).toEqual(left.sort())
-      }),
-      { numRuns: 500 },
+      fc.property(
+        graph,
+        picks,
+        odd,
+        fc.constantFrom('plain', 'edges', 'all'),
+        (bases, stream, { kinds, links }, how) => {
+          const traits = { plain: {}, edges: { edge: traitsOf(kinds, links).edge }, all: traitsOf(kinds, links) }[how]
+          const before = simulatedEstate(bases, traits)
+          before.move()
+          const foreseen = before.foresee('t0@t0-1')
+          const estate = run(bases, stream, { moves: 1, failing: true, most: 50, traits })
+          const levels = foreseen.nodes.flatMap(({ ref, level }) => (level === null ? [] : [ref]))
+          expect(levels.sort()).toEqual([...new Set(succeeded(estate).map(({ ref }) => ref))].sort())
+          const rest = foreseen.nodes.flatMap(({ ref, because }) => (because === null ? [] : [ref]))
+          const left = estate.outdated().filter((ref) => !levels.includes(ref))
+          expect(rest.sort()).toEqual(left.sort())
+        },
+      ),
+      { numRuns: 1000 },
     )
+  })
+
+  test('a base that is stale, and brings nothing but what the tag is outdated by anyway, is not built on at any time', () => {
+    const traits: Traits = {
+      recipe: (tag) => (tag === 3 ? null : { auto: true, runnable: true, base: null }),
+      edge: (tag) => ({ confidence: tag === 3 ? 'ambiguous' : 'declared', pinned: false }),
+    }
+    for (const stream of fc.sample(picks, 50)) {
+      const estate = run([[], [0], [0], [2], [0, 3]], stream, { moves: 1, failing: true, most: 50, traits })
+      expect([...new Set(succeeded(estate).map(({ ref }) => ref))].sort()).toEqual(['t1', 't2'])
+      expect(estate.states().get('t4')).toMatchObject({ state: 'waiting', waitsFor: ['t3'] })
+    }
   })
 
   test('builds that fail are tried again, and what is based on them waits', () => {

@@ -93,6 +93,7 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
         headSince: new Date(0),
         causes: judged.get(ref)!,
         bases: basesOf.get(ref)!.filter((base) => !edgeOf(ref, base).pinned),
+        doubtful: [...basesOf.get(ref)!.filter((base) => edgeOf(ref, base).confidence === 'ambiguous'), 'outside'],
         declared: [],
         recipe: i === 0 ? null : traits.recipe ? traits.recipe(i) : { auto: true, runnable: true, base: null },
         held: traits.held?.(i) ?? false,
