@@ -6,6 +6,7 @@ import { parseReference } from '../oci/reference.ts'
 import { BuildError, describeError } from './build-error.ts'
 import type { Builder, BuilderContext, BuildJob, Built } from './builders/builder.ts'
 import { type Claim, releaseClaim, watchClaim } from './claim.ts'
+import { cleanUp } from './clean-up.ts'
 import type { Course } from './course.ts'
 import { type LogSink, openLogSink } from './log-sink.ts'
 import { endOrphans } from './orphans.ts'
@@ -86,7 +87,12 @@ async function afterCrash(all: Attempt, builder: Builder): Promise<Built | null>
   const { course, claim, target, dir, log, progress } = all
   if (!claim.takenOver) return null
   log.write('[an earlier attempt of this build was interrupted]\n')
-  await removeLeftovers(builder, claim.id, dir, AbortSignal.timeout(60_000))
+  await removeLeftovers(builder, claim.id, dir, AbortSignal.any([progress.signal, AbortSignal.timeout(60_000)])).catch(
+    (error: unknown) => {
+      progress.signal.throwIfAborted()
+      log.write(`[what it left could not be removed: ${describeError(error).message}]\n`)
+    },
+  )
   if (!claim.intent?.content) return null
   const { content, bases, commit } = claim.intent
   const digest = await course.findPushed(claim, target, content)
@@ -114,14 +120,16 @@ export async function removeLeftovers(
  * Runs the builder in a directory of its own, which is gone afterwards whatever happened. What another worker has taken over is its
  * to clean: by now the directory and the host may be in use by it.
  */
-async function runIn({ course, claim, target, dir, log, progress }: Attempt, builder: Builder): Promise<Built> {
+async function runIn({ d, course, claim, target, dir, log, progress }: Attempt, builder: Builder): Promise<Built> {
   await mkdir(dir, { mode: 0o700 })
   const job: BuildJob = { id: claim.id, target, recipe: claim.recipe, dir, ...course.given(claim, target) }
   const { signal, step, intend, host } = progress
   const context: BuilderContext = { log, signal, step, intend, host }
-  const cleanUp = async () => {
+  const unheard = (err: unknown) =>
+    d.log.warn({ err, build: claim.id }, 'could not clean up after a build that was stopped')
+  const clean = async () => {
     try {
-      await progress.step('cleanup', (signal) => builder.clean(job, signal))
+      await progress.step('cleanup', (limit) => cleanUp(builder, job, { stop: signal, limit, unheard }))
     } catch (error) {
       if (isClaimLost(error)) throw error
       log.write(`[cleanup: ${describeError(error).message}]\n`)
@@ -132,10 +140,10 @@ async function runIn({ course, claim, target, dir, log, progress }: Attempt, bui
   try {
     built = await builder.run(job, context)
   } catch (error) {
-    if (!isClaimLost(error)) await cleanUp()
+    if (!isClaimLost(error)) await clean()
     throw error
   }
-  await cleanUp()
+  await clean()
   return built
 }
 

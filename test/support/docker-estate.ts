@@ -49,6 +49,16 @@ export async function dockerEstate(
     const found = await client.getManifest(repository, reference)
     return found && { mediaType: found.mediaType, digest: found.digest, body: JSON.parse(found.bytes.toString()) }
   }
+  /** stores the recipe of `name` with these files in git, and asks for a build of it; gives the build's id */
+  const queue = async (name: string, files: Record<string, GitFile>, recipe: object = {}): Promise<string> => {
+    const source = name.replaceAll(/[/:]/g, '-')
+    git.commit(source, files)
+    const stored = { git: { url: `${git.origin}/${source}.git`, ref: 'main', credential: 'ci' }, ...recipe }
+    await putRecipe(d, ref(name), Recipe.parse(stored))
+    const requested = await requestBuild(d, { ref: ref(name), reason: { kind: 'manual' }, root: null })
+    if (requested === 'no-recipe') throw new Error('there is a recipe')
+    return requested.build.id
+  }
   return {
     ...{ pg, git, daemon, d, client, ref, at },
     /** a base of the klibc shell at `name` ("lib/base:1"), another content for each release */
@@ -59,16 +69,12 @@ export async function dockerEstate(
       await learnTags(d, [ref(name)])
       return parseDigest(/digest: (\S+)/.exec(said)?.[1])!
     },
-    /** stores the recipe of `name` with these files in git, builds it, and gives the build's row and log */
+    queue,
+    /** the same, built; gives the build's row and log */
     async build(name: string, files: Record<string, GitFile>, recipe: object = {}) {
-      const source = name.replaceAll(/[/:]/g, '-')
-      git.commit(source, files)
-      const stored = { git: { url: `${git.origin}/${source}.git`, ref: 'main', credential: 'ci' }, ...recipe }
-      await putRecipe(d, ref(name), Recipe.parse(stored))
-      const requested = await requestBuild(d, { ref: ref(name), reason: { kind: 'manual' }, root: null })
-      if (requested === 'no-recipe') throw new Error('there is a recipe')
-      await build(d, requested.build.id)
-      const row = await d.db.build.findUniqueOrThrow({ where: { id: requested.build.id } })
+      const id = await queue(name, files, recipe)
+      await build(d, id)
+      const row = await d.db.build.findUniqueOrThrow({ where: { id } })
       return { row, log: await readLog(d, row.id) }
     },
     async config(repository: string, digest: Digest): Promise<Record<string, unknown>> {

@@ -66,4 +66,6 @@ export type Builder = {
   name: string
   run: (job: BuildJob, context: BuilderContext) => Promise<Built>
   clean: (job: Pick<BuildJob, 'id' | 'dir'>, signal: AbortSignal) => Promise<void>
+  /** Whether a cancelled build may end before that has: the tag's next build can run beside it. */
+  cleansOnAfterStop?: true
 }

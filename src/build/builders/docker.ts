@@ -60,6 +60,7 @@ export const dockerBuilder = (d: DockerDeps, hosts: DockerHosts = localDocker): 
     }
   },
   clean: (job, signal) => hosts.release(job.id, signal),
+  cleansOnAfterStop: true,
 })
 
 /** With a candidate tag, what is verified is what stands there. */
