@@ -1,3 +1,4 @@
+import type { MayStart } from '../../src/pause/may-start.ts'
 import {
   assemblePlan,
   type OwnPush,
@@ -5,6 +6,7 @@ import {
   type PlanCause,
   type PlanTag,
   type Policy,
+  type RootPlan,
 } from '../../src/plan/assemble-plan.ts'
 import { foresee } from '../../src/plan/foresee.ts'
 
@@ -42,6 +44,8 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
   const builtOn = new Map(refs.map((ref) => [ref, new Map(basesOf.get(ref)!.map((base) => [base, `${base}-0`]))]))
   const builds: Sim[] = []
   const pushes = new Map<string, OwnPush>()
+  const plans = new Map<string, RootPlan>()
+  let start: MayStart = { start: true }
   let clock = 1
   let seconds = 0
 
@@ -101,8 +105,14 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
         builds: good === -1 ? own : own.slice(0, good + 1),
         stand: good === -1 ? null : 'at',
         judged: true,
+        start,
       }
     })
+  }
+
+  const withdraw = (some: Sim[]) => {
+    for (const build of some.filter(({ state }) => state === 'queued'))
+      Object.assign(build, { state: 'cancelled', code: 'no-longer-wanted', finishedAt: new Date(seconds * 1000) })
   }
 
   return {
@@ -149,10 +159,8 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
     /** Decides as the service does, and does it. False where there was nothing to do. */
     plan(): boolean {
       const policy: Policy = { now: new Date(seconds * 1000), settle: 0, observe: false }
-      const { queue, withdraw, lookAgainAt } = assemblePlan({ tags: tags(), pushes }, policy)
-      for (const build of builds)
-        if (withdraw.includes(build.id))
-          Object.assign(build, { state: 'cancelled', code: 'no-longer-wanted', finishedAt: policy.now })
+      const { queue, withdraw: gone, lookAgainAt } = assemblePlan({ tags: tags(), pushes, plans }, policy)
+      withdraw(builds.filter((build) => gone.includes(build.id)))
       for (const { ref, root, reason } of queue) {
         const queued = builds.find((build) => build.ref === ref && build.state === 'queued')
         const { base, to } = reason
@@ -174,15 +182,24 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
             finished: 0,
           })
       }
-      if (queue.length === 0 && withdraw.length === 0 && lookAgainAt) {
+      if (queue.length === 0 && gone.length === 0 && lookAgainAt) {
         seconds = lookAgainAt.getTime() / 1000 + 1
         return true
       }
-      return queue.length + withdraw.length > 0
+      return queue.length + gone.length > 0
+    },
+    /** A person, or too many failures, decide on the plan of a root: what is queued of one that is over is withdrawn. */
+    decide(root: string, state: RootPlan['state']) {
+      plans.set(root, { id: `plan of ${root}`, state })
+      if (state === 'stopped' || state === 'cancelled') withdraw(builds.filter((build) => build.root === root))
+    },
+    /** Everywhere; what is queued then stays, and no worker takes it. */
+    pause(may: MayStart) {
+      start = may
     },
     /** What a worker could do next. */
     able: () => ({
-      start: builds.filter((build) => build.state === 'queued'),
+      start: start.start ? builds.filter((build) => build.state === 'queued') : [],
       finish: builds.filter((build) => build.state === 'running'),
     }),
     /** A worker takes it: its bases are fixed now. */
@@ -206,7 +223,8 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
     },
     tags,
     states: () =>
-      assemblePlan({ tags: tags(), pushes }, { now: new Date(seconds * 1000), settle: 0, observe: false }).states,
+      assemblePlan({ tags: tags(), pushes, plans }, { now: new Date(seconds * 1000), settle: 0, observe: false })
+        .states,
     outdated: () => [...causes()].filter(([, found]) => found.length > 0).map(([ref]) => ref),
   }
 }
