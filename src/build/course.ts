@@ -14,8 +14,8 @@ export type Course = {
   given(claim: Claim, target: BuildJob['target']): Pick<BuildJob, 'logins' | 'bases' | 'annotations'>
   /** The digest that the target is at, if that is the content which a dead attempt was about to push; else null. */
   findPushed(claim: Claim, target: BuildJob['target'], content: Digest): Promise<Digest | null>
-  /** After the push, also after one found: what becomes of it. Comes again where a worker dies at it. Throws BuildError. */
-  pushed(claim: Claim, target: BuildJob['target'], built: Built): Promise<void>
+  /** After the push, also after one found: what becomes of it, but what may wait once `stop` has come. Comes again where a worker dies at it. Throws BuildError. */
+  pushed(claim: Claim, target: BuildJob['target'], built: Built, stop: AbortSignal): Promise<void>
   /** In the transaction that ends the row. */
   ended(claim: Claim, tx: Tx): Promise<void>
 }

@@ -1,5 +1,6 @@
 import type { Deps } from '../deps.ts'
 import { look } from '../ingest/look.ts'
+import { abortable } from '../registry/abortable.ts'
 import { refresh } from '../staleness/refresh.ts'
 import { BuildError } from './build-error.ts'
 import type { Built } from './builders/builder.ts'
@@ -21,10 +22,10 @@ export const ownCourse = (d: Deps): Course => ({
   },
   given: (claim, target) => ({ logins: namespaceLogins(d, target), bases: [], annotations: causeAnnotations(claim) }),
   findPushed: (_claim, target, content) => findPushed(d, target, content),
-  async pushed(claim, target, built) {
+  async pushed(claim, target, built, stop) {
     await recordPushed(d, claim, built)
-    const further = await moveTags(d, target, built.digest, claim.recipe?.tags ?? [])
-    const cause = await causeLeft(d, claim, [claim.ref, ...further], built)
+    const further = await moveTags(d, target, built.digest, claim.recipe?.tags ?? [], stop)
+    const cause = await causeLeft(d, claim, [claim.ref, ...further], built, stop)
     if (!cause) return
     const message = `${claim.ref} was built and pushed, and is still outdated by ${cause.base} at ${cause.toDigest}`
     throw new BuildError('still-outdated', message)
@@ -36,10 +37,16 @@ export const ownCourse = (d: Deps): Course => ({
  * Asks the registry for what was pushed and judges it at once, so that the verdict on our own push does not wait for a webhook.
  * Where that cannot be had now, the queued look and refresh will bring it, and the build counts as done.
  */
-async function causeLeft(d: Deps, claim: Claim, refs: readonly string[], built: Built): Promise<CauseAfter | null> {
+async function causeLeft(
+  d: Deps,
+  claim: Claim,
+  refs: readonly string[],
+  built: Built,
+  stop: AbortSignal,
+): Promise<CauseAfter | null> {
   try {
-    for (const ref of refs) await look(d, ref)
-    await refresh(d)
+    for (const ref of refs) await abortable(look(d, ref), stop)
+    await abortable(refresh(d), stop)
   } catch (error) {
     d.log.warn({ err: error, build: claim.id }, 'could not judge what a build pushed; it is looked at again')
     return null

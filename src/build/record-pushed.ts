@@ -39,12 +39,13 @@ export async function moveTags(
   target: Reference,
   digest: Built['digest'],
   tags: readonly string[],
+  signal: AbortSignal,
 ): Promise<string[]> {
   const further = tags.filter((tag) => tag !== target.tag)
   if (further.length === 0) return []
   const client = d.registries.byName(target.host)
-  const manifest = await client?.getManifest(target.repository, digest)
+  const manifest = await client?.getManifest(target.repository, digest, { signal })
   if (!client || !manifest) throw new BuildError('push-mismatch', `${digest} is not in ${target.repository} any more`)
-  for (const tag of further) await client.putManifest(target.repository, tag, manifest)
+  for (const tag of further) await client.putManifest(target.repository, tag, manifest, { signal })
   return further.map((tag) => tagRef(target.host, target.repository, tag))
 }

@@ -25,6 +25,7 @@ export type BaseResolver = {
   platform: string
   /** of a registry nobody configured: the daemon asks it, and says which content it got */
   pullByName: (reference: Reference, platform: string | null) => Promise<Digest>
+  signal: AbortSignal
 }
 
 /**
@@ -54,7 +55,9 @@ export async function resolveBases(
 async function resolveName(r: BaseResolver, use: BaseUse, reference: Reference): Promise<Digest> {
   if (!r.d.registries.byName(reference.host)) return r.pullByName(use.reference, use.platform)
   const { repository, tag } = reference
-  const found = await asked(r, reference, (client) => client.headManifest(repository, tag ?? 'latest'))
+  const found = await asked(r, reference, (client) =>
+    client.headManifest(repository, tag ?? 'latest', { signal: r.signal }),
+  )
   if (!found) throw new BuildError('base-absent', `the base ${formatReference(reference)} does not exist`)
   return found.digest
 }
@@ -67,7 +70,9 @@ async function platformManifest(
   platform: Platform | null,
 ): Promise<Digest> {
   if (!r.d.registries.byName(reference.host) || platform === null) return digest
-  const found = await asked(r, reference, (client) => client.getManifest(reference.repository, digest))
+  const found = await asked(r, reference, (client) =>
+    client.getManifest(reference.repository, digest, { signal: r.signal }),
+  )
   if (!found || !isIndex(found.mediaType)) return digest
   const { manifests } = JSON.parse(found.bytes.toString('utf8')) as {
     manifests: { digest: Digest; platform?: Parameters<typeof normalisePlatform>[0] }[]

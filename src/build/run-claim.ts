@@ -79,7 +79,7 @@ async function attempt(begun: Omit<Attempt, 'target' | 'dir' | 'claim'> & { clai
   const builder = course.builder(all.claim)
   begun.progress.by(builder.name)
   const built = (await afterCrash(all, builder)) ?? (await runIn(all, builder))
-  await course.pushed(claim, target, built)
+  await course.pushed(claim, target, built, begun.progress.signal)
 }
 
 /** Ends what a dead attempt left running and lying about, and finds out whether it had pushed. */

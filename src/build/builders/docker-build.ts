@@ -27,7 +27,7 @@ export async function buildPlatform(
   const engine = engineFor(host, text, secrets.length > 0)
   const read = readBases(text, args, engine === 'legacy' ? {} : builtinArgs(host, platform), target ?? null)
   const resolver = {
-    ...{ d, registries, given: job.bases, platform: platform ?? host.platform },
+    ...{ d, registries, given: job.bases, platform: platform ?? host.platform, signal },
     pullByName: (reference: Reference, asked: string | null) =>
       pullByName(session, reference, asked ?? platform, signal),
   }
