@@ -91,11 +91,15 @@ export type RootPlan = { id: string; state: 'approval' | 'open' | 'stopped' | 'c
 /** A push of our own: the root of its build, and the tags that were built from the outside change to it, nearest first. */
 export type OwnPush = { root: string; chain: readonly string[] }
 
-/** `tags` holds, with each tag, all its bases at every depth. `pushes` by digest. `plans` by root; what has none yet is not held up. */
+/**
+ * `tags` holds, with each tag, all its bases at every depth. `pushes` by digest. `plans` by root; what has none yet is not held up.
+ * `unjudged`: all that facts may concern which wait to be judged, in `tags` or not.
+ */
 export type PlanInput = {
   tags: readonly PlanTag[]
   pushes: ReadonlyMap<string, OwnPush>
   plans?: ReadonlyMap<string, RootPlan>
+  unjudged?: ReadonlySet<string> | 'too-many'
 }
 
 /** `settle`: seconds. */

@@ -9,7 +9,7 @@ import type { Plan, PlanInput, Trigger } from './assemble-plan.ts'
 import { followPlans, type KnownPlan } from './follow-plans.ts'
 import { type Foreseen, foresee } from './foresee.ts'
 import { loadForward } from './load-preview.ts'
-import { endPlan, insertPlan, knownPlans, putNodes, reopenPlan } from './store-plans.ts'
+import { certainlyOver, endPlan, insertPlan, knownPlans, putNodes, reopenPlan } from './store-plans.ts'
 
 type Needs = Pick<Deps, 'sql' | 'clock' | 'config' | 'log'>
 
@@ -23,7 +23,7 @@ export async function keepPlans(d: Needs, input: PlanInput, decided: Plan): Prom
   for (const wish of steps.make) changed = (await makeOne(d, wish, input)) || changed
   for (const { plan, cause, refs } of steps.add) changed = (await extend(d, { plan, cause, refs }, input)) || changed
   for (const plan of steps.reopen) await d.sql.begin((tx) => reopenPlan(d, tx, plan))
-  for (const plan of steps.end) await d.sql.begin((tx) => endPlan(d, tx, plan))
+  for (const plan of await certainlyOver(d.sql, steps.end, input)) await d.sql.begin((tx) => endPlan(d, tx, plan))
   return changed || steps.reopen.length > 0
 }
 

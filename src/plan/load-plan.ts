@@ -45,6 +45,7 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
   const startOf = await starts(d, tx)
   return {
     pushes,
+    unjudged,
     plans: await plansOf(tx, { tags: [...causes.values()].map((of) => ({ causes: of })), pushes }),
     tags: tags.map(
       (tag): PlanTag => ({

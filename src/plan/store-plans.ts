@@ -1,7 +1,7 @@
 /** Rows of `plan` and `plan_node`, written by src/plan alone; one plan is made at a time. */
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import type { Trigger } from './assemble-plan.ts'
+import type { PlanInput, Trigger } from './assemble-plan.ts'
 import type { KnownPlan } from './follow-plans.ts'
 import type { Foreseen, ForeseenNode } from './foresee.ts'
 
@@ -58,6 +58,22 @@ export async function knownPlans(tx: Tx, roots: readonly string[], refs: readonl
     ) as foreseen
     from plan where plan.root = any(${[...roots]}) or plan.state in ('open', 'approval')`
   return rows.map((row) => ({ ...row, foreseen: new Set(row.foreseen) }))
+}
+
+/** Of these plans those of which no tag waits to be judged: what follows from a push may not be known yet. The refresh plans again. */
+export async function certainlyOver(
+  tx: Tx,
+  plans: readonly KnownPlan[],
+  { unjudged = new Set() }: Pick<PlanInput, 'unjudged'>,
+): Promise<KnownPlan[]> {
+  if (unjudged === 'too-many') return []
+  if (plans.length === 0 || unjudged.size === 0) return [...plans]
+  const refs = [...unjudged]
+  const rows = await tx<{ id: string }[]>`
+    select id from plan where id = any(${plans.map(({ id }) => id)}::uuid[])
+      and (base = any(${refs}) or exists (select from plan_node where plan_id = plan.id and ref = any(${refs})))`
+  const unsure = new Set(rows.map(({ id }) => id))
+  return plans.filter(({ id }) => !unsure.has(id))
 }
 
 /** Over, until a cause of the same root comes up again. */

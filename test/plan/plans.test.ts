@@ -101,6 +101,23 @@ describe('a plan', () => {
     expect((await nodes(made.id)).map(([, , , now]) => now)).toEqual(['built', 'built', 'built', 'none', 'waiting'])
   })
 
+  test('is not over while what came of a build of it waits to be judged', async () => {
+    await family(1)
+    await plan(d())
+    await s.run('app/c00')
+    seconds += 5
+    await s.push('app/c00', 'c00-2')
+    await s.judge('app/c00', [{ name: 'lib/base' }])
+    await s.judge('app/grand', [{ name: 'app/c00' }])
+    await s.end('app/c00', 'c00-2')
+    await pg.sql`insert into dirty (kind, key) values ('tag', ${ref('app/grand')})`
+    await plan(d())
+    expect(await only()).toMatchObject({ state: 'open', endedAt: null })
+    await pg.sql`update dirty set key = ${ref('app/elsewhere')}`
+    await plan(d())
+    expect(await only()).toMatchObject({ state: 'done', because: null })
+  })
+
   test('is over with a reason when the base is back, and taken up again when it moves there again', async () => {
     await family(1)
     await plan(d())
