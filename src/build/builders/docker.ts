@@ -8,6 +8,7 @@ import { BuildError } from '../build-error.ts'
 import { checkOutRecipe } from '../checkout-recipe.ts'
 import { jobRegistries } from '../job-registries.ts'
 import { type BuiltPlatform, publish } from '../publish.ts'
+import { isPushRefused, pushRefused } from '../push-refused.ts'
 import { basesOf } from '../resolve-bases.ts'
 import type { Builder } from './builder.ts'
 import { buildPlatform, type LocalContent } from './docker-build.ts'
@@ -52,7 +53,9 @@ export const dockerBuilder = (d: DockerDeps, hosts: DockerHosts = localDocker): 
         }
         const parts = built.map((content, at) => partOf(session, source.commit, content, at === 0))
         const intent = { bases, commit: source.commit }
-        return publish({ client, job, context, built: parts, intent, approve }, signal)
+        return publish({ client, job, context, built: parts, intent, approve }, signal).catch((error: unknown) => {
+          throw pushRefused(error)
+        })
       })
       return { digest, bases, commit: source.commit }
     } finally {
@@ -92,7 +95,7 @@ async function push(session: Session, content: LocalContent, tag: string, signal
   const ran = await docker(['push', name], run)
   await docker(['image', 'rm', name], { ...run, onOutput: () => undefined })
   if (ran.code !== 0) {
-    const refused = /denied|unauthorized|authentication required/i.test(ran.stderr)
+    const refused = isPushRefused(ran.stderr)
     throw new BuildError(refused ? 'push-refused' : 'push-failed', lastWords(ran.stderr), { retryable: !refused })
   }
   const digest = parseDigest(/digest: (\S+) size: \d+/.exec(ran.stdout)?.[1])

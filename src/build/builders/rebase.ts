@@ -8,6 +8,7 @@ import { type JobRegistries, jobRegistries } from '../job-registries.ts'
 import { headOf, moveTag } from '../move-tag.ts'
 import { oldBaseDigest } from '../old-base.ts'
 import { type Blob, indexOf, type PlatformEntry } from '../published-manifest.ts'
+import { pushRefused } from '../push-refused.ts'
 import { type Opened, readLayered } from '../read-layered.ts'
 import { chooseBase, type JudgedPlatform, type RebaseBase } from '../rebase-base.ts'
 import { type Child, type ChildPart, readChild } from '../rebase-child.ts'
@@ -43,7 +44,11 @@ export const rebaseBuilder = (d: RebaseDeps): Builder => ({
       const prepared = await context.step('build', (signal) => prepare(session, signal))
       const { content, bases, child } = prepared
       await context.intend({ content: content.digest, bases, commit: null, previous: child.head })
-      await context.step('push', (signal) => push(session, prepared, signal))
+      await context.step('push', (signal) =>
+        push(session, prepared, signal).catch((error: unknown) => {
+          throw pushRefused(error)
+        }),
+      )
       return { digest: content.digest, bases, commit: null }
     } finally {
       registries.close()
