@@ -26,8 +26,10 @@ export function followPlans(input: PlanInput, decided: Plan, plans: readonly Kno
   const known = new Map(plans.map((plan) => [plan.root, plan]))
   const found = [...decided.triggers].flatMap(([ref, triggers]) => triggers.map((cause) => ({ ref, cause })))
   const judged = new Set(input.tags.flatMap((tag) => (tag.judged ? [tag.ref] : [])))
+  // What waits for a base that nobody rebuilds, or failed for good, starts nothing, whatever its causes.
+  const isComing = (ref: string) => decided.moving.has(ref) || decided.states.get(ref)!.state === 'paused'
   const byRoot = Map.groupBy(
-    found.filter(({ ref }) => judged.has(ref)),
+    found.filter(({ ref }) => judged.has(ref) && isComing(ref)),
     ({ cause }) => cause.root,
   )
   const steps: Steps = { make: [], add: [], reopen: [], end: [] }

@@ -2,10 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { loadPreview } from '../../src/plan/load-preview.ts'
 import { plan } from '../../src/plan/make-plan.ts'
 import { preview } from '../../src/plan/preview.ts'
-import { refresh } from '../../src/staleness/refresh.ts'
-import { type Built, estate, layer } from '../support/estate.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { markDirty, storeEstate } from '../support/store-estate.ts'
+import { family as familyOf, storeRecipe } from './family.ts'
 import { planDeps } from './stored-verdicts.ts'
 
 /** What is foreseen against what the real judge and the real planner then do, in a real database. Only the builders are played. */
@@ -20,65 +18,8 @@ beforeEach(async () => {
 
 const d = () => planDeps(pg, () => new Date())
 const host = 'reg:5000'
-type On = { base: string; role?: 'runtime' | 'build'; pinned?: boolean }
-
-/** Tags by what they are built on; each remembers it, so that it can be built again on what its bases are then. */
-function family() {
-  const e = estate()
-  const heads = new Map<string, Built>()
-  const recipes = new Map<string, On[]>()
-  let built = 0
-  function make(ref: string, evidence: 'annotation' | 'build' | null): Built {
-    const on = recipes.get(ref)!
-    const runtime = on.find((one) => one.role !== 'build')
-    const own = [layer(`${ref} ${++built}`)]
-    const made = runtime ? e.from(heads.get(runtime.base)!, own) : e.build(own)
-    if (evidence)
-      for (const { base, role, pinned } of on) {
-        const digest = e.digest(heads.get(base)!)
-        e.declare(made, role === 'build' ? 'build' : evidence, {
-          ...{ name: pinned ? `${host}/${base}@${digest}` : `${host}/${base}`, digest },
-          ...(role ? { role } : {}),
-        })
-      }
-    heads.set(ref, made)
-    e.push(ref, made)
-    return made
-  }
-  return {
-    e,
-    push(ref: string, on: On[] = [], evidence: 'annotation' | null = 'annotation') {
-      recipes.set(ref, on)
-      return make(ref, evidence)
-    },
-    rebuild: (ref: string) => make(ref, 'build'),
-    digest: (ref: string) => e.digest(heads.get(ref)!),
-    async store() {
-      await storeEstate(pg.sql, e.rows())
-      await markDirty(
-        pg.sql,
-        e.rows().tags.map((tag) => ({ kind: 'tag' as const, key: tag.ref })),
-      )
-      await refresh(d())
-    },
-  }
-}
-
-async function recipe(
-  name: string,
-  more: { auto?: boolean; on?: 'all' | 'runtime'; strategy?: string } = {},
-): Promise<void> {
-  const spec = {
-    auto: true,
-    on: 'runtime' as const,
-    strategy: 'rebase',
-    git: { url: 'https://git.test/x', ref: 'main' },
-    ...more,
-  }
-  await pg.sql`
-    insert into recipe (ref, spec, auto, count_on, updated_at)
-    values (${`${host}/${name}`}, ${JSON.stringify(spec)}::text::jsonb, ${spec.auto}, ${spec.on}, now())`
-}
+const family = () => familyOf(d())
+const recipe = (name: string, more: Parameters<typeof storeRecipe>[2] = {}) => storeRecipe(pg.sql, name, more)
 
 const short = (ref: string) => ref.replace(`${host}/`, '')
 async function foreseen(ref: string) {
@@ -91,7 +32,7 @@ const levels = (nodes: { ref: string; level: number | null }[]) =>
   Object.fromEntries(nodes.flatMap(({ ref, level }) => (level === null ? [] : [[short(ref), level]])))
 
 /** Everything the planner queues, round by round, each round built as a whole. */
-async function happened(f: ReturnType<typeof family>): Promise<Record<string, number>> {
+async function happened(f: ReturnType<typeof familyOf>): Promise<Record<string, number>> {
   const rounds: Record<string, number> = {}
   for (let round = 1; round < 20; round++) {
     await plan(d())
