@@ -18,6 +18,8 @@ export type Failure = { code: string; message: string; retryable: boolean }
 /** What is stored of any failure. Our modules' errors have a stable code; what has none is `internal`. */
 export function describeError(error: unknown): Failure {
   if (!(error instanceof Error)) return { code: 'internal', message: String(error), retryable: false }
+  if ('code' in error && error.code === 'ENOSPC')
+    return { code: 'disk-full', message: `no space left where builds work (${error.message})`, retryable: true }
   const ours = 'code' in error && typeof error.code === 'string' && 'retryable' in error
   return {
     code: ours ? String(error.code) : 'internal',

@@ -15,6 +15,12 @@ const kinds: readonly (readonly [code: string, said: RegExp, words: (url: string
     /'lfs' is not a git command/,
     (url) => `${url} keeps files in Git LFS, and git-lfs is not installed where it is checked out`,
   ],
+  [
+    'disk-full',
+    /No space left on device/i,
+    (url) => `no space left where builds work, at the checkout of ${url}`,
+    true,
+  ],
   ['checkout-too-large', /died of signal 25|SIGXFSZ|File size limit|File too large/i, (url) => `${url} is too large`],
   ['git-redirect', /returned error: 30\d/, (url) => `${url} redirects elsewhere: write the new address`],
   [

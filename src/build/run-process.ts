@@ -45,7 +45,8 @@ export async function runProcess(program: string, args: readonly string[], optio
   const stop = () => void endGroup(child, ended).finally(() => stopped.reject(signal.reason))
   signal.addEventListener('abort', stop, { once: true })
   try {
-    if (note && child.pid) await writeFile(note, (await processStart(child.pid)) ?? '')
+    if (note && child.pid)
+      await writeNote(note, child.pid).catch((error) => endGroup(child, ended).then(() => fail(error)))
     const code = await Promise.race([ended, stopped.promise])
     signal.throwIfAborted()
     return { code, stdout: stdout(), stderr: stderr() }
@@ -53,6 +54,13 @@ export async function runProcess(program: string, args: readonly string[], optio
     signal.removeEventListener('abort', stop)
     if (note) await rm(note, { force: true })
   }
+}
+
+/** What could not be noted must not run: nobody could end it later. */
+const writeNote = async (note: string, pid: number): Promise<void> => writeFile(note, (await processStart(pid)) ?? '')
+
+const fail = (error: unknown): never => {
+  throw error
 }
 
 function endOf(child: ChildProcess, program: string): Promise<number> {

@@ -66,7 +66,10 @@ async function runBuild(session: Session, engine: Engine, args: string[], signal
   const configDir = await writeDockerConfig(session.job.dir, 'config-build', null)
   const ran = await docker(['build', ...args], { ...dockerRun(session, configDir, signal), engine })
   if (ran.code === 0) return
-  throw new BuildError('build-failed', lastWords(ran.stderr) || `docker build exited with ${ran.code}`)
+  const words = lastWords(ran.stderr)
+  // Not the recipe's fault: of the daemon's disk, or of ours.
+  if (/no space left on device/i.test(words)) throw new BuildError('disk-full', words, { retryable: true })
+  throw new BuildError('build-failed', words || `docker build exited with ${ran.code}`)
 }
 
 /** The Dockerfile in which every base is its digest, beside it the .dockerignore that belongs to it. */
