@@ -3,7 +3,7 @@ import { cancelBuild } from '../../src/build/cancel.ts'
 import { claimBuild } from '../../src/build/claim.ts'
 import { Recipe } from '../../src/build/recipe.ts'
 import { getRecipe, listRecipes, putRecipe, removeRecipe } from '../../src/build/recipes.ts'
-import { type BuildRequest, requestBuild } from '../../src/build/request.ts'
+import { type BuildRequest, requestBuild, requestBuilds } from '../../src/build/request.ts'
 import { defaultBuildSettings } from '../../src/build-settings.ts'
 import type { Config } from '../../src/config.ts'
 import type { Deps } from '../../src/deps.ts'
@@ -162,5 +162,76 @@ describe('claiming and cancelling', () => {
     await claimBuild(d, running)
     expect(await cancelBuild(d, running)).toBe('asked')
     expect(await cancelBuild(d, '00000000-0000-0000-0000-000000000000')).toBe('absent')
+  })
+})
+
+describe('hundreds of wishes at once', () => {
+  const refs = Array.from({ length: 300 }, (_, i) => `localhost:5000/n${i % 7}/run:${i}`)
+  const wishes = refs.map((one, i): BuildRequest => {
+    const reason = { kind: 'base-moved', base: 'b', from: null, to: `t${i}` } as const
+    return { ref: one, reason, root: `b@t${i}`, automatic: true }
+  })
+  const ask = (some: BuildRequest[]) => pg.sql.begin((tx) => requestBuilds(d, tx, some))
+  type Row = {
+    id: string
+    ref: string
+    namespaceKey: string
+    automatic: boolean
+    priority: number
+    root: string
+    key: string
+    to: string
+  }
+  const rows = () => pg.sql<Row[]>`
+    select id, ref, namespace_key, automatic, priority, root, key, reason->>'to' as to from build order by ref collate "C"`
+  beforeEach(async () => {
+    for (const one of refs.slice(0, 299))
+      await pg.sql`
+        insert into recipe (ref, spec, auto, count_on, updated_at)
+        values (${one}, ${JSON.stringify({ ...recipe, auto: true })}::text::jsonb, true, 'runtime', now())`
+  })
+
+  it('queue one build a tag, each with its own reason, and none of what has no recipe', async () => {
+    const answer = await ask([...wishes].reverse())
+    expect(answer.size).toBe(299)
+    expect([...answer.values()].every(({ created }) => created)).toBe(true)
+    expect(answer.has(refs[299]!)).toBe(false)
+    const stored = await rows()
+    expect(stored).toHaveLength(299)
+    for (const build of stored) {
+      const i = refs.indexOf(build.ref)
+      expect(build).toMatchObject({
+        namespaceKey: `n${i % 7}`,
+        automatic: true,
+        priority: 1,
+        root: `b@t${i}`,
+        to: `t${i}`,
+      })
+      expect(answer.get(build.ref)!.build).toEqual({ id: build.id, ref: build.ref, key: build.key })
+    }
+  })
+
+  it('asked again, by many at the same time, find those that are queued', async () => {
+    await Promise.all([ask(wishes), ask([...wishes].reverse()), ask(wishes.slice(100))])
+    const before = await rows()
+    expect(before).toHaveLength(299)
+    const again = await ask(wishes.slice(0, 200))
+    expect([...again.values()].every(({ created }) => !created)).toBe(true)
+    expect(await rows()).toEqual(before)
+  })
+
+  it('of which a person asks for one: that one is theirs, the others stay as they are', async () => {
+    await ask(wishes)
+    await ask([{ ref: refs[5]!, reason: { kind: 'manual' }, root: null }])
+    const stored = await rows()
+    expect(stored.filter(({ automatic, priority }) => !automatic && priority === 0).map((build) => build.ref)).toEqual([
+      refs[5],
+    ])
+    expect(stored).toHaveLength(299)
+  })
+
+  it('of none at all change nothing', async () => {
+    expect((await ask([])).size).toBe(0)
+    expect(await rows()).toEqual([])
   })
 })
