@@ -14,12 +14,17 @@ const everyBuilt: Traits['recipe'] = () => ({ auto: true, runnable: true, base: 
 
 /** Moves tag 0, and lets planner, workers and further moves take turns in any order until nothing is left to do. */
 function run(bases: readonly (readonly number[])[], stream: fc.Stream<number>, o: Options) {
-  const { moves, failing, most } = o
   const estate = simulatedEstate(bases, o.traits)
+  estate.move()
+  return work(estate, stream, { ...o, moves: o.moves - 1 })
+}
+
+/** The same from how it stands, with so many moves to come. */
+function work(estate: ReturnType<typeof simulatedEstate>, stream: fc.Stream<number>, o: Options) {
+  const { moves, failing, most } = o
   const pick = () => stream.next().value
   let failures = 0
-  estate.move()
-  let left = moves - 1
+  let left = moves
   for (;;) {
     const { start, finish } = estate.able()
     const turns = [
@@ -104,6 +109,24 @@ describe('one move of a base', () => {
           expect(rest.sort()).toEqual(left.sort())
         },
       ),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('so does the plan of the next move, over all that the first left stale', () => {
+    fc.assert(
+      fc.property(graph, picks, odd, fc.boolean(), (bases, stream, { kinds, links }, all) => {
+        const { edge, ...rest } = traitsOf(kinds, links)
+        const traits = all ? { edge, ...rest } : { edge }
+        const estate = run(bases, stream, { moves: 1, failing: false, most: 50, traits })
+        const before = estate.builds.length
+        const digest = estate.move()
+        const foreseen = estate.foresee(`t0@${digest}`)
+        work(estate, stream, { moves: 0, failing: true, most: 100 })
+        const done = estate.builds.slice(before).filter((build) => build.state === 'succeeded')
+        const levels = foreseen.nodes.flatMap(({ ref, level }) => (level === null ? [] : [ref]))
+        expect(levels.sort()).toEqual(done.map(({ ref }) => ref).sort())
+      }),
       { numRuns: 1000 },
     )
   })

@@ -151,10 +151,11 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
         root,
       )
     },
-    /** Somebody pushes something new to tag 0. */
-    move() {
+    /** Somebody pushes something new to tag 0: its digest. */
+    move(): string {
       at.set('t0', `t0-${clock}`)
       movedAt.set('t0', clock++)
+      return at.get('t0')!
     },
     /** Decides as the service does, and does it. False where there was nothing to do. */
     plan(): boolean {
