@@ -17,7 +17,7 @@ const kinds: readonly (readonly [code: string, said: RegExp, words: (url: string
   ],
   [
     'disk-full',
-    /No space left on device/i,
+    /No space left on device|Out of diskspace/i,
     (url) => `no space left where builds work, at the checkout of ${url}`,
     true,
   ],

@@ -21,13 +21,20 @@ const startSeconds = 60
 /**
  * A real Docker daemon of our own, with its data in a temporary directory; registries on loopback need no TLS. It has a
  * bridge of its own and writes no firewall rules, so that another daemon on this machine keeps its network: one without a bridge would
- * delete docker0, and one that shares it would give away its addresses.
+ * delete docker0, and one that shares it would give away its addresses. `dataRoot`: a directory for its data, else one of its own.
  */
-export async function startDockerd(): Promise<Dockerd> {
+export async function startDockerd(dataRoot?: string): Promise<Dockerd> {
   const dir = mkdtempSync(join(tmpdir(), 'dockerd-'))
   const host = `unix://${dir}/socket`
   const log = openSync(join(dir, 'log'), 'w')
-  const paths = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'pid')]
+  const paths = [
+    '--data-root',
+    dataRoot ?? join(dir, 'data'),
+    '--exec-root',
+    join(dir, 'exec'),
+    '--pidfile',
+    join(dir, 'pid'),
+  ]
   const bridge = await addBridge()
   const network = ['--bridge', bridge, '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false']
   const child = spawn('dockerd', ['-H', host, ...paths, ...network], { stdio: ['ignore', log, log] })
