@@ -13,7 +13,7 @@ export type Course = {
   /** What it may log in with, what its bases are to be taken as, and what the result says of itself. */
   given(claim: Claim, target: BuildJob['target']): Pick<BuildJob, 'logins' | 'bases' | 'annotations'>
   /** The digest that the target is at, if that is the content which a dead attempt was about to push; else null. */
-  findPushed(claim: Claim, target: BuildJob['target'], content: Digest): Promise<Digest | null>
+  findPushed(claim: Claim, target: BuildJob['target'], content: Digest, stop: AbortSignal): Promise<Digest | null>
   /** After the push, also after one found: what becomes of it, but what may wait once `stop` has come. Comes again where a worker dies at it. Throws BuildError. */
   pushed(claim: Claim, target: BuildJob['target'], built: Built, stop: AbortSignal): Promise<void>
   /** In the transaction that ends the row. */

@@ -10,8 +10,9 @@ export async function findPushed(
   d: Pick<Deps, 'registries'>,
   target: Pick<Reference, 'host' | 'repository'> & { tag: string },
   content: Digest,
+  signal: AbortSignal,
 ): Promise<Digest | null> {
-  const found = await d.registries.byName(target.host)?.getManifest(target.repository, target.tag)
+  const found = await d.registries.byName(target.host)?.getManifest(target.repository, target.tag, { signal })
   if (!found) return null
   return holdsContent(found, content) ? found.digest : null
 }

@@ -21,7 +21,7 @@ export const ownCourse = (d: Deps): Course => ({
     return builder
   },
   given: (claim, target) => ({ logins: namespaceLogins(d, target), bases: [], annotations: causeAnnotations(claim) }),
-  findPushed: (_claim, target, content) => findPushed(d, target, content),
+  findPushed: (_claim, target, content, stop) => findPushed(d, target, content, stop),
   async pushed(claim, target, built, stop) {
     await recordPushed(d, claim, built)
     const further = await moveTags(d, target, built.digest, claim.recipe?.tags ?? [], stop)

@@ -2,14 +2,27 @@ import type { Deps } from '../deps.ts'
 import { BuildError, describeError } from './build-error.ts'
 import type { BuilderContext, BuildHost, PushIntent, StepName } from './builders/builder.ts'
 import type { Claim, Step } from './claim.ts'
+import { outwait } from './outwait.ts'
 
 export type Progress = Pick<BuilderContext, 'signal' | 'step' | 'intend' | 'host'> & {
   steps: () => Step[]
   /** what runs it, for its record */
   by: (builder: string) => void
+  /** settles with the work of steps that took no notice of their end; null where there is none */
+  unfinished: () => Promise<unknown> | null
 }
 
-/** Keeps Build.steps while steps run, each with its time limit (`limitSeconds`); every write is refused (`claim-lost`) once we no longer own it. */
+/** After its signal a step's work has this long to end; then the step ends without it. With the clean-up after it a cancel takes under 5 s. */
+const patienceMs = 2300
+
+/** A step that ended within so many milliseconds is stored as ended by the next write: of the next step, or of the build's end. */
+const shortMs = 100
+
+/**
+ * Keeps Build.steps while steps run, each with its time limit (`limitSeconds`); every write is refused (`claim-lost`) once we no longer own
+ * it. Only an intent is waited for until it is on disk: of anything else PostgreSQL may forget the last moments in a crash of its own, and
+ * whoever takes the build over then does the same as without them.
+ */
 export function makeProgress(
   d: Pick<Deps, 'sql' | 'clock'>,
   claim: Claim,
@@ -17,19 +30,22 @@ export function makeProgress(
   limitSeconds: Readonly<Record<StepName, number>>,
 ): Progress {
   const steps: Step[] = []
+  const working = new Set<Promise<unknown>>()
   let intent: PushIntent | null = null
   let host: BuildHost | null = null
   let builder: string | null = null
-  const save = async () => {
+  const save = async (durable = false) => {
     const saved = await d.sql`
       update build set builder = coalesce(${builder}, builder), steps = ${JSON.stringify(steps)}::text::jsonb,
         bases = coalesce(${intent && JSON.stringify(intent.bases)}::text::jsonb, bases), commit = coalesce(${intent?.commit ?? null}, commit),
         host = coalesce(${host && JSON.stringify(host)}::text::jsonb, host), previous = coalesce(${intent?.previous ?? null}, previous)
-      where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
+      where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'
+        and (${durable} or set_config('synchronous_commit', 'off', true) is not null)`
     if (saved.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
   }
   return {
     steps: () => steps,
+    unfinished: () => (working.size === 0 ? null : Promise.allSettled(working)),
     signal: stop,
     by(name) {
       builder = name
@@ -45,7 +61,7 @@ export function makeProgress(
       const open = steps.at(-1)
       if (open?.name === 'push' && open.finishedAt === null) open.content = intended.content
       else steps.push({ ...begun('push', d.clock()), content: intended.content })
-      await save()
+      await save(true)
     },
     async step(name, work) {
       // Cleaning up goes on after a cancel.
@@ -57,15 +73,21 @@ export function makeProgress(
       await save()
       const seconds = limitSeconds[name]
       const limit = AbortSignal.timeout(seconds * 1000)
+      const began = performance.now()
       try {
-        return await work(AbortSignal.any([asked, limit]))
+        const over = AbortSignal.any([asked, limit])
+        const doing = work(over)
+        working.add(doing)
+        const done = () => void working.delete(doing)
+        doing.then(done, done)
+        return await outwait(doing, over, patienceMs)
       } catch (cause) {
         const error = asked.aborted ? asked.reason : limit.aborted ? timedOut(name, seconds) : cause
         step.error = describeError(error)
         throw error
       } finally {
         step.finishedAt = d.clock().toISOString()
-        await save()
+        if (step.error !== null || performance.now() - began >= shortMs) await save()
       }
     },
   }

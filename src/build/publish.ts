@@ -44,6 +44,7 @@ export async function publish(p: Publishing, signal: AbortSignal): Promise<Diges
   const { content, staged } = await bringIn(p, signal)
   try {
     const previous = await headOf(client, job.target, signal)
+    signal.throwIfAborted()
     await context.intend({ ...intent, content: content.digest, previous })
     await moveTag(client, job, { content, previous, approve }, signal)
   } finally {

@@ -95,7 +95,7 @@ async function afterCrash(all: Attempt, builder: Builder): Promise<Built | null>
   )
   if (!claim.intent?.content) return null
   const { content, bases, commit } = claim.intent
-  const digest = await course.findPushed(claim, target, content)
+  const digest = await course.findPushed(claim, target, content, progress.signal)
   if (!digest) return null
   log.write(`[it had pushed ${digest}]\n`)
   await progress.intend(claim.intent)
@@ -104,7 +104,7 @@ async function afterCrash(all: Attempt, builder: Builder): Promise<Built | null>
 }
 
 /** Programs, files, and what the builder has elsewhere, of an attempt that is dead. */
-export async function removeLeftovers(
+async function removeLeftovers(
   builder: Pick<Builder, 'clean'>,
   id: string,
   dir: string,
@@ -135,6 +135,11 @@ async function runIn({ d, course, claim, target, dir, log, progress }: Attempt, 
       log.write(`[cleanup: ${describeError(error).message}]\n`)
     }
     await rm(dir, { recursive: true, force: true })
+    // What took no notice of its end may still write there.
+    progress
+      .unfinished()
+      ?.then(() => rm(dir, { recursive: true, force: true }))
+      .catch(unheard)
   }
   let built: Built
   try {

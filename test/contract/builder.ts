@@ -67,7 +67,7 @@ export function builderContract(trial: () => BuilderTrial): void {
     const [told, ...more] = seen.intents.flatMap(({ content }) => content ?? [])
     expect(more).toEqual([])
     const target = { host: trial().host, repository, tag: '1' }
-    expect(await findPushed(trial(), target, told!)).toBe(built.digest)
+    expect(await findPushed(trial(), target, told!, new AbortController().signal)).toBe(built.digest)
     const [own, below] = [await diffIds(trial().client, repository, built.digest), await baseDiffIds(base)]
     expect(own.slice(0, below.length)).toEqual(below)
     expect(own.length).toBeGreaterThan(below.length)

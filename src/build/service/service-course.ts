@@ -22,11 +22,11 @@ export const serviceCourse = (d: Deps): Course => ({
     const job = jobOf(claim)
     return { logins: sealedLogins(opener(d, claim, job)), bases: job.bases, annotations: job.annotations ?? {} }
   },
-  async findPushed(claim, target, content) {
+  async findPushed(claim, target, content, stop) {
     const registries = jobRegistries(d, sealedLogins(opener(d, claim, jobOf(claim))), () => undefined)
     try {
       const client = await registries.client(target, 'push')
-      const found = await client?.getManifest(target.repository, target.tag)
+      const found = await client?.getManifest(target.repository, target.tag, { signal: stop })
       return found && holdsContent(found, content) ? found.digest : null
     } finally {
       registries.close()
