@@ -20,15 +20,26 @@ export function buildRunner(
   course = (claim: Claim): Course => courseOf(d, claim),
 ): (takes: Takes, shutdown: AbortSignal) => Promise<void> {
   const claim = claimTogether(d)
+  const wake = wakeOnce(d)
   return async (takes, shutdown) => {
     const end = performance.now() + turnMs
     while (!shutdown.aborted) {
       const next = await claim(takes)
       if (!next) return
-      if (next.more) await wakeAnother(d, takes)
+      if (next.more) await wake(takes)
       await runClaim(d, course(next.claim), next.claim, shutdown)
       if (performance.now() > end) return wakeAnother(d, takes)
     }
+  }
+}
+
+/** For all workers of a process: who would have another look while that is being asked for has no need to ask as well. */
+function wakeOnce(d: Deps): (takes: Takes) => Promise<void> {
+  const asking = new Map<Takes, Promise<void>>()
+  return (takes) => {
+    const asked = asking.get(takes) ?? wakeAnother(d, takes).finally(() => asking.delete(takes))
+    asking.set(takes, asked)
+    return asked
   }
 }
 

@@ -34,7 +34,15 @@ const buildTasks: TaskName[] = ['build', 'build-light']
 const restartMs = 2000
 
 export async function runWorkers({ url, sql, log, tasks, roles, buildWorkers, graceMs }: Needs): Promise<Workers> {
-  const liveness = keepAlive(url, log)
+  const ids: string[] = []
+  const alive = keepAlive(url, log)
+  const liveness: Liveness = {
+    ...alive,
+    add(id) {
+      ids.push(id)
+      alive.add(id)
+    },
+  }
   const sweep = makeSweep(sql, graceMs)
   const names = (Object.keys(tasks) as TaskName[]).filter((name) => !buildTasks.includes(name))
   // a builder takes every build; where there is none, what needs none
@@ -59,6 +67,10 @@ export async function runWorkers({ url, sql, log, tasks, roles, buildWorkers, gr
     async stop() {
       await Promise.all(running.map((stop) => stop()))
       await Promise.all(pools.map((pool) => pool.connections.end()))
+      // A job that was fetched, or ended, just as its pool stopped stays locked: the queue does not wait for that write.
+      await sql`select graphile_worker.force_unlock_workers(${ids}::text[])`.catch((error: unknown) =>
+        log.debug({ err: error }, 'what these workers had locked is left to a sweep'),
+      )
       await liveness.close()
     },
   }

@@ -16,7 +16,7 @@ export async function installationId(sql: Deps['sql']): Promise<string> {
 }
 
 /** Any number, the same in every process: one at a time counts the machines and adds to them. */
-const countLock = 7_233_011
+const countLock = 7_233_021
 
 /** Adds the row of a machine that is about to be made for a build. False: as many as there may be are there. */
 export const reserveForBuild = (sql: Deps['sql'], wanted: Wanted, buildId: string, most: number): Promise<boolean> =>
