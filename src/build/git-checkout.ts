@@ -9,9 +9,10 @@ import type { ClearCredential } from './credentials.ts'
 import { gitEnvironment } from './git-environment.ts'
 import { gitError } from './git-error.ts'
 import { fetchLfs } from './git-lfs.ts'
-import { type Git, gitIn, readTree } from './git-run.ts'
+import { type Git, gitIn } from './git-run.ts'
 import { checkOutSubmodules, readSubmodules, type Submodule } from './git-submodules.ts'
 import { type GitUrl, parseGitUrl } from './git-url.ts'
+import { readTree, type TreeLimits } from './read-tree.ts'
 
 export type CheckoutRequest = {
   url: string
@@ -29,6 +30,8 @@ export type CheckoutRequest = {
   submodules?: (url: GitUrl) => Promise<ClearCredential | null>
   /** bytes a single pack, and all checked-out files together, may have */
   maxBytes?: number
+  /** files and directories of the whole checkout */
+  maxFiles?: number
 }
 
 export type Checkout = { dir: string; commit: string }
@@ -37,6 +40,7 @@ export type Checkout = { dir: string; commit: string }
 export type Work = { url: GitUrl; ref: string; credential: ClearCredential | null; data: string; tree: string }
 
 const defaultMaxBytes = 2 * 1024 ** 3
+const defaultMaxFiles = 1_000_000
 
 /**
  * The files of one commit, without `.git`, and the commit's id. Fetches that ref alone where the server allows it. Errors: `git-url`,
@@ -48,7 +52,7 @@ export async function checkOut(request: CheckoutRequest): Promise<Checkout> {
   if ('code' in url) throw new BuildError(url.code, url.message)
   const tree = join(request.dir, 'source')
   await mkdir(tree, { recursive: true, mode: 0o700 })
-  const limits = { bytes: request.maxBytes ?? defaultMaxBytes }
+  const limits = { bytes: request.maxBytes ?? defaultMaxBytes, files: request.maxFiles ?? defaultMaxFiles }
   const work = { url, ref: request.ref, credential: request.credential, data: request.dir, tree }
   const { commit, submodules } = await checkOutOne(request, work, limits)
   request.log(`checked out ${commit}\n`)
@@ -63,8 +67,8 @@ export async function checkOut(request: CheckoutRequest): Promise<Checkout> {
 
 export type CheckedOut = { commit: string; submodules: Submodule[] }
 
-/** `limits.bytes`: what the whole checkout may still have; becomes less. */
-async function checkOutOne(request: CheckoutRequest, work: Work, limits: { bytes: number }): Promise<CheckedOut> {
+/** `limits`: what the whole checkout may still have; becomes less. */
+async function checkOutOne(request: CheckoutRequest, work: Work, limits: TreeLimits): Promise<CheckedOut> {
   const { url, ref, data, tree } = work
   const { env, secret } = await gitEnvironment(data, url, request.protocols, work.credential)
   const git = gitIn({
@@ -75,8 +79,9 @@ async function checkOutOne(request: CheckoutRequest, work: Work, limits: { bytes
   request.log(`fetching ${ref} of ${url.text}\n`)
   const offered = secret === undefined ? {} : { secret }
   const commit = await fetchCommit(git, url, ref, offered)
-  const { bytes, links } = await readTree(git, commit, limits.bytes)
+  const { bytes, files, links } = await readTree(git, commit, request.signal, limits)
   limits.bytes -= bytes
+  limits.files -= files
   await git.must(['checkout', '--quiet', '--force', '--detach', commit])
   const submodules = request.submodules ? await readSubmodules(git, commit, links) : []
   if (request.lfs)

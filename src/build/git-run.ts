@@ -1,4 +1,3 @@
-import { BuildError } from './build-error.ts'
 import { gitError } from './git-error.ts'
 import { type Ran, type RunOptions, runProcess } from './run-process.ts'
 
@@ -14,7 +13,7 @@ export type GitRun = {
   url: string
 }
 
-type More = Partial<Pick<RunOptions, 'onOutput' | 'secret'>> & { toFile?: string }
+type More = Partial<Pick<RunOptions, 'onOutput' | 'secret' | 'signal'>> & { toFile?: string }
 
 /** `run` gives whatever came of it; `must` gives its output, or throws what git said as a BuildError. */
 export type Git = {
@@ -45,34 +44,4 @@ export function gitIn({ env, cwd, notesDir, signal, maxBytes, url }: GitRun): Gi
       return ran.stdout.trim()
     },
   }
-}
-
-/** A submodule as a commit has it: where it stands, and at which commit. */
-export type GitLink = { path: string; commit: string }
-
-/**
- * Reads a commit's tree before any of it is written: what its files have together, in bytes (a small pack can unfold into very much),
- * and where submodules stand. Error: `checkout-too-large`.
- */
-export async function readTree(
-  git: Git,
-  commit: string,
-  maxBytes: number,
-): Promise<{ bytes: number; links: GitLink[] }> {
-  const links: GitLink[] = []
-  let bytes = 0
-  let rest = ''
-  const onOutput = (text: string) => {
-    const entries = (rest + text).split('\0')
-    rest = entries.pop() ?? ''
-    for (const entry of entries) {
-      const [, kind, id = '', size, path = ''] = /^\d+ (\w+) ([0-9a-f]+) +(\d+|-)\t(.*)$/s.exec(entry) ?? []
-      if (kind === 'blob') bytes += Number(size)
-      if (kind === 'commit') links.push({ path, commit: id })
-    }
-  }
-  await git.must(['ls-tree', '-r', '-l', '-z', '--full-tree', commit], { onOutput })
-  if (bytes > maxBytes)
-    throw new BuildError('checkout-too-large', `its files have ${bytes} bytes; ${maxBytes} are allowed`)
-  return { bytes, links }
 }

@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { BuildError } from './build-error.ts'
 import type { ClearCredential } from './credentials.ts'
 import type { CheckedOut, Work } from './git-checkout.ts'
-import type { Git, GitLink } from './git-run.ts'
+import type { Git } from './git-run.ts'
 import { type GitUrl, parseGitUrl } from './git-url.ts'
+import type { GitLink } from './read-tree.ts'
 import { submoduleUrl } from './submodule-url.ts'
 
 /** `url` as .gitmodules writes it: absolute, or relative to the address of the repository that names it. */
@@ -76,10 +77,9 @@ async function workOf(c: Context, parent: Work, module: Submodule, name: string)
 
 /** The empty directory that the checkout left for a submodule. Where any part of its path is a link, it is no such. */
 async function place(top: string, path: string): Promise<string> {
-  await mkdir(path, { recursive: true })
-  const real = await realpath(path)
+  const real = await realpath(path).catch(() => null)
   const expected = join(await realpath(top), path.slice(top.length))
-  if (real !== expected) throw invalid(`the place of a submodule lies behind a link`)
+  if (real !== expected) throw invalid(`the place of a submodule lies behind a link, or is no directory`)
   return path
 }
 
