@@ -20,7 +20,7 @@ const runs = [
   ['import.ts', quick ? '300' : '10000'],
   ['dispatch.ts', quick ? '500' : '10000'],
   ['rebase.ts'],
-  ...(quick ? [] : [['webhook-acks.ts'], ['warm-pool.ts']]),
+  ...(quick ? [] : [['webhook-acks.ts'], ['warm-pool.ts'], ['build-overhead.ts']]),
 ]
 
 function table(found: Result[]): string {

@@ -6,7 +6,7 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { mayStart } from '../pause/may-start.ts'
-import { type Claim, type ClaimRow, claimOf, leaseSeconds } from './claim.ts'
+import { type Claim, type ClaimRow, claimOf, isLeft, taken } from './claim.ts'
 
 type Needs = Pick<Deps, 'sql' | 'clock' | 'config'>
 
@@ -25,9 +25,13 @@ export async function claimNext(d: Needs, takes: Takes): Promise<NextBuild | nul
 
 /**
  * For all workers of a process: whoever asks while a claim is being made is served with the others by the next one, so that many
- * workers do not queue for the database one by one. Each gets what it would have got by itself.
+ * workers do not queue for the database one by one. Each gets what it would have got by itself. `own`: builds
+ * that this very process runs, which are never its to take over.
  */
-export function claimTogether(d: Needs): (takes: Takes) => Promise<NextBuild | null> {
+export function claimTogether(
+  d: Needs,
+  own: ReadonlySet<string> = new Set(),
+): (takes: Takes) => Promise<NextBuild | null> {
   const waiting: { takes: Takes; next: PromiseWithResolvers<NextBuild | null> }[] = []
   let busy = false
   const serve = async () => {
@@ -36,7 +40,7 @@ export function claimTogether(d: Needs): (takes: Takes) => Promise<NextBuild | n
       const { takes } = waiting[0]
       const served = waiting.filter((one) => one.takes === takes).slice(0, mostAtOnce)
       for (const one of served) waiting.splice(waiting.indexOf(one), 1)
-      await claimSome(d, takes, served.length).then(
+      await claimSome(d, takes, served.length, [...own]).then(
         (found) => served.forEach(({ next }, i) => void next.resolve(found[i] ?? null)),
         (error: unknown) => served.forEach(({ next }) => void next.reject(error)),
       )
@@ -53,20 +57,19 @@ export function claimTogether(d: Needs): (takes: Takes) => Promise<NextBuild | n
 
 const mostAtOnce = 16
 
-async function claimSome(d: Needs, takes: Takes, number: number): Promise<NextBuild[]> {
+async function claimSome(d: Needs, takes: Takes, number: number, own: readonly string[] = []): Promise<NextBuild[]> {
   const [, rows] = await d.sql.begin((tx) => [
     tx`select pg_advisory_xact_lock(${claimLock}), set_config('synchronous_commit', 'off', true)`,
     // What PostgreSQL may forget of this in a crash of its own, a worker finds out before it pushes: its next write names the token.
     tx<(ClaimRow & { more: boolean })[]>`
-      with ${due(d, tx, takes, number)}, chosen as (
+      with ${due(d, tx, takes, number, own)}, chosen as (
         select build.id, build.state, first.turn from (select * from due order by turn limit ${number + spare}) first
         join build on build.id = first.id and build.state = first.state
         order by first.turn limit ${number} for update of build skip locked)
-      update build set state = 'running', claim_token = gen_random_uuid(), started_at = coalesce(build.started_at, ${d.clock()}),
-        lease_until = clock_timestamp() + ${leaseSeconds} * interval '1 second'
+      update build set ${taken(tx, d.clock())}
       from chosen where build.id = chosen.id
       returning build.id, build.ref, build.claim_token as token, chosen.state as previous, build.recipe::text as recipe,
-        build.reason::text as reason, build.steps::text as steps, build.bases::text as bases, build.commit, build.job::text as job,
+        build.reason::text as reason, build.steps::text as steps, build.bases::text as bases, build.commit, build.job::text as job, build.deaths, build.started_at,
         (select count(*) > ${number} from due) as more`,
   ])
   return rows.map((row) => ({ claim: claimOf(row), more: row.more }))
@@ -74,6 +77,9 @@ async function claimSome(d: Needs, takes: Takes, number: number): Promise<NextBu
 
 /** Candidates looked at beyond those wanted, for rows that somebody else is writing just now. */
 const spare = 8
+
+/** The turn of a build at which a worker died before: after all others, for two minutes; else one that kills workers would keep all busy. */
+const last = 2_147_483_647
 
 /** Whether a build is due that no worker has. */
 export async function isBuildDue(d: Needs, takes: Takes): Promise<boolean> {
@@ -84,15 +90,21 @@ export async function isBuildDue(d: Needs, takes: Takes): Promise<boolean> {
 /**
  * `due (id, state, turn)`: what may be claimed now if `number` are wanted, and at least one more where there is one. Where several of a
  * namespace are taken at once, each counts as running for the next. The namespaces that have something queued are found by
- * jumping along the index build_queued_turn, so that it costs the same with ten builds queued as with ten thousand.
+ * jumping along the index build_queued_turn, so that it costs the same with ten builds queued as with ten thousand. No more of them are
+ * looked into than builds are wanted: the first so many builds are of the first so many namespaces, by the turn of each one's first.
  */
-const due = (d: Needs, tx: Tx, takes: Takes, number: number) => {
+const due = (d: Needs, tx: Tx, takes: Takes, number: number, own: readonly string[] = []) => {
   const { names, most, open } = shares(d)
   const general = d.config.builds.perNamespace ?? null
   const light = takes === 'light'
   const all = d.config.builder === 'remote'
   // Who has its own builds made elsewhere makes nobody else's.
   const mine = tx`(build.job is null or not ${light || all}) and (not ${light} or ${all} or build.recipe->>'strategy' = 'rebase')`
+  const eligible = (lane: ReturnType<Tx>, allowed: ReturnType<Tx>) => tx`
+    select build.id, build.created_at from build
+    where state = 'queued' and priority = ${lane}.priority and namespace_key = ${lane}.namespace_key
+      and (${allowed}.automatic or not build.automatic) and ${mine}
+      and not exists (select from build other where other.ref = build.ref and other.state = 'running')`
   return tx`recursive lane as (
     (select priority, namespace_key from build where state = 'queued' order by priority, namespace_key limit 1)
     union all
@@ -104,9 +116,9 @@ const due = (d: Needs, tx: Tx, takes: Takes, number: number) => {
     select * from unnest(${names}::text[], ${most}::text[]::int[], ${open}::text[]::bool[]) as share (namespace_key, most, open)
   ), running as (
     select namespace_key, count(*) as number from build where state = 'running' group by namespace_key
-  ), queued as (
-    select first.id, row_number() over (order by lane.priority, coalesce(running.number, 0) + first.place,
-      case when first.place = 1 then coalesce(served.at, '-infinity') else 'infinity' end, lane.namespace_key) as turn
+  ), fair as (
+    select lane.*, coalesce(running.number, 0) as running, coalesce(share.most, ${general}::int, 2147483647) as most,
+      allowed.automatic, coalesce(served.at, '-infinity') as served
     from lane
     left join running using (namespace_key)
     left join share using (namespace_key)
@@ -114,16 +126,22 @@ const due = (d: Needs, tx: Tx, takes: Takes, number: number) => {
     cross join lateral (
       select coalesce(share.open, ${openByDefault(d)})
         and not exists (select from pause where scope in ('*', lane.namespace_key)) as automatic) allowed
+    where coalesce(running.number, 0) < coalesce(share.most, ${general}::int, 2147483647)
+      and exists (${eligible(tx`lane`, tx`allowed`)})
+    order by lane.priority, coalesce(running.number, 0), coalesce(served.at, '-infinity'), lane.namespace_key
+    limit ${number + spare + 1}
+  ), queued as (
+    select id, row_number() over (order by priority, running + place,
+      case when place = 1 then served else 'infinity' end, namespace_key) as turn
+    from (select fair.*, first.id, row_number() over (partition by fair.namespace_key order by fair.priority, first.created_at, first.id) as place
+    from fair
     cross join lateral (
-      select id, row_number() over (order by created_at, id) as place from build
-      where state = 'queued' and priority = lane.priority and namespace_key = lane.namespace_key
-        and (allowed.automatic or not build.automatic) and ${mine}
-        and not exists (select from build other where other.ref = build.ref and other.state = 'running')
-      order by created_at, id limit ${number + 1}) first
-    where coalesce(running.number, 0) + first.place <= coalesce(share.most, ${general}::int, 2147483647)
+      select id, created_at from (${eligible(tx`fair`, tx`fair`)}) own
+      order by created_at, id limit ${number + 1}) first) ranked
+    where running + place <= most
   ), due as (
-    select id, state, 0 as turn from build
-    where state = 'running' and (lease_until is null or lease_until < clock_timestamp()) and ${mine}
+    select id, state, case when deaths = 0 or lease_until < clock_timestamp() - interval '2 minutes' then 0 else ${last} end as turn from build
+    where state = 'running' and ${isLeft(tx)} and build.id::text <> all(${[...own]}::text[]) and ${mine}
     union all select id, 'queued'::build_state, turn from queued
   )`
 }
