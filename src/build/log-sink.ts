@@ -1,11 +1,13 @@
 import type { Deps } from '../deps.ts'
-import { makeMask } from './mask.ts'
+import { beforePair, makeMask } from './mask.ts'
 
 /** Where a build's output goes. Nothing written here is lost but what the size limit leaves out, and that is said. */
 export type LogSink = {
   write(text: string): void
   /** from now on this secret is hidden, in every form in which a tool writes it */
   hide(secret: string, username?: string): void
+  /** a message that is stored elsewhere, without the secrets hidden here */
+  masked(text: string): string
   /** stores what is left; rejects where storing failed */
   close(): Promise<void>
 }
@@ -28,8 +30,9 @@ export function openLogSink(d: Pick<Deps, 'sql' | 'clock'>, buildId: string, lim
   let stored: Promise<void> = Promise.resolve()
 
   const store = (text: string) => {
-    for (let at = 0; at < text.length; at += chunkChars) {
-      const chunk = text.slice(at, at + chunkChars)
+    for (let at = 0; at < text.length; ) {
+      const chunk = text.slice(at, beforePair(text, at + chunkChars))
+      at += chunk.length
       stored = stored.then(async () => {
         await d.sql`
           insert into build_log (build_id, seq, at, text)
@@ -45,17 +48,19 @@ export function openLogSink(d: Pick<Deps, 'sql' | 'clock'>, buildId: string, lim
     waiting = ''
   }
   const append = (text: string) => {
-    const fits = text.slice(0, Math.max(limits.headChars - head, 0))
-    head += fits.length
+    const room = Math.max(limits.headChars - head, 0)
+    const fits = text.length > room ? text.slice(0, beforePair(text, room)) : text
+    head = fits === text ? head + text.length : limits.headChars
     waiting += fits
     const over = tail + text.slice(fits.length)
-    tail = over.slice(-limits.tailChars)
+    tail = over.slice(beforePair(over, Math.max(over.length - limits.tailChars, 0)))
     leftOut += over.length - tail.length
     if (waiting !== '') timer ??= setTimeout(flush, limits.flushMs)
   }
   return {
     write: (text) => append(mask.feed(text)),
     hide: (secret, username) => mask.add(secret, username),
+    masked: (text) => mask.whole(text),
     async close() {
       append(mask.end())
       if (timer) clearTimeout(timer)

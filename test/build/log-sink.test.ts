@@ -37,6 +37,42 @@ describe("a build's log", () => {
     expect(await readLog(d, id)).toBe('line000\nli\n[784 characters left out]\nne099\n')
   })
 
+  it('keeps head and tail of 20 MB, says how much is left out between them, and shows no secret of it', async () => {
+    const d = testDeps(pg)
+    const sink = openLogSink(d, id)
+    sink.hide('s3cret-word')
+    const line = (i: number) => `line ${String(i).padStart(7, '0')} with a s3cret-word and an é\n`
+    const lines = 20_000_000 / line(0).length
+    let piece = ''
+    for (let i = 0; i < lines; i++) {
+      piece += line(i)
+      if (piece.length < 2000) continue
+      sink.write(piece)
+      piece = ''
+    }
+    sink.write(`${piece}the end\n`)
+    await sink.close()
+    const log = await readLog(d, id)
+    expect(log.length).toBeLessThan(2_300_000)
+    expect(log).not.toContain('s3cret')
+    const shown = (i: number) => line(i).replace('s3cret-word', '***')
+    expect(log.startsWith(shown(0) + shown(1))).toBe(true)
+    expect(log.endsWith(`${shown(Math.ceil(lines) - 1)}the end\n`)).toBe(true)
+    const all = Math.ceil(lines) * shown(0).length + 'the end\n'.length
+    const [said = '', number] = /\n\[(\d+) characters left out\]\n/.exec(log) ?? []
+    expect(Number(number)).toBe(all - (log.length - said.length))
+  }, 20_000)
+
+  it('cuts no character in two', async () => {
+    const d = testDeps(pg)
+    for (const headChars of [5, 6]) {
+      const sink = openLogSink(d, id, { headChars, tailChars: 5, flushMs: 1 })
+      sink.write('🚢'.repeat(20))
+      await sink.close()
+    }
+    expect(await readLog(d, id)).not.toContain('\ufffd')
+  })
+
   it('is followed to its end while it is written', async () => {
     const d = testDeps(pg)
     const sink = openLogSink(d, id, { headChars: 1000, tailChars: 100, flushMs: 1 })

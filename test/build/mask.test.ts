@@ -32,6 +32,43 @@ describe('what a log may show', () => {
     expect(through(['x\nabcdefghijklmnopqrstuvwxyz\n'], [[key]])).toBe('x\n***\n')
   })
 
+  it('hides a secret of one line that is stored with its end of line', () => {
+    expect(through(['a s3cret b\n'], [['s3cret\n']])).toBe('a *** b\n')
+    expect(through(['a s3cret b\n'], [['s3cret\r\n']])).toBe('a *** b\n')
+  })
+
+  it('hides the short lines of a longer one, wherever the pieces are cut', () => {
+    const secret = 'user=deploy\npassword=hunter22\n'
+    expect(through(['user=deploy\n', 'password=hunter22 x\n'], [[secret]])).toBe('***\n*** x\n')
+  })
+
+  it('hides a secret that only shows once control characters are gone', () => {
+    expect(through(['a s3\x00cr\x1b[0met b\x1b[31ms3cret\n'], [['s3cret']])).toBe('a *** b***\n')
+  })
+
+  it('leaves no control character, wherever the pieces are cut', () => {
+    const part = fc.constantFrom(
+      '\x1b[31m',
+      '\x1b]0;t\x07',
+      '\x1b',
+      '\x9b',
+      '\r',
+      '\0',
+      '\x7f',
+      'a',
+      's3cret',
+      '\n',
+      'x'.repeat(9000),
+    )
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 30 }), (pieces) => {
+        const shown = through(pieces, [['s3cret']])
+        expect(shown).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/)
+        expect(shown).not.toContain('s3cret')
+      }),
+    )
+  })
+
   it('keeps terminals safe', () => {
     const said = 'a\x1b[31mred\x1b[0m\x1b]0;title\x07b\r\nc\rd\x00\x08e\tf\x9b'
     expect(through([said], [])).toBe('aredb\nc\nde\tf')
