@@ -1,10 +1,8 @@
-import picomatch from 'picomatch'
+import { wildcard, writtenOut } from '../wildcard.ts'
 
-/** A pattern is turned into a backtracking regular expression: its wildcards bound how long a match of 128 characters may take. */
 const mostWildcards = 4
-
-/** Tag names have no folders and no hidden files. Extended globs (`+(a|b)`) are left out: they can match for ever. */
-const options = { dot: true, nonegate: true, noextglob: true, strictBrackets: true, posix: true } as const
+/** What `{a,b}` may be written out to. */
+const mostAlternatives = 1000
 
 /** Why a text is no pattern over tag names, or null where it is one. */
 export function faultOfGlob(glob: string): string | null {
@@ -13,7 +11,7 @@ export function faultOfGlob(glob: string): string | null {
   const strange = /[^A-Za-z0-9._*?[\]{},!^-]/.exec(glob)?.[0]
   if (strange !== undefined) return `no tag's name holds ${JSON.stringify(strange)}; patterns are of * ? [abc] {a,b}`
   if ((glob.match(/\*/g) ?? []).length > mostWildcards) return `more than ${mostWildcards} times *`
-  return faultOfPairs(glob) ?? faultOfCompiling(glob)
+  return faultOfPairs(glob) ?? faultOfRanges(glob) ?? faultOfNumber(glob)
 }
 
 function faultOfPairs(glob: string): string | null {
@@ -25,17 +23,18 @@ function faultOfPairs(glob: string): string | null {
   return null
 }
 
-function faultOfCompiling(glob: string): string | null {
-  try {
-    picomatch.makeRe(glob, { ...options, debug: true })
-    return null
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
+function faultOfRanges(glob: string): string | null {
+  const sets = [...glob.matchAll(/\[[!^]?([^\]]+)\]/g)].map(([, inside]) => inside!)
+  const ranges = sets.flatMap((inside) => inside.match(/.-./g) ?? [])
+  const backwards = ranges.find((range) => range[0]! > range[2]!)
+  return backwards === undefined ? null : `the range ${backwards} is backwards`
 }
+
+const faultOfNumber = (glob: string): string | null =>
+  writtenOut(glob, mostAlternatives) === null ? `more than ${mostAlternatives} names or patterns in braces` : null
 
 /** Of a tag's name, the first of these patterns that it matches, or null. Patterns without fault (faultOfGlob). */
 export function globMatcher(globs: readonly string[]): (name: string) => string | null {
-  const tests = globs.map((glob) => ({ glob, matches: picomatch(glob, options) }))
-  return (name) => tests.find(({ matches }) => matches(name))?.glob ?? null
+  const tests = globs.map((glob) => ({ glob, each: (writtenOut(glob, mostAlternatives) ?? []).map(wildcard) }))
+  return (name) => tests.find(({ each }) => each.some((matches) => matches(name)))?.glob ?? null
 }

@@ -1,4 +1,4 @@
-import { firstMatch } from '../build/path-globs.ts'
+import { firstMatch, isTooMuch } from '../build/path-globs.ts'
 import type { Recipe } from '../build/recipe.ts'
 import type { GitPush } from './git-push.ts'
 import { repositoryKey } from './repository-key.ts'
@@ -8,7 +8,7 @@ export type Wanted = 'other' | { because: null | 'deleted' | 'not-wanted' | 'no-
 
 /**
  * What a push asks of a recipe. It is built where its `gitPush` says so, or, where that says nothing, its `auto`. Paths are compared
- * only where the server told all files; else it is built.
+ * only where the server told all files, and not endlessly many; else it is built.
  */
 export function wantedByPush(recipe: Recipe, push: GitPush): Wanted {
   if (!recipe.git || !followsRef(recipe.git.ref, push)) return 'other'
@@ -19,7 +19,7 @@ export function wantedByPush(recipe: Recipe, push: GitPush): Wanted {
   const { gitPush } = recipe
   if (gitPush === false || (gitPush === undefined && !recipe.auto)) return { because: 'not-wanted' }
   const paths = gitPush?.paths ?? []
-  if (paths.length === 0 || push.files === null) return { because: null }
+  if (paths.length === 0 || push.files === null || isTooMuch(paths, push.files)) return { because: null }
   return { because: firstMatch(paths, push.files) === null ? 'no-path-touched' : null }
 }
 
