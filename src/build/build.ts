@@ -19,7 +19,8 @@ export function buildRunner(
   d: Deps,
   course = (claim: Claim): Course => courseOf(d, claim),
 ): (takes: Takes, shutdown: AbortSignal) => Promise<void> {
-  const claim = claimTogether(d)
+  const own = new Set<string>()
+  const claim = claimTogether(d, own)
   const wake = wakeOnce(d)
   return async (takes, shutdown) => {
     const end = performance.now() + turnMs
@@ -27,7 +28,9 @@ export function buildRunner(
       const next = await claim(takes)
       if (!next) return
       if (next.more) await wake(takes)
-      await runClaim(d, course(next.claim), next.claim, shutdown)
+      const { id } = next.claim
+      own.add(id)
+      await runClaim(d, course(next.claim), next.claim, shutdown).finally(() => own.delete(id))
       if (performance.now() > end) return wakeAnother(d, takes)
     }
   }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
+import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { type Digest, isDigest } from '../oci/digest.ts'
 import { BuildError, type Failure } from './build-error.ts'
@@ -26,8 +27,12 @@ export type Claim = {
   /** null where the stored one cannot be read by this version */
   recipe: Recipe | null
   reason: BuildReason
-  /** an earlier attempt died at it */
+  /** an earlier attempt died at it, was stopped, or left it for later */
   takenOver: boolean
+  /** how many workers died at it */
+  deaths: number
+  /** since when it runs, all attempts together */
+  since: Date
   /** what that attempt was about to push, or may have pushed */
   intent: KnownIntent | null
   /** as it came over the build service's API; null for a build of our own */
@@ -46,10 +51,39 @@ export type ClaimRow = {
   bases: string
   commit: string | null
   job: string | null
+  deaths: number
+  startedAt: Date
 }
 
 /** Seconds without a sign of life after which a running build has no worker any more. Told by the database's clock alone. */
 export const leaseSeconds = 15
+
+/**
+ * A lease that is over counts only once the sweeps (`noteOverLeases`) saw it so for `seen` seconds, never more than `unseen` apart: while the
+ * database is away nobody can renew or see anything, and when it is back the living need a moment to renew.
+ */
+const silence = { seen: 8, unseen: 6 }
+
+/** Of a running build: that nobody has it. One that was given back (`releaseClaim`) or left for later (`postponeClaim`) needs no waiting. */
+export const isLeft = (tx: Tx) => tx`(build.lease_until is null or build.lease_until < clock_timestamp() and (
+  build.claim_token is null or build.over_since >= build.lease_until
+    and build.over_since < clock_timestamp() - ${silence.seen} * interval '1 second'
+    and build.over_seen > clock_timestamp() - ${silence.unseen} * interval '1 second'))`
+
+/** What a claim sets. Who neither gave a build back nor left it for later, died at it. */
+export const taken = (tx: Tx, now: Date) => tx`
+  state = 'running', claim_token = gen_random_uuid(), started_at = coalesce(build.started_at, ${now}),
+  lease_until = clock_timestamp() + ${leaseSeconds} * interval '1 second',
+  deaths = build.deaths + (build.state = 'running' and build.claim_token is not null and build.lease_until is not null)::int`
+
+/** Called every two seconds by each process that runs builds. */
+export async function noteOverLeases(d: Pick<Deps, 'sql'>): Promise<void> {
+  await d.sql`
+    update build set over_seen = clock_timestamp(), over_since = case
+      when over_since >= lease_until and over_seen > clock_timestamp() - ${silence.unseen} * interval '1 second' then over_since
+      else clock_timestamp() end
+    where state = 'running' and claim_token is not null and lease_until < clock_timestamp()`
+}
 
 /**
  * Takes this very build, whoever's turn it is. over: it has ended. busy: another worker has it, or another build of the same tag runs
@@ -57,13 +91,12 @@ export const leaseSeconds = 15
  */
 export async function claimBuild(d: Pick<Deps, 'sql' | 'clock'>, buildId: string): Promise<Claim | 'over' | 'busy'> {
   const rows = await d.sql<ClaimRow[]>`
-    update build set state = 'running', claim_token = gen_random_uuid(), started_at = coalesce(build.started_at, ${d.clock()}),
-      lease_until = clock_timestamp() + ${leaseSeconds} * interval '1 second'
+    update build set ${taken(d.sql, d.clock())}
     from (select id, state from build where id = ${buildId}
-      and (state = 'queued' or state = 'running' and (lease_until is null or lease_until < clock_timestamp())) for update) old
+      and (state = 'queued' or state = 'running' and ${isLeft(d.sql)}) for update) old
     where build.id = old.id
     returning build.id, build.ref, build.claim_token as token, old.state as previous, build.recipe::text as recipe, build.reason::text as reason,
-      build.steps::text as steps, build.bases::text as bases, build.commit, build.job::text as job`.catch(
+      build.steps::text as steps, build.bases::text as bases, build.commit, build.job::text as job, build.deaths, build.started_at`.catch(
     (error: { code?: string }) => {
       if (error.code === uniqueViolation) return 'busy' as const
       throw error
@@ -78,11 +111,22 @@ export async function claimBuild(d: Pick<Deps, 'sql' | 'clock'>, buildId: string
 }
 
 export function claimOf(row: ClaimRow): Claim {
-  const { id, ref, token } = row
+  const { id, ref, token, deaths, startedAt: since } = row
   const recipe = Recipe.safeParse(JSON.parse(row.recipe)).data ?? null
   const reason = JSON.parse(row.reason) as BuildReason
   const job: unknown = row.job === null ? null : JSON.parse(row.job)
-  return { id, ref, token, recipe, reason, takenOver: row.previous === 'running', intent: intentOf(row), job }
+  return {
+    id,
+    ref,
+    token,
+    recipe,
+    reason,
+    takenOver: row.previous === 'running',
+    deaths,
+    since,
+    intent: intentOf(row),
+    job,
+  }
 }
 
 const uniqueViolation = '23505'
@@ -128,4 +172,15 @@ export async function watchClaim(
 /** Lets any worker take the build over at once. */
 export async function releaseClaim(d: Pick<Deps, 'sql'>, claim: Pick<Claim, 'id' | 'token'>): Promise<void> {
   await d.sql`update build set lease_until = null where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
+}
+
+/** Leaves the build to any worker, `seconds` from now on: what it waits for may be back then. */
+export async function postponeClaim(
+  d: Pick<Deps, 'sql'>,
+  claim: Pick<Claim, 'id' | 'token'>,
+  seconds: number,
+): Promise<void> {
+  await d.sql`
+    update build set claim_token = null, lease_until = clock_timestamp() + ${seconds} * interval '1 second'
+    where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
 }

@@ -1,5 +1,6 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import { noteOverLeases } from './claim.ts'
 import { isBuildDue, type Takes } from './next-build.ts'
 import type { Recipe } from './recipe.ts'
 
@@ -28,5 +29,6 @@ export const wakeAnother = (d: Pick<Deps, 'jobs' | 'sql'>, takes: Takes): Promis
  * that is over, a window that opened, a job that went with its worker.
  */
 export async function sweepBuilds(d: Pick<Deps, 'jobs' | 'sql' | 'clock' | 'config'>, takes: Takes): Promise<void> {
+  await noteOverLeases(d)
   if (await isBuildDue(d, takes)) await wakeAnother(d, takes)
 }

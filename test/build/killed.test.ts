@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import { build } from '../../src/build/build.ts'
+import { noteOverLeases } from '../../src/build/claim.ts'
 import { CredentialInput, putCredential } from '../../src/build/credentials.ts'
 import { readLog } from '../../src/build/logs.ts'
 import { Recipe } from '../../src/build/recipe.ts'
@@ -83,7 +84,7 @@ requires(
       const before = await head(name)
       expect(before !== null).toBe(isPushed)
       expect(await estate.d.db.build.findUniqueOrThrow({ where: { id } })).toMatchObject({ state: 'running' })
-      await estate.pg.sql`update build set lease_until = clock_timestamp() where id = ${id}`
+      await estate.pg.sql`update build set lease_until = null where id = ${id}`
       await build(estate.d, id)
 
       const row = await estate.d.db.build.findUniqueOrThrow({ where: { id } })
@@ -112,9 +113,12 @@ requires(
     expect(await estate.d.db.build.findUniqueOrThrow({ where: { id } })).toMatchObject({ state: 'running' })
     while ((await estate.d.db.build.findUniqueOrThrow({ where: { id } })).state === 'running') {
       await delay(500)
+      await noteOverLeases(estate.d)
       await build(estate.d, id)
     }
     expect(Date.now()).toBeGreaterThan(leaseUntil!.getTime())
+    const { startedAt, finishedAt } = await estate.d.db.build.findUniqueOrThrow({ where: { id } })
+    expect(finishedAt!.getTime() - startedAt!.getTime()).toBeLessThan(40_000)
     expect(await head('leased')).not.toBeNull()
   }, 60_000)
 })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { type Claim, claimBuild } from '../../src/build/claim.ts'
-import { claimNext, isBuildDue, type Takes } from '../../src/build/next-build.ts'
+import { type Claim, claimBuild, postponeClaim, releaseClaim } from '../../src/build/claim.ts'
+import { claimNext, claimTogether, isBuildDue, type Takes } from '../../src/build/next-build.ts'
 import { sweepBuilds } from '../../src/build/wake-builders.ts'
 import { Builds } from '../../src/build-settings.ts'
 import type { Config } from '../../src/config.ts'
@@ -37,6 +37,10 @@ async function queue(all: readonly Given[]): Promise<void> {
 }
 const end = (claim: Claim) =>
   pg.sql`update build set state = 'succeeded', finished_at = now(), lease_until = null where id = ${claim.id}`
+/** Its lease was over and was seen to be so, by sweep after sweep, for as long as it takes. */
+const die = ({ id }: Claim) => pg.sql`
+  update build set lease_until = clock_timestamp() - interval '10 s', over_since = clock_timestamp() - interval '9 s', over_seen = clock_timestamp()
+  where id = ${id}`
 const nameOf = (claim: Claim | undefined): string => claim?.ref.replace(/^r.example\/|:1$/g, '') ?? 'nothing'
 const claim = async (d: ReturnType<typeof deps>, takes: Takes = 'any') => (await claimNext(d, takes))?.claim
 const claims = async (d: ReturnType<typeof deps>, number: number) => {
@@ -126,11 +130,86 @@ describe('whose turn it is', () => {
     const d = deps({ perNamespace: 1 })
     const first = await claim(d)
     expect(await claim(d)).toMatchObject({ takenOver: false })
-    await pg.sql`update build set lease_until = clock_timestamp() - interval '1 second' where id = ${first!.id}`
+    await die(first!)
     const again = await claim(d)
     expect(again).toMatchObject({ id: first!.id, takenOver: true })
     expect(again!.token).not.toBe(first!.token)
     expect(await claim(d)).toBeUndefined()
+  })
+
+  it('is not that of a build whose lease ran out while nobody could look, until sweeps saw it so for a while', async () => {
+    await queue([{ namespace: 'a', name: '1' }])
+    const d = deps()
+    const first = await claim(d)
+    await pg.sql`update build set lease_until = clock_timestamp() - interval '1 minute'`
+    expect(await claim(d)).toBeUndefined()
+    expect(await claimBuild(d, first!.id)).toBe('busy')
+    await sweepBuilds(d, 'any')
+    expect(await claim(d)).toBeUndefined()
+    const ago = (seconds: number) => pg.sql`
+      update build set over_since = over_since - ${seconds} * interval '1 second', over_seen = over_seen - ${seconds} * interval '1 second'`
+    await ago(20) // the database was away again
+    expect(await claim(d)).toBeUndefined()
+    await sweepBuilds(d, 'any')
+    expect(await claim(d)).toBeUndefined()
+    await ago(5)
+    expect(await claim(d)).toBeUndefined()
+    await sweepBuilds(d, 'any')
+    await ago(5)
+    expect(await claim(d)).toMatchObject({ id: first!.id, takenOver: true, deaths: 1 })
+  })
+
+  it('is never that of a build which the asking process runs itself', async () => {
+    await queue([{ namespace: 'a', name: '1' }])
+    const own = new Set<string>()
+    const ask = claimTogether(deps(), own)
+    const first = (await ask('any'))!.claim
+    own.add(first.id)
+    await die(first)
+    expect(await ask('any')).toBeNull()
+    own.delete(first.id)
+    expect((await ask('any'))?.claim).toMatchObject({ id: first.id })
+  })
+
+  it('comes at once for a build that was given back, later for one that was left, and neither counts as a death', async () => {
+    await queue([{ namespace: 'a', name: '1' }])
+    const d = deps()
+    await releaseClaim(d, (await claim(d))!)
+    const second = await claim(d)
+    expect(second).toMatchObject({ takenOver: true, deaths: 0 })
+    await postponeClaim(d, second!, 60)
+    expect(await claim(d)).toBeUndefined()
+    await pg.sql`update build set lease_until = clock_timestamp()`
+    expect(await claim(d)).toMatchObject({ takenOver: true, deaths: 0 })
+  })
+
+  it('is not again and again that of a build at which workers die', async () => {
+    await queue([
+      { namespace: 'a', name: 'poison' },
+      { namespace: 'b', name: 'good' },
+    ])
+    const d = deps()
+    const order: string[] = []
+    for (let i = 0; i < 4; i++) {
+      const next = (await claim(d))!
+      order.push(nameOf(next))
+      if (nameOf(next) === 'b/good') await end(next)
+      else await die(next)
+    }
+    expect(order).toEqual(['a/poison', 'a/poison', 'b/good', 'a/poison'])
+  })
+
+  it("keeps a namespace's limit where several workers are served at once, whosever its builds are", async () => {
+    await queue([
+      { namespace: 'z', name: 'first' },
+      { namespace: 'a', name: 'auto', automatic: true },
+      { namespace: 'a', name: 'person' },
+    ])
+    await pg.sql`update build set namespace_key = '0' where ref like '%first%'`
+    const ask = claimTogether(deps({ perNamespace: 1 }))
+    // the first is served alone, the others meanwhile wait, and are served together
+    const found = await Promise.all([ask('any'), ask('any'), ask('any')])
+    expect(found.map((next) => nameOf(next?.claim)).sort()).toEqual(['a/person', 'nothing', 'z/first'])
   })
 
   it('is only that of rebases where there is no builder, or of all but a service’s where builds go elsewhere', async () => {
