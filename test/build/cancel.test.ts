@@ -65,6 +65,8 @@ requires(
       const left = await Promise.all([
         estate.daemon.docker('ps', '--all', '--quiet'),
         estate.daemon.docker('images', '--quiet', `drydock-build/${id}`),
+        estate.daemon.docker('images', '--quiet', '--filter', 'reference=*/*/*:*.drydock'),
+        estate.daemon.docker('images', '--quiet', '--filter', 'dangling=true'),
       ])
       return left.join('') === '' || null
     })

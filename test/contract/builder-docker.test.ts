@@ -47,7 +47,9 @@ function contract(engine: string, part: Part, run: string): void {
       const baseName = `${registry.host}/lib/base:1`
       const credential = { kind: 'git', urlPrefix: `${git.origin}/`, username: 'ci', password: 's3cret' }
       await putCredential(d, 'app', 'ci', CredentialInput.parse(credential))
-      git.commit('child', { Dockerfile: `ARG B\nFROM $B\nCOPY Dockerfile /child\n${run} echo child > /c\n` })
+      git.commit('child', {
+        Dockerfile: `ARG B\nFROM $B AS other\n${run} echo other > /o\nFROM $B\nCOPY --from=other /o /o\nCOPY Dockerfile /child\n${run} echo child > /c\n`,
+      })
       const recipe = (base: string) =>
         Recipe.parse({ git: { url: `${git.origin}/child.git`, ref: 'main', credential: 'ci' }, args: { B: base } })
       trial = {
@@ -67,11 +69,14 @@ function contract(engine: string, part: Part, run: string): void {
         child: recipe(baseName),
         orphan: recipe(`${registry.host}/lib/none:1`),
         traces: async () => {
-          const images = await daemon.docker('images', '--format', '{{.Repository}}:{{.Tag}}')
+          const images = await daemon.docker('images', '--format', '{{.Repository}}:{{.Tag}} {{.ID}}')
           const containers = await daemon.docker('ps', '--all', '--quiet')
-          return [...images.split('\n'), ...containers.split('\n')]
-            .filter((line) => line && !line.includes('<none>'))
-            .sort()
+          return (
+            [...images.split('\n'), ...containers.split('\n')]
+              // what is pulled by digest stays, and says whose it is
+              .filter((line) => line && (line.startsWith('<none>:<none>') || !line.includes('<none>')))
+              .sort()
+          )
         },
       }
     }, 120_000)

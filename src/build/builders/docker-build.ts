@@ -8,6 +8,7 @@ import { readBases, rewriteBases } from '../dockerfile.ts'
 import { type ResolvedUse, resolveBases } from '../resolve-bases.ts'
 import { type DockerHost, docker, type Engine, engineFor, writeDockerConfig } from './docker-cli.ts'
 import { localRepository } from './docker-hosts.ts'
+import { layerNotes } from './docker-layers.ts'
 import { dockerRun, lastWords, pull, type Session } from './docker-session.ts'
 
 /** What was built for one platform: the daemon's id of it, the local tag it stands under, and the bases it was given. */
@@ -64,7 +65,14 @@ export async function buildPlatform(
 
 async function runBuild(session: Session, engine: Engine, args: string[], signal: AbortSignal): Promise<void> {
   const configDir = await writeDockerConfig(session.job.dir, 'config-build', null)
-  const ran = await docker(['build', ...args], { ...dockerRun(session, configDir, signal), engine })
+  const run = dockerRun(session, configDir, signal)
+  const layers = engine === 'legacy' ? layerNotes(session.job.dir) : null
+  const onOutput = (text: string) => {
+    run.onOutput?.(text)
+    layers?.read(text)
+  }
+  const ran = await docker(['build', ...args], { ...run, engine, onOutput })
+  await layers?.written()
   if (ran.code === 0) return
   const words = lastWords(ran.stderr)
   // Not the recipe's fault: of the daemon's disk, or of ours.

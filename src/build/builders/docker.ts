@@ -62,7 +62,7 @@ export const dockerBuilder = (d: DockerDeps, hosts: DockerHosts = localDocker): 
       registries.close()
     }
   },
-  clean: (job, signal) => hosts.release(job.id, signal),
+  clean: (job, signal) => hosts.release(job.id, signal, job.dir),
   cleansOnAfterStop: true,
 })
 

@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from '@jest/globals'
+import { localDocker } from '../../src/build/builders/docker-hosts.ts'
+import { CredentialInput, putCredential } from '../../src/build/credentials.ts'
+import { type DockerEstate, dockerEstate } from '../support/docker-estate.ts'
+import { startDebianRegistry, type TestRegistry } from '../support/registry.ts'
+import { requires } from '../support/requires.ts'
+
+requires(
+  'docker',
+  'docker-registry',
+  'git',
+  'klibc',
+)('what the legacy builder leaves', () => {
+  let registry: TestRegistry
+  let estate: DockerEstate
+  let base: string
+  beforeAll(async () => {
+    registry = await startDebianRegistry()
+    estate = await dockerEstate(registry)
+    const login = { kind: 'git', urlPrefix: `${estate.git.origin}/`, username: 'ci', password: 's3cret' }
+    await putCredential(estate.d, 'app', 'ci', CredentialInput.parse(login))
+    await estate.pushBase('lib/base:1', 'one')
+    base = estate.ref('lib/base:1')
+    await estate.build('app/warm:1', { Dockerfile: `FROM ${base}\nRUN echo warm > /warm\n` })
+  }, 120_000)
+  afterAll(async () => {
+    await estate.close()
+    await registry.close()
+  })
+
+  const contents = async () =>
+    (await estate.daemon.docker('images', '--all', '--quiet', '--no-trunc')).split('\n').sort()
+
+  it.each([
+    ['succeeded', 'several stages', 'true'],
+    ['failed', 'a step that fails', 'exit 3'],
+  ])(
+    'of a build that %s, with %s, is removed',
+    async (state, what, last) => {
+      const before = await contents()
+      const name = what.replaceAll(' ', '-')
+      const { row } = await estate.build(`app/${name}:1`, {
+        Dockerfile: `FROM ${base} AS one\nRUN echo ${name} > /big\nRUN echo 2 > /2\nFROM one AS two\nRUN echo 3 > /3\nFROM ${base}\nCOPY --from=one /big /big\nRUN ${last}\n`,
+      })
+      expect(row.state).toBe(state)
+      expect(await contents()).toEqual(before)
+    },
+    40_000,
+  )
+
+  it('is removed only where nothing needs it: not what has a name, another build or children', async () => {
+    const { docker } = estate.daemon
+    const dir = mkdtempSync(join(tmpdir(), 'leftovers-'))
+    const id = randomUUID()
+    const named = await docker('images', '--quiet', base)
+    const before = await contents()
+    writeFileSync(join(dir, 'layers'), `${named.trim().slice(0, 12)}\n${'0'.repeat(12)}\nno id\n`)
+    // A push of the same content by another build goes on: its staging name stays until that one is cleaned up.
+    const other = randomUUID()
+    await docker('tag', base, `drydock-build/${id}:1`)
+    await docker('tag', base, `drydock-build/${other}:1`)
+    await docker('tag', base, estate.ref('app/other:1.drydock'))
+    await localDocker.release(id, AbortSignal.timeout(10_000), dir)
+    expect((await docker('images', '--quiet', estate.ref('app/other'))).trim()).toBe(named.trim())
+    await localDocker.release(other, AbortSignal.timeout(10_000), dir)
+    expect((await docker('images', '--quiet', estate.ref('app/other'))).trim()).toBe('')
+    expect(await contents()).toEqual(before)
+    rmSync(dir, { recursive: true })
+  })
+})
