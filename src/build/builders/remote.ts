@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { canonicalRef, tagRef } from '../../oci/reference.ts'
 import { BuildError, describeError } from '../build-error.ts'
 import { jobRegistries } from '../job-registries.ts'
-import { pause, type ServiceClient, serviceClient } from '../service/client.ts'
+import { pause, type ServiceClient, serviceClient, unreachable } from '../service/client.ts'
 import { gatherGrant } from '../service/gather-grant.ts'
 import { secretsOf } from '../service/grant.ts'
 import { knownBases } from '../service/known-bases.ts'
@@ -27,10 +27,14 @@ export function remoteBuilder(d: RemoteDeps): Builder {
   if (url === null || token === null) throw new BuildError('no-builder', 'DRYDOCK_BUILDER names no build service')
   /** what this attempt sent and gave up: to be cancelled there */
   const abandoned = new Set<string>()
+  const patienceMs = d.config.builds.timeouts.host * 1000
   return {
     name: 'remote',
     async run(job, context) {
-      const client = serviceClient({ url, token, onSilence: (why) => context.log.write(silence(url, why)) })
+      const client = serviceClient({
+        ...{ url, token, patienceMs },
+        onSilence: (why) => context.log.write(silence(url, why)),
+      })
       const over = new AbortController()
       try {
         const build = await attach(d, client, token, job, context)
@@ -39,6 +43,7 @@ export function remoteBuilder(d: RemoteDeps): Builder {
           // who cancels does not wait for the rest of the log
           context.signal.aborted ? undefined : settle(following, over),
         )
+        await checkPushed(d, job, done, context)
         return builtOf(d, done)
       } catch (error) {
         if (!(error instanceof BuildError && detaching.has(error.code))) abandoned.add(job.id)
@@ -50,7 +55,7 @@ export function remoteBuilder(d: RemoteDeps): Builder {
     },
     async clean({ id }, signal) {
       if (!abandoned.has(id)) return
-      const client = serviceClient({ url, token, onSilence: () => undefined })
+      const client = serviceClient({ url, token, patienceMs, onSilence: () => undefined })
       try {
         if (!(await client.cancel(id, signal))) return
         // The next build of this tag must not run beside it.
@@ -97,9 +102,7 @@ async function attach(
     return build
   } catch (error) {
     if (!limit.aborted || context.signal.aborted) throw error
-    const seconds = d.config.builds.timeouts.host
-    const message = `the build service at ${d.config.builderUrl} did not answer for ${seconds} s`
-    throw new BuildError('builder-unreachable', message, { retryable: true, cause: error })
+    throw unreachable(d.config.builderUrl ?? '', d.config.builds.timeouts.host * 1000, describeError(error).message)
   } finally {
     registries.close()
   }
@@ -121,6 +124,22 @@ const followLog = (client: ServiceClient, id: string, { log }: BuilderContext, s
     .catch((error: unknown) => {
       if (!signal.aborted) log.write(`[no more of its log: ${describeError(error).message}]\n`)
     })
+
+/** Asks the registry itself: what nobody pushed is no build, whatever the service says. Error: `push-mismatch` (retryable). */
+async function checkPushed(d: RemoteDeps, job: BuildJob, { digest }: Built, { log, signal }: BuilderContext) {
+  const { host, repository, tag } = job.target
+  const registries = jobRegistries(d, job.logins, log.hide)
+  try {
+    const client = await registries.client(job.target, 'push')
+    const found = await client?.headManifest(repository, tag, { signal })
+    if (found?.digest === digest) return
+    const at = found ? `is at ${found.digest}` : 'is not there'
+    const message = `${tagRef(host, repository, tag)} ${at}; the build service says it pushed ${digest}`
+    throw new BuildError('push-mismatch', message, { retryable: true })
+  } finally {
+    registries.close()
+  }
+}
 
 /** Under the names that the registries have here. */
 function builtOf(d: Pick<Deps, 'registries'>, { digest, bases, commit }: Built): Built {

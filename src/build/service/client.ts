@@ -1,7 +1,7 @@
 /**
  * in: questions to a build service. out: its answers, checked against their schema.
- * guarantees: what may pass (no connection, 429, 5xx) is asked again until the caller's signal ends it; every other failure is a BuildError;
- * the token is in no error.
+ * guarantees: what may pass (no connection, 429, 5xx) is asked again until the caller's signal or the patience ends it
+ * (`builder-unreachable`, retryable); every other failure is a BuildError; an answer about another build is one; the token is in no error.
  */
 import { Agent } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
@@ -29,6 +29,8 @@ export type ServiceClient = {
 type Options = {
   url: string
   token: string
+  /** how long it may not answer, milliseconds */
+  patienceMs: number
   /** told once of each time in which the service does not answer, and of its end (null) */
   onSilence: (why: string | null) => void
 }
@@ -39,7 +41,7 @@ const answerMs = 30_000
 const answerBytes = 4_000_000
 const pauses = [250, 500, 1000, 2000, 3000]
 
-export function serviceClient({ url, token, onSilence }: Options): ServiceClient {
+export function serviceClient({ url, token, patienceMs, onSilence }: Options): ServiceClient {
   const agents = { httpAgent: new Agent({ keepAlive: true }), httpsAgent: new SecureAgent({ keepAlive: true }) }
   const http = axios.create({
     adapter: 'http',
@@ -64,6 +66,7 @@ export function serviceClient({ url, token, onSilence }: Options): ServiceClient
 
   /** Asks until there is an answer that will not change by itself. */
   async function insist<T extends { status: number }>(once: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const since = performance.now()
     for (let tries = 0; ; tries++) {
       signal.throwIfAborted()
       const said = await once().catch((error: unknown) => {
@@ -75,7 +78,9 @@ export function serviceClient({ url, token, onSilence }: Options): ServiceClient
         if (tries > 0) onSilence(null)
         return said
       }
-      if (tries === 0) onSilence(typeof said === 'string' ? said : `it answered ${said.status}`)
+      const why = typeof said === 'string' ? said : `it answered ${said.status}`
+      if (performance.now() - since > patienceMs) throw unreachable(url, patienceMs, why)
+      if (tries === 0) onSilence(why)
       await pause(pauses[Math.min(tries, pauses.length - 1)]!, signal)
     }
   }
@@ -84,12 +89,12 @@ export function serviceClient({ url, token, onSilence }: Options): ServiceClient
   return {
     async submit(job, signal) {
       const answer = await question({ method: 'POST', path: '', body: job }, signal)
-      if (answer.status === 200 || answer.status === 201) return buildOf(url, answer.body)
+      if (answer.status === 200 || answer.status === 201) return buildOf(url, answer.body, job)
       throw refusal(url, answer)
     },
     async find(id, signal) {
       const answer = await question({ method: 'GET', path: `/${id}` }, signal)
-      if (answer.status === 200) return buildOf(url, answer.body)
+      if (answer.status === 200) return buildOf(url, answer.body, { id })
       if (codeOf(answer.body) === 'no-such-build') return null
       throw refusal(url, answer)
     },
@@ -101,16 +106,21 @@ export function serviceClient({ url, token, onSilence }: Options): ServiceClient
     },
     async followLog(id, write, signal) {
       let last: string | null = null
+      /** events since that one, which have no id: they come again after a break */
+      let unnamed = 0
       for (let over = false; !over; ) {
         const headers = { accept: 'text/event-stream', ...(last === null ? {} : { 'last-event-id': last }) }
         const open = () =>
           http.request<Readable>({ url: `/${id}/logs?follow=1`, headers, signal, responseType: 'stream' })
         const { status, data }: AxiosResponse<Readable> = await insist(open, signal)
         if (status !== 200) return void data.destroy()
+        let again = unnamed
         const read = readEvents(data, (event) => {
           if (event.type === 'end') over = true
-          if (event.id === null) return
-          last = event.id
+          if (event.type === 'end' || (event.id === null && event.data === '')) return
+          if (event.id !== null) [last, unnamed, again] = [event.id, 0, 0]
+          else if (again > 0) return void again--
+          else unnamed++
           write(event.data)
         })
         // A connection that breaks is opened again, from where it was.
@@ -131,11 +141,21 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
 }
 
-function buildOf(url: string, body: unknown): RemoteBuild {
+export function unreachable(url: string, patienceMs: number, why: string): BuildError {
+  const message = `the build service at ${url} did not answer for ${patienceMs / 1000} s (${why})`
+  return new BuildError('builder-unreachable', message, { retryable: true })
+}
+
+/** The build that was asked about, and no other. */
+function buildOf(url: string, body: unknown, asked: { id: string; ref?: string }): RemoteBuild {
   const build = RemoteBuild.safeParse(body)
-  if (build.success) return build.data
-  const where = build.error.issues.map(({ path }) => path.join('.') || 'the top').join(', ')
-  throw new BuildError('builder-answer', `${url} answered what is no build of a build service (at ${where})`)
+  if (!build.success) {
+    const where = build.error.issues.map(({ path }) => path.join('.') || 'the top').join(', ')
+    throw new BuildError('builder-answer', `${url} answered what is no build of a build service (at ${where})`)
+  }
+  const { id, ref } = build.data
+  if (id === asked.id && (asked.ref === undefined || ref === asked.ref)) return build.data
+  throw new BuildError('builder-answer', `${url} was asked about the build ${asked.id} and answered with another`)
 }
 
 const codeOf = (body: unknown): string =>

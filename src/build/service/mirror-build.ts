@@ -24,6 +24,8 @@ export async function mirrorBuild({ client, build: first, context, limits }: Fol
     await pause(everyMs, signal)
     const found = await client.find(build.id, signal)
     if (!found) throw new BuildError('builder-lost', 'the build service forgot the build', { retryable: true })
+    if (found.ref !== first.ref)
+      throw new BuildError('builder-answer', `the build service tells of ${found.ref} instead`)
     build = found
     if (!build.host || toldHost) return
     toldHost = true
@@ -37,7 +39,9 @@ export async function mirrorBuild({ client, build: first, context, limits }: Fol
     await context.step(name, async (signal) => {
       while (!ended(build, name)) await ask(signal)
       const { error } = last(build, name)!
-      if (error !== null) throw new BuildError(error.code, error.message, { retryable: error.retryable })
+      // that somebody cancelled it there, only the end of the build says
+      while (error?.code === 'cancelled' && !isOver(build)) await ask(signal)
+      if (error !== null) throw build.state === 'cancelled' ? failureOf(build) : failedThere(error)
       if (name === 'push') await intend(build, context)
     })
   }
@@ -62,8 +66,20 @@ async function intend(build: RemoteBuild, context: BuilderContext): Promise<void
   await context.intend({ content, bases, commit, previous })
 }
 
+/**
+ * What a worker says of its own claim, or of its database, is no failure of a build: a service that says so would have it built again
+ * for ever. Codes of builds are words with dashes.
+ */
+const ownWords = new Set(['claim-lost', 'shutting-down', 'cancelled'])
+const buildCode = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+
+const failedThere = ({ code, message, retryable }: NonNullable<RemoteBuild['error']>): BuildError =>
+  ownWords.has(code) || !buildCode.test(code)
+    ? new BuildError('builder-answer', `the build service says ${code.slice(0, 100)}: ${message}`, { retryable })
+    : new BuildError(code, message, { retryable })
+
 function failureOf({ error, state }: RemoteBuild): BuildError {
   if (state === 'cancelled') return new BuildError('cancelled', 'cancelled at the build service')
-  if (error) return new BuildError(error.code, error.message, { retryable: error.retryable })
+  if (error) return failedThere(error)
   return new BuildError('builder-answer', 'the build service says neither what it pushed nor what went wrong')
 }

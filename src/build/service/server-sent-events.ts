@@ -13,8 +13,12 @@ const longest = 4_000_000
 export async function readEvents(stream: AsyncIterable<Buffer>, take: (event: ServerEvent) => void): Promise<void> {
   const decoder = new StringDecoder('utf8')
   let held = ''
+  let cut = ''
   for await (const bytes of stream) {
-    held += decoder.write(bytes)
+    // lines end in CR, LF or both, which may come apart
+    const text = cut + decoder.write(bytes)
+    cut = text.endsWith('\r') ? '\r' : ''
+    held += text.slice(0, text.length - cut.length).replace(/\r\n?/g, '\n')
     const blocks = held.split('\n\n')
     held = blocks.pop() ?? ''
     if (held.length > longest) throw new Error('an event without an end')
