@@ -90,11 +90,14 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       tasks: pipeline(d),
       roles: workerRoles,
       buildWorkers: config.buildWorkers,
+      elsewhere: config.builder === 'remote',
     })
     closers.push(workers.stop)
     closers.push(every(sweepMs, workers.sweep, log))
-    if (workerRoles.builder) closers.push(every(sweepMs, () => sweepBuilds(d, 'any'), log))
-    else if (workerRoles.worker) closers.push(every(sweepMs, () => sweepBuilds(d, 'light'), log))
+    const elsewhere = config.builder === 'remote' && (workerRoles.worker || workerRoles.builder)
+    if (workerRoles.builder || elsewhere) closers.push(every(sweepMs, () => sweepBuilds(d, 'any'), log))
+    if (elsewhere || (workerRoles.worker && !workerRoles.builder))
+      closers.push(every(sweepMs, () => sweepBuilds(d, 'light'), log))
     if (workerRoles.worker && config.reconcileInterval > 0)
       closers.push(
         every(config.reconcileInterval * 1000, () => enqueueReconcile(d, laterBy(config.reconcileInterval)), log),

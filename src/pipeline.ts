@@ -29,5 +29,5 @@ export const pipeline = (d: Deps, runBuilds = buildRunner(d)): Tasks => ({
   mail: ({ mailId }) => send(d, mailId), //                one mail through SMTP
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
   build: (_, { signal }) => runBuilds('any', signal), // builds whose turn it is: host, checkout, build, push, cleanup → refresh, plan
-  'build-light': (_, { signal }) => runBuilds('light', signal), // those that need no builder's host
+  'build-light': (_, { signal }) => runBuilds('light', signal), // those that need no builder: rebases
 })

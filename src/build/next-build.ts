@@ -10,7 +10,7 @@ import { type Claim, type ClaimRow, claimOf, isLeft, taken } from './claim.ts'
 
 type Needs = Pick<Deps, 'sql' | 'clock' | 'config'>
 
-/** any: all there is. light: what needs no host of a builder's: rebases, and with a build service elsewhere all of our own. */
+/** any: all there is, with a build service elsewhere all of our own. light: what needs no builder: our own rebases. */
 export type Takes = 'any' | 'light'
 
 /** `more`: another one may be due as well, so that another worker should look. */
@@ -97,9 +97,9 @@ const due = (d: Needs, tx: Tx, takes: Takes, number: number, own: readonly strin
   const { names, most, open } = shares(d)
   const general = d.config.builds.perNamespace ?? null
   const light = takes === 'light'
-  const all = d.config.builder === 'remote'
+  const elsewhere = d.config.builder === 'remote'
   // Who has its own builds made elsewhere makes nobody else's.
-  const mine = tx`(build.job is null or not ${light || all}) and (not ${light} or ${all} or build.recipe->>'strategy' = 'rebase')`
+  const mine = tx`(build.job is null or not ${light || elsewhere}) and (not ${light} or build.recipe->>'strategy' = 'rebase')`
   const eligible = (lane: ReturnType<Tx>, allowed: ReturnType<Tx>) => tx`
     select build.id, build.created_at from build
     where state = 'queued' and priority = ${lane}.priority and namespace_key = ${lane}.namespace_key

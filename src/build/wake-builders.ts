@@ -11,13 +11,8 @@ const taskOf = { any: 'build', light: 'build-light' } as const
  * Has a worker look for builds that this transaction queues: called at least once in it for each sort of recipe. A job says only "look",
  * so one too many does nothing; the worker who finds a build has the next one look.
  */
-export function wakeBuilders(
-  d: Pick<Deps, 'jobs' | 'config'>,
-  tx: Tx,
-  { strategy }: Pick<Recipe, 'strategy'>,
-): Promise<void> {
-  const light = strategy === 'rebase' || d.config.builder === 'remote'
-  return d.jobs.enqueue(tx, taskOf[light ? 'light' : 'any'], {})
+export function wakeBuilders(d: Pick<Deps, 'jobs'>, tx: Tx, { strategy }: Pick<Recipe, 'strategy'>): Promise<void> {
+  return d.jobs.enqueue(tx, taskOf[strategy === 'rebase' ? 'light' : 'any'], {})
 }
 
 /** Has another worker look, unless one is about to. */

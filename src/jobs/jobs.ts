@@ -14,7 +14,7 @@ export type Payloads = {
   plan: Record<string, never>
   /** says only "look": the worker takes whichever build is next (src/build/next-build.ts) */
   build: Record<string, never>
-  /** the same for builds that need no builder's host */
+  /** the same for builds that need no builder: rebases */
   'build-light': Record<string, never>
   recipe: { ref: string }
 }

@@ -1,6 +1,6 @@
 /**
  * in: the tasks and what this process does of them. out: running workers, and a way to end them.
- * guarantees: a job whose process died is taken up again within seconds; builds have workers of their own, a fixed number.
+ * guarantees: a job whose process died is taken up again within seconds; builds have workers of their own, a fixed number, and so have those made elsewhere.
  */
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -24,6 +24,8 @@ type Needs = {
   tasks: Tasks
   roles: Roles
   buildWorkers: number
+  /** builds of Dockerfiles are made by a build service: any worker follows them, in places of their own, as it may be silent for long */
+  elsewhere?: boolean
   graceMs?: number
 }
 
@@ -33,7 +35,16 @@ const workersAtOnce = 6
 const buildTasks: TaskName[] = ['build', 'build-light']
 const restartMs = 2000
 
-export async function runWorkers({ url, sql, log, tasks, roles, buildWorkers, graceMs }: Needs): Promise<Workers> {
+export async function runWorkers({
+  url,
+  sql,
+  log,
+  tasks,
+  roles,
+  buildWorkers,
+  elsewhere,
+  graceMs,
+}: Needs): Promise<Workers> {
   const ids: string[] = []
   const alive = keepAlive(url, log)
   const liveness: Liveness = {
@@ -45,14 +56,13 @@ export async function runWorkers({ url, sql, log, tasks, roles, buildWorkers, gr
   }
   const sweep = makeSweep(sql, graceMs)
   const names = (Object.keys(tasks) as TaskName[]).filter((name) => !buildTasks.includes(name))
-  // a builder takes every build; where there is none, what needs none
-  const builds: TaskName[] = roles.builder ? buildTasks : roles.worker ? ['build-light'] : []
+  const builds = buildPools(roles, elsewhere === true).map((taken) => ({ names: taken, concurrency: buildWorkers }))
   const broken = (error: Error) => log.debug({ err: error }, 'a connection of the queue broke')
   // the pools are ours: the library does not wait for the end of one that it made
-  const pools = [
-    ...(roles.worker ? [{ names, concurrency: workersAtOnce }] : []),
-    ...(builds.length > 0 ? [{ names: builds, concurrency: buildWorkers }] : []),
-  ].map((pool) => ({ ...pool, connections: makePool(url, pool.concurrency + 2, broken) }))
+  const pools = [...(roles.worker ? [{ names, concurrency: workersAtOnce }] : []), ...builds].map((pool) => ({
+    ...pool,
+    connections: makePool(url, pool.concurrency + 2, broken),
+  }))
   const running = await Promise.all(
     pools.map((pool) =>
       keepRunning(log, () => startPool(pool.connections, log, liveness, taskList(tasks, pool.names), pool.concurrency)),
@@ -74,6 +84,13 @@ export async function runWorkers({ url, sql, log, tasks, roles, buildWorkers, gr
       await liveness.close()
     },
   }
+}
+
+/** A builder takes every build; where there is none, what needs none. What waits for a service keeps nothing else waiting. */
+function buildPools({ worker, builder }: Roles, elsewhere: boolean): TaskName[][] {
+  if (elsewhere) return worker || builder ? buildTasks.map((task) => [task]) : []
+  if (builder) return [buildTasks]
+  return worker ? [['build-light']] : []
 }
 
 function startPool(

@@ -55,6 +55,30 @@ async function until(so: () => Promise<boolean>): Promise<void> {
   while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 50))
 }
 
+test('rebases wait for no build that is made elsewhere, however many hang', async () => {
+  const [followed, rebased] = [promised(), promised()]
+  const idle = promised()
+  let following = 0
+  const workers = await runWorkers({
+    ...{ url: pg.url, sql: pg.sql, log: pino({ level: 'silent' }), buildWorkers: 2, elsewhere: true },
+    roles: { worker: true, builder: false },
+    tasks: tasksThat({
+      build: async () => {
+        if (++following === 2) followed.resolve()
+        await idle.promise
+      },
+      'build-light': async () => rebased.resolve(),
+    }),
+  })
+  started.push(workers)
+  for (let i = 0; i < 3; i++) await jobs.enqueue(pg.sql, 'build', {})
+  await followed.promise
+  await jobs.enqueue(pg.sql, 'build-light', {})
+  await rebased.promise
+  expect(following).toBe(2)
+  idle.resolve()
+})
+
 describe('a running job', () => {
   test('is left alone by every sweep while its process lives', async () => {
     const begun = promised()
