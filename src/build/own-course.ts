@@ -12,6 +12,7 @@ import { findPushed } from './find-pushed.ts'
 import { namespaceLogins } from './logins.ts'
 import { moveTags, recordPushed } from './record-pushed.ts'
 import { type CauseAfter, stillOutdated } from './still-outdated.ts'
+import { storeKeyAsBuilt } from './store-key.ts'
 
 /** A tracker's own builds: with the credentials of the tag's namespace; what was pushed is recorded, judged at once, and planned on. */
 export const ownCourse = (d: Deps): Course => ({
@@ -30,7 +31,10 @@ export const ownCourse = (d: Deps): Course => ({
     const message = `${claim.ref} was built and pushed, and is still outdated by ${cause.base} at ${cause.toDigest}`
     throw new BuildError('still-outdated', message)
   },
-  ended: (_claim, tx) => d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' }),
+  async ended(claim, tx) {
+    await storeKeyAsBuilt(tx, claim.id)
+    await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
+  },
 })
 
 /**

@@ -1,6 +1,6 @@
 /** What a person decides on a plan. Null: there is none of that id; over: it has ended otherwise. */
 import type { Deps } from '../deps.ts'
-import { type Because, withdrawBuilds } from './store-plans.ts'
+import { type Because, lockPlans, withdrawBuilds } from './store-plans.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log'>
 type Answer = 'done' | 'over' | null
@@ -21,6 +21,8 @@ export const approvePlan = (d: Needs, id: string, by: string): Promise<Answer> =
 /** Nothing of its root starts any more; what is queued is withdrawn, what runs goes on. */
 export const cancelPlan = (d: Needs, id: string, by: string): Promise<Answer> =>
   d.sql.begin(async (tx) => {
+    // Whoever plans just now may be about to queue builds of it.
+    await lockPlans(tx)
     const [plan] = await tx<{ state: string }[]>`select state from plan where id = ${id} for update`
     if (!plan) return null
     if (plan.state === 'cancelled') return 'done'

@@ -95,7 +95,7 @@ function ofFree(tag: PlanTag, { judged, triggers, moving }: Found, around: Aroun
 function inItsPlan({ ref, start, recipeChanged }: PlanTag, triggers: PlanCause[], around: Around): Outcome {
   const stateOf = (cause: PlanCause) => around.plans?.get(rootOf(cause, around.pushes))?.state ?? 'open'
   const trigger = triggers.find((cause) => /^(open|done)$/.test(stateOf(cause)))
-  if (!trigger && !recipeChanged)
+  if (!trigger && (triggers.length > 0 || !recipeChanged))
     return triggers.every((cause) => stateOf(cause) === 'cancelled') ? be('manual') : be('approval', { moving: true })
   const wanted = trigger ? becauseOf(ref, trigger, around) : becauseOfRecipe(ref)
   if (!start || start.start) return { ...be('queued', { moving: true }), wanted }

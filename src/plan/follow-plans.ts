@@ -46,7 +46,7 @@ export function followPlans(input: PlanInput, decided: Plan, plans: readonly Kno
   const alive = aliveRoots(input, decided)
   for (const plan of plans) {
     if (plan.state === 'done' && alive.has(plan.root)) steps.reopen.push(plan)
-    if ((plan.state === 'open' || plan.state === 'approval') && !alive.has(plan.root)) steps.end.push(plan)
+    if (/^(open|approval|stopped)$/.test(plan.state) && !alive.has(plan.root)) steps.end.push(plan)
   }
   return steps
 }

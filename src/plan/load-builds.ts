@@ -19,21 +19,35 @@ export async function buildsOf(tx: Tx, refs: string[]): Promise<Map<string, Plan
   return new Map([...Map.groupBy(builds, (row) => row.ref)].map(([ref, of]) => [ref, of.map((row) => row.build)]))
 }
 
-/** Where each tag's head is to the newest push of ours. Something older than that push was put back; something new was pushed over it. */
+/**
+ * Where each tag's head is to the newest push of ours. Something older than that push was put back; something new was pushed over it.
+ * A push that the registry never showed is waited for only until a head is seen that came after it.
+ */
 export async function standsOf(tx: Tx, refs: string[]): Promise<Map<string, PlanTag['stand']>> {
-  const rows = await tx<{ ref: string; at: boolean; pushed: number | null; head: number | null }[]>`
+  type Row = {
+    ref: string
+    at: boolean
+    pushed: number | null
+    first: number | null
+    latest: number | null
+    later: boolean
+  }
+  const rows = await tx<Row[]>`
     select tag.ref, tag.head_digest is not distinct from mine.digest as at,
-      (select min(seq) from tag_span where tag_id = tag.id and digest = mine.digest) as pushed,
-      (select min(seq) from tag_span where tag_id = tag.id and digest = tag.head_digest) as head
+      (select min(seq) from tag_span where tag_id = tag.id and digest = mine.digest) as pushed, head.first, head.latest,
+      coalesce(tag.head_at > (extract(epoch from mine.finished_at) * 1000)::bigint * 1000000, false) as later
     from unnest(${refs}::text[]) as asked (ref) join tag on tag.ref = asked.ref
     cross join lateral (
-      select digest from build where build.ref = asked.ref and build.digest is not null and build.job is null order by created_at desc limit 1
-    ) mine`
+      select digest, finished_at from build where build.ref = asked.ref and build.digest is not null and build.job is null
+      order by created_at desc limit 1) mine
+    cross join lateral (
+      select min(seq) as first, max(seq) as latest from tag_span where tag_id = tag.id and digest = tag.head_digest) head`
   return new Map(
-    rows.map(({ ref, at, pushed, head }) => {
+    rows.map(({ ref, at, pushed, first, latest, later }) => {
       if (at) return [ref, 'at']
-      if (pushed === null) return [ref, 'unseen']
-      return [ref, head !== null && head > pushed ? 'overtaken' : 'back']
+      if (pushed === null && !later) return [ref, 'unseen']
+      const isNew = first !== null && (pushed === null ? first === latest : first > pushed)
+      return [ref, isNew ? 'overtaken' : 'back']
     }),
   )
 }

@@ -13,18 +13,16 @@ import { loadPlan, plansOf } from './load-plan.ts'
 import { changedRecipes } from './load-recipe-changes.ts'
 import { noLongerWanted } from './past-builds.ts'
 import { stopPlans } from './stop-plans.ts'
-import { withdrawBuilds } from './store-plans.ts'
+import { lockPlans, withdrawBuilds } from './store-plans.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
 
-/** Any number, the same in every process: plans are made one after another. */
-const planLock = 7_233_004
 /** Tags whose locks are held at a time. */
 const refsAtOnce = 500
 
 export async function plan(d: Needs): Promise<void> {
   await d.sql.begin(async (lock) => {
-    await lock`select pg_advisory_xact_lock(${planLock})`
+    await lockPlans(lock)
     await stopPlans(d)
     let found = await survey(d)
     if (await keepPlans(d, found.input, found.decided))

@@ -15,6 +15,13 @@ const tooMany = (build: number, most: number): Because => ({
 
 type Needs = Pick<Deps, 'clock' | 'config'>
 
+/** Any number, the same in every process: plans are made one after another, and cancelled between two. */
+const planLock = 7_233_004
+
+export const lockPlans = async (tx: Tx): Promise<void> => {
+  await tx`select pg_advisory_xact_lock(${planLock})`
+}
+
 /** Makes the plan of a root, with all its nodes; its state. Nothing where there is one. */
 export async function insertPlan(
   d: Needs,
@@ -56,7 +63,7 @@ export async function knownPlans(tx: Tx, roots: readonly string[], refs: readonl
     select plan.id, plan.root, plan.state, array(
       select node.ref from plan_node node where node.plan_id = plan.id and node.level is not null and node.ref = any(${[...refs]})
     ) as foreseen
-    from plan where plan.root = any(${[...roots]}) or plan.state in ('open', 'approval')`
+    from plan where plan.root = any(${[...roots]}) or plan.state in ('open', 'approval', 'stopped')`
   return rows.map((row) => ({ ...row, foreseen: new Set(row.foreseen) }))
 }
 
@@ -86,7 +93,7 @@ export async function endPlan({ clock }: Needs, tx: Tx, plan: KnownPlan): Promis
     update plan set state = 'done', ended_at = ${clock()}, because = case when exists (
       select from build where plan_id = plan.id and state in ('succeeded', 'failed')) then null
       else ${JSON.stringify(because)}::text::jsonb end
-    where id = ${plan.id} and state in ('open', 'approval')`
+    where id = ${plan.id} and state in ('open', 'approval', 'stopped')`
 }
 
 /** Goes on; asks for approval where it never got one and is, by now, too large. */

@@ -337,3 +337,48 @@ test('a plan is found by its id', async () => {
   expect(await findPlan(d(), made.id)).toEqual(made)
   expect(await findPlan(d(), crypto.randomUUID())).toBeNull()
 })
+
+test('a push that the registry never shows is not waited for once something else was pushed over it', async () => {
+  await family(1)
+  await plan(d())
+  await s.run('app/c00')
+  seconds += 5
+  await s.end('app/c00', 'app/c00-2')
+  await plan(d())
+  expect(await state('app/c00')).toBe('waiting')
+  seconds += 5
+  await s.push('app/c00', 'app/c00-other')
+  await s.judge('app/c00', [{ name: 'lib/base' }], [{ base: 'lib/base', to: 'base-2' }])
+  await plan(d())
+  expect(await state('app/c00')).toBe('queued')
+})
+
+test('a stopped plan is over once nothing of its root is left', async () => {
+  await family(12)
+  await plan(d())
+  for (const name of children(6)) {
+    await s.run(name)
+    seconds += 1
+    await s.end(name, null, 'git-unreachable')
+  }
+  await plan(d())
+  expect((await only()).state).toBe('stopped')
+  for (const name of [...children(12), 'app/grand']) await s.judge(name, [{ name: 'lib/base' }])
+  await plan(d())
+  expect((await only()).state).toBe('done')
+})
+
+test('a changed recipe does not build on a base whose plan waits for approval or was cancelled', async () => {
+  await family(3)
+  await plan(d({ approveOver: 2 }))
+  await pg.sql`
+    insert into build (ref, key, state, reason, recipe, created_at, started_at, finished_at, digest, bases)
+    select ref, 'k', 'succeeded', '{"kind":"manual"}', spec, ${clock()}, ${clock()}, ${clock()}, 'app/c00-1', '[]'::jsonb
+    from recipe where ref = ${ref('app/c00')}`
+  await s.recipe('app/c00', { args: { v: '2' } })
+  await plan(d({ approveOver: 2 }))
+  expect([await state('app/c00'), (await s.builds('app/c00')).length]).toEqual(['approval', 1])
+  await cancelPlan(d(), (await only()).id, 'ann')
+  await plan(d({ approveOver: 2 }))
+  expect([await state('app/c00'), (await s.builds('app/c00')).length]).toEqual(['manual', 1])
+})

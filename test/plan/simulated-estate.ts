@@ -157,6 +157,11 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
       movedAt.set('t0', clock++)
       return at.get('t0')!
     },
+    /** Somebody points a tag at this content, which it may have had before. */
+    moveTo(ref: string, content: string) {
+      at.set(ref, content)
+      movedAt.set(ref, clock++)
+    },
     /** Decides as the service does, and does it. False where there was nothing to do. */
     plan(): boolean {
       const policy: Policy = { now: new Date(seconds * 1000), settle: 0, observe: false }
@@ -203,12 +208,12 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
       start: start.start ? builds.filter((build) => build.state === 'queued') : [],
       finish: builds.filter((build) => build.state === 'running'),
     }),
-    /** A worker takes it: its bases are fixed now. */
+    /** A worker takes it: its bases are fixed now, and with them its key. */
     start(build: Sim) {
       const digestOf = (name: string) =>
         edgeOf(build.ref, name).pinned ? builtOn.get(build.ref)!.get(name)! : at.get(name)!
       const used = basesOf.get(build.ref)!.map((name) => ({ name, digest: digestOf(name) }))
-      Object.assign(build, { state: 'running', started: clock++, bases: used })
+      Object.assign(build, { state: 'running', started: clock++, bases: used, key: keyOf(build.ref) })
     },
     finish(build: Sim, fails: boolean) {
       const now = new Date(seconds * 1000)
