@@ -1,3 +1,5 @@
+import { shortened } from './storable.ts'
+
 /** Why a build could not be done. `code` is stable and stored with the build; `message` is for people and holds no secret. */
 export class BuildError extends Error {
   readonly code: string
@@ -15,15 +17,19 @@ export class BuildError extends Error {
 /** A failure as it is stored. `retryable`: the same build may well pass another time. */
 export type Failure = { code: string; message: string; retryable: boolean }
 
-/** What is stored of any failure. Our modules' errors have a stable code; what has none is `internal`. */
-export function describeError(error: unknown): Failure {
-  if (!(error instanceof Error)) return { code: 'internal', message: String(error), retryable: false }
+/**
+ * What is stored of any failure: its words as the database can hold them, without what `mask` hides. Our modules' errors have a stable
+ * code; what has none is `internal`. Masked before it is shortened, so that no secret is cut in two.
+ */
+export function describeError(error: unknown, mask: (text: string) => string = (text) => text): Failure {
+  const said = (text: string) => shortened(mask(text))
+  if (!(error instanceof Error)) return { code: 'internal', message: said(String(error)), retryable: false }
   if ('code' in error && error.code === 'ENOSPC')
     return { code: 'disk-full', message: `no space left where builds work (${error.message})`, retryable: true }
   const ours = 'code' in error && typeof error.code === 'string' && 'retryable' in error
   return {
-    code: ours ? String(error.code) : 'internal',
-    message: error.message,
+    code: ours ? shortened(String(error.code), 100) : 'internal',
+    message: said(error.message),
     retryable: ours && error.retryable === true,
   }
 }

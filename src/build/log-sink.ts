@@ -1,14 +1,15 @@
 import type { Deps } from '../deps.ts'
 import { beforePair, makeMask } from './mask.ts'
+import { throughOutage } from './through-outage.ts'
 
-/** Where a build's output goes. Nothing written here is lost but what the size limit leaves out, and that is said. */
+/** Where a build's output goes. Nothing written here is lost but what the size limit leaves out or the database refuses, and that is said. */
 export type LogSink = {
   write(text: string): void
   /** from now on this secret is hidden, in every form in which a tool writes it */
   hide(secret: string, username?: string): void
   /** a message that is stored elsewhere, without the secrets hidden here */
   masked(text: string): string
-  /** stores what is left; rejects where storing failed */
+  /** stores what is left; what cannot be stored is left out, and that is told: a log never undoes a build */
   close(): Promise<void>
 }
 
@@ -18,9 +19,14 @@ const chunkChars = 64_000
 
 /**
  * Appends to build_log in chunks, after whatever an earlier attempt wrote, masked. Of a very long log the beginning is stored as
- * it comes, and the end at the end.
+ * it comes, and the end at the end. While the database is away it waits, until `until` is aborted.
  */
-export function openLogSink(d: Pick<Deps, 'sql' | 'clock'>, buildId: string, limits = usual): LogSink {
+export function openLogSink(
+  d: Pick<Deps, 'sql' | 'clock' | 'log'>,
+  buildId: string,
+  limits = usual,
+  until?: AbortSignal,
+): LogSink {
   const mask = makeMask()
   let head = 0
   let waiting = ''
@@ -28,19 +34,41 @@ export function openLogSink(d: Pick<Deps, 'sql' | 'clock'>, buildId: string, lim
   let leftOut = 0
   let timer: NodeJS.Timeout | null = null
   let stored: Promise<void> = Promise.resolve()
+  /** the place of the next chunk; null until the first is stored, or where somebody else has written */
+  let next: number | null = null
+  let refused = 0
+
+  const insert = async (text: string, again: boolean): Promise<void> => {
+    const rows: { seq: number }[] = await d.sql`
+      insert into build_log (build_id, seq, at, text)
+      select ${buildId}, coalesce(${next}::int, max(seq) + 1, 0), ${d.clock()}, ${text} from build_log where build_id = ${buildId}
+      on conflict do nothing returning seq`
+    const seq = rows[0]?.seq
+    const place = next
+    next = seq === undefined ? null : seq + 1
+    if (seq !== undefined) return
+    // The place is taken: by this very chunk where an earlier try came through unheard, else by another writer.
+    if (again && place !== null) next = place + 1
+    else await insert(text, false)
+  }
+  const keep = async (text: string): Promise<void> => {
+    try {
+      await throughOutage((again) => insert(text, again), {
+        ...(until ? { until } : {}),
+        ...(refused > 0 ? { forMs: 0 } : {}),
+      })
+    } catch (err) {
+      if (refused === 0) d.log.warn({ err, build: buildId }, 'a part of a log could not be stored')
+      refused += text.length
+    }
+  }
 
   const store = (text: string) => {
     for (let at = 0; at < text.length; ) {
       const chunk = text.slice(at, beforePair(text, at + chunkChars))
       at += chunk.length
-      stored = stored.then(async () => {
-        await d.sql`
-          insert into build_log (build_id, seq, at, text)
-          select ${buildId}, coalesce(max(seq), -1) + 1, ${d.clock()}, ${chunk} from build_log where build_id = ${buildId}`
-      })
+      stored = stored.then(() => keep(chunk))
     }
-    // Waited for in close(); until then a failure must not end the process.
-    stored.catch(() => undefined)
   }
   const flush = () => {
     timer = null
@@ -70,6 +98,7 @@ export function openLogSink(d: Pick<Deps, 'sql' | 'clock'>, buildId: string, lim
       tail = ''
       leftOut = 0
       await stored
+      if (refused > 0) await keep(`\n[${refused} characters could not be stored]\n`)
     },
   }
 }

@@ -1,17 +1,20 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Deps } from '../deps.ts'
 import { parseReference } from '../oci/reference.ts'
 import { BuildError, describeError } from './build-error.ts'
-import type { Builder, BuilderContext, BuildJob, Built } from './builders/builder.ts'
-import { type Claim, releaseClaim, watchClaim } from './claim.ts'
+import type { Builder, BuilderContext, BuildJob, Built, PushIntent } from './builders/builder.ts'
+import { type Claim, postponeClaim, releaseClaim, watchClaim } from './claim.ts'
 import { cleanUp } from './clean-up.ts'
 import type { Course } from './course.ts'
+import { endBuild } from './end-build.ts'
 import { type LogSink, openLogSink } from './log-sink.ts'
 import { endOrphans } from './orphans.ts'
 import { makeProgress, type Progress } from './progress.ts'
 import type { Recipe } from './recipe.ts'
+import { isLostDatabase, throughOutage } from './through-outage.ts'
+import { makeWorkDir } from './work-dir.ts'
 
 type Needs = Pick<Deps, 'sql' | 'clock' | 'log' | 'config'>
 
@@ -34,30 +37,39 @@ const buildDir = ({ id, job }: Pick<Claim, 'id' | 'job'>): string =>
 
 /**
  * What every build does, whoever wanted it: keeps its claim, runs a builder in a directory of its own, logs, cleans up, ends its row.
- * A failure is an outcome of the build (`{code, message, retryable}`); rejects only where the database is lost or `shutdown` came,
- * and the build is then left to be taken over.
+ * A failure is an outcome of the build (`{code, message, retryable}`); rejects only where the database is lost for long or `shutdown` came,
+ * and the build is then left to be taken over. So it is where a registry is away at the end of what was, or may have been, pushed.
  */
 export async function runClaim(d: Needs, course: Course, claim: Claim, shutdown?: AbortSignal): Promise<void> {
-  const log = openLogSink(d, claim.id)
   const stop = new AbortController()
+  const gone = new AbortController()
+  stop.signal.addEventListener('abort', () => isCancelled(stop.signal.reason) || gone.abort(), { once: true })
+  const log = openLogSink(d, claim.id, undefined, gone.signal)
   const ended = new AbortController()
   const halt = () => stop.abort(new BuildError('shutting-down', 'this worker is being stopped', { retryable: true }))
   shutdown?.addEventListener('abort', halt, { once: true })
   if (shutdown?.aborted) halt()
   const watching = watchClaim(d, claim, stop, ended.signal)
-  const progress = makeProgress(d, claim, stop.signal, d.config.builds.timeouts)
+  const progress = makeProgress(d, claim, stop.signal, d.config.builds.timeouts, log.masked)
   try {
     const failure = await attempt({ d, course, claim, log, progress }).then(
       () => null,
       (error: unknown) => error,
     )
     if (failure !== null && (isLostDatabase(failure) || shutdown?.aborted)) {
-      await log.close().catch((err: unknown) => d.log.warn({ err, build: claim.id }, 'could not keep the end of a log'))
+      await log.close()
       throw failure
+    }
+    if (failure instanceof LeftForLater) {
+      log.write(`\n[${failure.message}: tried again in ${laterSeconds} s]\n`)
+      await log.close()
+      return await throughOutage(() => postponeClaim(d, claim, laterSeconds), { until: gone.signal })
     }
     if (failure !== null) await explain(d, claim, failure, log)
     await log.close()
-    await finish(d, course, claim, progress, failure)
+    if (isClaimLost(failure)) return
+    const said = failure === null ? null : describeError(failure, log.masked)
+    await throughOutage(() => endBuild(d, course, claim, progress.steps(), said), { until: gone.signal })
   } finally {
     ended.abort()
     shutdown?.removeEventListener('abort', halt)
@@ -79,12 +91,29 @@ async function attempt(begun: Omit<Attempt, 'target' | 'dir' | 'claim'> & { clai
   const builder = course.builder(all.claim)
   begun.progress.by(builder.name)
   const built = (await afterCrash(all, builder)) ?? (await runIn(all, builder))
-  await course.pushed(claim, target, built, begun.progress.signal)
+  const { signal } = begun.progress
+  await throughOutage(() => course.pushed(claim, target, built, signal), { until: signal }).catch(orLater(all))
 }
+
+/** What was, or may have been, pushed does not fail because somebody cannot be asked now: it is left to be taken over, as long as that may help. */
+class LeftForLater extends Error {}
+
+/** Seconds between two tries, and how long they go on, from the build's beginning. */
+const laterSeconds = 20
+const patienceSeconds = 24 * 3600
+
+const orLater =
+  ({ d, claim, progress }: Attempt) =>
+  (error: unknown): never => {
+    const { message, retryable } = describeError(error)
+    const late = d.clock().getTime() - claim.since.getTime() > patienceSeconds * 1000
+    if (late || progress.signal.aborted || !retryable || isLostDatabase(error)) throw error
+    throw new LeftForLater(message, { cause: error })
+  }
 
 /** Ends what a dead attempt left running and lying about, and finds out whether it had pushed. */
 async function afterCrash(all: Attempt, builder: Builder): Promise<Built | null> {
-  const { course, claim, target, dir, log, progress } = all
+  const { claim, dir, log, progress } = all
   if (!claim.takenOver) return null
   log.write('[an earlier attempt of this build was interrupted]\n')
   await removeLeftovers(builder, claim.id, dir, AbortSignal.any([progress.signal, AbortSignal.timeout(60_000)])).catch(
@@ -93,14 +122,23 @@ async function afterCrash(all: Attempt, builder: Builder): Promise<Built | null>
       log.write(`[what it left could not be removed: ${describeError(error).message}]\n`)
     },
   )
-  if (!claim.intent?.content) return null
-  const { content, bases, commit } = claim.intent
-  const digest = await course.findPushed(claim, target, content, progress.signal)
-  if (!digest) return null
-  log.write(`[it had pushed ${digest}]\n`)
+  const found = claim.intent && (await askPushed(all, claim.intent))
+  if (!found && claim.deaths >= mostDeaths)
+    throw new BuildError('worker-died', `${claim.deaths} workers died at this build (a lack of memory?)`)
+  if (!found || !claim.intent) return null
+  log.write(`[it had pushed ${found.digest}]\n`)
   await progress.intend(claim.intent)
   await progress.step('push', async () => undefined)
-  return { digest, bases, commit }
+  return found
+}
+
+const mostDeaths = 3
+
+async function askPushed(all: Attempt, { content, bases, commit }: PushIntent): Promise<Built | null> {
+  if (content === null) return null
+  const { course, claim, target, progress } = all
+  const digest = await course.findPushed(claim, target, content, progress.signal).catch(orLater(all))
+  return digest && { digest, bases, commit }
 }
 
 /** Programs, files, and what the builder has elsewhere, of an attempt that is dead. */
@@ -112,18 +150,27 @@ async function removeLeftovers(
 ): Promise<void> {
   await endOrphans(dir)
   await endOrphans(join(dir, 'checkout'))
-  await rm(dir, { recursive: true, force: true })
-  await builder.clean({ id, dir: tmpdir() }, signal)
+  try {
+    await builder.clean({ id, dir }, signal)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
 }
 
 /**
  * Runs the builder in a directory of its own, which is gone afterwards whatever happened. What another worker has taken over is its
  * to clean: by now the directory and the host may be in use by it.
  */
-async function runIn({ d, course, claim, target, dir, log, progress }: Attempt, builder: Builder): Promise<Built> {
-  await mkdir(dir, { mode: 0o700 })
+async function runIn(all: Attempt, builder: Builder): Promise<Built> {
+  const { d, course, claim, target, dir, log, progress } = all
+  await makeWorkDir(dir)
   const job: BuildJob = { id: claim.id, target, recipe: claim.recipe, dir, ...course.given(claim, target) }
-  const { signal, step, intend, host } = progress
+  const { signal, step, host } = progress
+  let intent: PushIntent | null = null
+  const intend = (intended: PushIntent) => {
+    intent = intended
+    return progress.intend(intended)
+  }
   const context: BuilderContext = { log, signal, step, intend, host }
   const unheard = (err: unknown) =>
     d.log.warn({ err, build: claim.id }, 'could not clean up after a build that was stopped')
@@ -145,38 +192,23 @@ async function runIn({ d, course, claim, target, dir, log, progress }: Attempt, 
   try {
     built = await builder.run(job, context)
   } catch (error) {
-    if (!isClaimLost(error)) await clean()
-    throw error
+    if (isClaimLost(error)) throw error
+    await clean()
+    // The registry may have taken it, and gone before it said so.
+    const found = intent && !signal.aborted && describeError(error).retryable ? await askPushed(all, intent) : null
+    if (!found) throw error
+    return found
   }
   await clean()
   return built
 }
 
+const isCancelled = (error: unknown): boolean => error instanceof BuildError && error.code === 'cancelled'
 const isClaimLost = (error: unknown): boolean => error instanceof BuildError && error.code === 'claim-lost'
 
 async function explain(d: Needs, claim: Claim, failure: unknown, log: LogSink): Promise<void> {
-  const { code, message } = describeError(failure)
+  const { code, message } = describeError(failure, log.masked)
   log.write(`\n[${code}] ${message}\n`)
   if (code === 'internal')
     d.log.error({ err: failure, build: claim.id, ref: claim.ref }, 'a build failed inside Drydock')
-}
-
-/** The end of the row and what follows from it, together. A build that another worker took over is not ours to end. */
-async function finish(d: Needs, course: Course, claim: Claim, progress: Progress, failure: unknown): Promise<void> {
-  const error = failure === null ? null : describeError(failure)
-  if (isClaimLost(failure)) return
-  const state = error === null ? 'succeeded' : error.code === 'cancelled' ? 'cancelled' : 'failed'
-  await d.sql.begin(async (tx) => {
-    await tx`
-      update build set state = ${state}::build_state, finished_at = ${d.clock()}, lease_until = null,
-        error = ${error && JSON.stringify(error)}::text::jsonb, steps = ${JSON.stringify(progress.steps())}::text::jsonb
-      where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
-    await course.ended(claim, tx)
-  })
-}
-
-/** Errors of the connection, not of a statement: nothing can be recorded, so the build is left, and taken over. */
-function isLostDatabase(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|57P0|08|P1001|P1017)/.test(code)
 }

@@ -131,4 +131,45 @@ requires(
     await learnTags(estate.d, [estate.ref('app/after:1')])
     expect(await tag('app/after:1')).toMatchObject({ status: 'current', headDigest: done.digest })
   }, 40_000)
+
+  it('whose further tags cannot be moved now is left for later, and moves them in the end', async () => {
+    const id = await estate.queue('app/further:1', files('further'), { tags: ['latest', 'stable'] })
+    proxy.fate = ({ method, path }) => (/^PUT .*\/manifests\/latest$/.test(`${method} ${path}`) ? 'cut' : 'through')
+    await build(estate.d, id)
+    const left = await row(id)
+    expect(left).toMatchObject({ state: 'running', error: null, claimToken: null, digest: expect.any(String) })
+    expect(left.leaseUntil!.getTime()).toBeGreaterThan(Date.now())
+    expect(await readLog(estate.d, id)).toContain('tags could not be moved to it: latest (')
+    expect((await registry.client.headManifest('app/further', 'stable'))?.digest).toBe(left.digest)
+    proxy.fate = () => 'through'
+    await build(estate.d, id)
+    expect(await row(id)).toMatchObject({ state: 'running' })
+    await estate.pg.sql`update build set lease_until = clock_timestamp() where id = ${id}`
+    await build(estate.d, id)
+    expect(await row(id)).toMatchObject({ state: 'succeeded', error: null, digest: left.digest, deaths: 0 })
+    expect((await registry.client.headManifest('app/further', 'latest'))?.digest).toBe(left.digest)
+  }, 60_000)
+
+  it('is found by a later takeover where the registry was away for the first', async () => {
+    const id = await estate.queue('app/asked:1', files('asked'))
+    await build(estate.d, id)
+    const { digest } = await row(id)
+    await estate.pg.sql`
+      update build set state = 'running', digest = null, finished_at = null, lease_until = null where id = ${id}`
+    proxy.fate = () => 'cut'
+    await build(estate.d, id)
+    expect(await row(id)).toMatchObject({ state: 'running', error: null, claimToken: null, digest: null })
+    proxy.fate = () => 'through'
+    await estate.pg.sql`update build set lease_until = clock_timestamp() where id = ${id}`
+    await build(estate.d, id)
+    expect(await row(id)).toMatchObject({ state: 'succeeded', error: null, digest })
+  }, 60_000)
+
+  it('is not tried a fourth time where three workers died', async () => {
+    const id = await estate.queue('app/poison:1', files('poison'))
+    await estate.pg
+      .sql`update build set state = 'running', claim_token = null, deaths = 3, started_at = now() where id = ${id}`
+    await build(estate.d, id)
+    expect(await row(id)).toMatchObject({ state: 'failed', error: { code: 'worker-died', retryable: false } })
+  })
 })
