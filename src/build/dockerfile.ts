@@ -2,7 +2,7 @@ import { type Arg, type Copy, type Dockerfile, DockerfileParser, type From, type
 import { parseReference, type Reference } from '../oci/reference.ts'
 import { BuildError } from './build-error.ts'
 import { type ArgLookup, expandArgs } from './expand-args.ts'
-import { withoutHeredocs } from './heredocs.ts'
+import { hasHeredocs, withoutHeredocs } from './heredocs.ts'
 
 /**
  * One place of a Dockerfile that names a foreign base: its offsets in the text, and the platform its FROM asks for. `counts`: the stage
@@ -105,10 +105,10 @@ export function rewriteBases<T extends BaseUse>(text: string, uses: readonly T[]
 
 /** True where a Dockerfile uses what the legacy builder does not know: mounts, links, heredocs, a frontend of its own. */
 export const needsBuildKit = (text: string): boolean =>
-  /^#\s*syntax\s*=/im.test(text) ||
+  /^(\uFEFF?#\s*\w+\s*=.*\r?\n)*\uFEFF?#\s*syntax\s*=/i.test(text) ||
+  hasHeredocs(text, DockerfileParser.parse(text).getEscapeCharacter()) ||
   /^\s*RUN\s+(--\w+=\S+\s+)*--(mount|network|security)=/im.test(text) ||
-  /^\s*(COPY|ADD)\s+(--\w+(=\S+)?\s+)*--(link|parents|exclude|chmod|checksum)\b/im.test(text) ||
-  /^\s*(RUN|COPY|ADD)\s.*<<-?["']?[A-Za-z_]/im.test(text)
+  /^\s*(COPY|ADD)\s+(--\w+(=\S+)?\s+)*--(link|parents|exclude|chmod|checksum)\b/im.test(text)
 
 /** The arguments in force in FROM lines: those declared before the first FROM, build arguments over defaults. */
 function globalArgs(

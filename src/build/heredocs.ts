@@ -6,6 +6,9 @@ type Heredoc = { name: string; chomp: boolean }
 /** The instructions that may have one; ONBUILD where its trigger is one of them. */
 const holders = /^(?:ONBUILD[ \t]+)?(ADD|COPY|RUN)(?=[ \t])/i
 
+/** True where an instruction has a heredoc; also one that does not end. */
+export const hasHeredocs = (text: string, escapeChar: string): boolean => read(text, escapeChar).found
+
 /**
  * The same Dockerfile, character for character in place, with heredoc bodies blanked and their markers hidden: what is left is what a
  * parser without heredocs reads right. Follows BuildKit: a marker is a word of its own (`<<EOF`, `3<<-"E F"`; neither inside quotes nor
@@ -14,9 +17,17 @@ const holders = /^(?:ONBUILD[ \t]+)?(ADD|COPY|RUN)(?=[ \t])/i
  * https://docs.docker.com/reference/dockerfile/#here-documents
  */
 export function withoutHeredocs(text: string, escapeChar: string): string {
+  const { out, open } = read(text, escapeChar)
+  if (open) throw new BuildError('dockerfile-invalid', `the heredoc ${open.name} does not end`)
+  return out
+}
+
+/** `found`: there is one; `open`: the one that does not end. */
+function read(text: string, escapeChar: string): { out: string; found: boolean; open: Heredoc | undefined } {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? []
   let instruction: string[] = []
   let open: Heredoc[] = []
+  let found = false
   const out = lines.map((line, at) => {
     const bare = line.replace(/\r?\n$/, '')
     const heredoc = open[0]
@@ -31,11 +42,11 @@ export function withoutHeredocs(text: string, escapeChar: string): string {
     const shown = hidden(line, instruction[0]!, escapeChar)
     if (continued && at < lines.length - 1) return shown
     open = heredocsOf(instruction.join(''))
+    found ||= open.length > 0
     instruction = []
     return shown
   })
-  if (open[0]) throw new BuildError('dockerfile-invalid', `the heredoc ${open[0].name} does not end`)
-  return out.join('')
+  return { out: out.join(''), found, open: open[0] }
 }
 
 const blanked = (text: string): string => text.replace(/[^\r\n]/g, ' ')

@@ -1,8 +1,10 @@
 import type { Deps } from '../deps.ts'
 import { look } from '../ingest/look.ts'
 import type { Digest } from '../oci/digest.ts'
-import { previousTag } from '../oci/own-tags.ts'
+import { previousTag, restoringTag } from '../oci/own-tags.ts'
 import { parseReference, tagRef } from '../oci/reference.ts'
+import type { FoundManifest } from '../registry/manifests.ts'
+import type { RegistryClient } from '../registry/registries.ts'
 import { refresh } from '../staleness/refresh.ts'
 import { Recipe } from './recipe.ts'
 
@@ -15,7 +17,8 @@ export type Restored =
 
 /**
  * Puts a tag back at what TAG-prev keeps, and TAG-prev at what the tag was: the two change places, so that doing it again undoes it. The
- * recipe's further tags go along where they stand with the tag. Asked of the registry itself, and judged at once.
+ * recipe's further tags go along where they stand with the tag. Asked of the registry itself, and judged at once. At every moment both
+ * contents have a tag: what the tag was has a third one meanwhile; where that is still there, an interrupted exchange is finished.
  */
 export async function restoreTag(
   d: Pick<Deps, 'sql' | 'db' | 'jobs' | 'registries' | 'log' | 'clock'>,
@@ -29,23 +32,57 @@ export async function restoreTag(
   if (running.length > 0) return { kind: 'build-running' }
   const now = await client.getManifest(repository, tag)
   if (!now) return { kind: 'no-such-tag' }
-  const kept = await client.getManifest(repository, previousTag(tag))
-  if (!kept) return { kind: 'no-previous' }
-  if (kept.digest === now.digest) return { kind: 'at-previous' }
+  const previous = await client.getManifest(repository, previousTag(tag))
+  if (!previous) return { kind: 'no-previous' }
   const moved: Moved[] = []
-  const move = async (name: string, to: typeof kept, from: Digest | null) => {
+  const move = async (name: string, to: typeof now, from: Digest | null) => {
     await client.putManifest(repository, name, to)
     moved.push({ ref: tagRef(host, repository, name), from, to: to.digest })
   }
-  await move(tag, kept, now.digest)
-  for (const further of await furtherTags(d, ref)) {
-    const head = await client.headManifest(repository, further)
-    if (head?.digest === now.digest) await move(further, kept, now.digest)
+  const moveFurther = async (from: Digest, to: typeof now) => {
+    for (const further of await furtherTags(d, ref)) {
+      const head = await client.headManifest(repository, further)
+      if (head?.digest === from) await move(further, to, from)
+    }
   }
-  await move(previousTag(tag), now, kept.digest)
+  let newer = now
+  if (previous.digest === now.digest) {
+    // Either nothing is to be done, or the tag has moved and TAG-prev has not yet.
+    const held = await client.getManifest(repository, restoringTag(tag))
+    if (!held || held.digest === now.digest) return { kind: 'at-previous' }
+    newer = held
+    moved.push({ ref, from: held.digest, to: now.digest })
+    await moveFurther(held.digest, now)
+    await move(previousTag(tag), held, now.digest)
+  } else {
+    await client.putManifest(repository, restoringTag(tag), now)
+    await move(tag, previous, now.digest)
+    await moveFurther(now.digest, previous)
+    await move(previousTag(tag), now, previous.digest)
+  }
+  // All is done by now: what fails here is told, and costs nothing.
+  await letGo(client, { repository, tag }, previous, newer).catch((err: unknown) =>
+    d.log.warn({ err, ref }, 'a helper tag of a restore stays'),
+  )
   for (const { ref } of moved) await look(d, ref)
   await refresh(d)
   return { kind: 'restored', moved }
+}
+
+/** The helper tag goes, or, where the registry removes no single tags, says that nothing is unfinished: it is at what the tag is. */
+async function letGo(
+  client: RegistryClient,
+  { repository, tag }: { repository: string; tag: string },
+  current: FoundManifest,
+  kept: FoundManifest,
+): Promise<void> {
+  if (!(await client.deleteTag(repository, restoringTag(tag)))) {
+    await client.putManifest(repository, restoringTag(tag), current)
+    return
+  }
+  // A registry may take that for the content with all its tags.
+  if (!(await client.headManifest(repository, previousTag(tag))))
+    await client.putManifest(repository, previousTag(tag), kept)
 }
 
 async function furtherTags({ db }: Pick<Deps, 'db'>, ref: string): Promise<string[]> {

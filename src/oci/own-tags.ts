@@ -11,6 +11,9 @@ const longest = 128
 export const stagingTag = (tag: string, platform: Platform | null = null): string =>
   withSuffix(tag, `.drydock${platform === null ? '' : `-${platform.replaceAll(/[^a-z0-9_.]+/g, '-')}`}`)
 
+/** The tag that keeps what a tag was while it and TAG-prev change places: `1` → `1.drydock-restore-now`. A staging tag like any other. */
+export const restoringTag = (tag: string): string => withSuffix(tag, '.drydock-restore-now')
+
 const staging = /\.drydock(?:-[a-z0-9]+-[a-z0-9_.-]+)?$/
 
 /** True for what `stagingTag` gives, whoever pushed it. */

@@ -191,6 +191,11 @@ describe('a Dockerfile that only BuildKit understands', () => {
     ['FROM a\nRUN <<EOF\ntrue\nEOF', true],
     ['FROM a\nCOPY <<"EOF" /x\ntrue\nEOF', true],
     ['FROM a\nRUN echo $((1<<2)) --mount=x', false],
+    ['FROM a\nRUN echo $((1<<A))', false],
+    ['FROM a\n# syntax=not/at/the/top\nRUN true', false],
+    ['# escape=\\\n# syntax=docker/dockerfile:1\nFROM a', true],
+    ['FROM a\nRUN echo "<<X" \'<<Y\'', false],
+    ['FROM a\nRUN cat \\\n <<-X\n\tX\n', true],
     ['# a syntax = no directive\nFROM a\nCOPY --from=b --chown=0 x /link', false],
   ])('%j: %s', (text, expected) => {
     expect(needsBuildKit(text)).toBe(expected)
