@@ -12,6 +12,7 @@ import { defaultBuilder } from './build/builders/builders.ts'
 import { machineKeeper } from './build/machines/machine-keeper.ts'
 import { keyInForce } from './build/vault-key.ts'
 import { sweepBuilds } from './build/wake-builders.ts'
+import { removeAbandoned } from './build/work-dir.ts'
 import { type Config, loadSettings } from './config.ts'
 import { startEmbedded } from './db/embedded.ts'
 import { outliveLostTypeFetch } from './db/lost-type-fetch.ts'
@@ -39,6 +40,8 @@ export type Service = { url: string; close(): Promise<void> }
 
 const sweepMs = 2000
 const machinesMs = 1000
+/** directories of builds and readings whose process was killed */
+const abandonedMs = 60_000
 const schedulesMs = 10_000
 /** what no event told: a pause's end, a lost job */
 const planMs = 120_000
@@ -81,6 +84,14 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     if (applied.length > 0) log.info({ applied }, 'migrated')
     const d = await assemble(config, log, database.url, closers)
     await introduceRegistries(d)
+    if (roles.includes('worker') || roles.includes('builder')) {
+      const sweep = async () => {
+        const removed = await removeAbandoned()
+        if (removed.length > 0) log.info({ removed }, 'removed what killed processes left')
+      }
+      await sweep().catch((err: unknown) => log.warn({ err }, 'could not remove what killed processes left'))
+      closers.push(every(abandonedMs, sweep, log))
+    }
     if (roles.includes('worker')) await enqueueReconcile(d)
     const workerRoles: Roles = { worker: roles.includes('worker'), builder: roles.includes('builder') }
     const workers = await runWorkers({

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rm, stat } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Tx } from '../db/postgres.ts'
@@ -16,6 +16,7 @@ import { namespaceLogins } from './logins.ts'
 import { declaredByRecipe, recipeSource, type Subject } from './observe-recipe.ts'
 import { queueReading, type Reading } from './queue-readings.ts'
 import { Recipe } from './recipe.ts'
+import { makeWorkDir } from './work-dir.ts'
 
 type ReadDeps = Pick<Deps, 'sql' | 'db' | 'jobs' | 'config' | 'vault' | 'registries' | 'log' | 'clock'>
 
@@ -97,7 +98,7 @@ async function fetchDockerfile(
   const dir = join(tmpdir(), `drydock-recipe-${id}`)
   const patience = AbortSignal.timeout(patienceMs)
   const silent = { log: { write: () => undefined, hide: () => undefined } }
-  await mkdir(dir, { mode: 0o700 })
+  await makeWorkDir(dir)
   try {
     // a Dockerfile may stand in a submodule, hardly in Git LFS
     const plain = recipe.git ? { ...recipe, git: { ...recipe.git, lfs: false } } : recipe

@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import { processStart } from '../../src/build/process-group.ts'
+import { makeWorkDir, removeAbandoned } from '../../src/build/work-dir.ts'
+
+let root: string
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'work-dirs-'))
+})
+afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+const name = (kind: string, digit: string) => `drydock-${kind}-${'00000000-0000-4000-8000-00000000000'}${digit}`
+
+it('what a killed process left is removed, with the programs it noted there; what a living one has stays', async () => {
+  const mine = name('build', '1')
+  const dead = name('recipe', '2')
+  await makeWorkDir(join(root, mine))
+  const script = join(import.meta.dirname, '..', '..', 'src', 'build', 'work-dir.ts')
+  const code = `const { makeWorkDir } = await import(process.argv[1]); await makeWorkDir(process.argv[2]); console.log('made'); setInterval(() => undefined, 1000)`
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', code, script, join(root, dead)], {
+    env: { ...process.env, NODE_OPTIONS: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(owner.stdout, 'data')
+  mkdirSync(join(root, dead, 'checkout'))
+  writeFileSync(join(root, dead, 'checkout', 'key'), 'a private key')
+  const program = spawn('sleep', ['300'], { detached: true, stdio: 'ignore' })
+  writeFileSync(join(root, dead, 'checkout', `pid-${program.pid}`), (await processStart(program.pid!))!)
+  expect(await removeAbandoned(root)).toEqual([])
+
+  owner.kill('SIGKILL')
+  await once(owner, 'exit')
+  const ended = once(program, 'exit')
+  expect(await removeAbandoned(root)).toEqual([dead])
+  expect((await ended)[1]).toBe('SIGKILL')
+  expect(readdirSync(root)).toEqual([mine])
+})
+
+it('a number that another process has by now is no owner; what nobody noted, or is not ours, stays', async () => {
+  for (const [entry, owner] of [
+    [name('service', '1'), `${process.pid} 1`],
+    [name('build', '2'), null],
+    ['drydock-demo-x', '1 1'],
+  ] as const) {
+    mkdirSync(join(root, entry))
+    if (owner !== null) writeFileSync(join(root, entry, 'owner'), owner)
+  }
+  expect(await removeAbandoned(root)).toEqual([name('service', '1')])
+  expect(existsSync(join(root, name('build', '2')))).toBe(true)
+  expect(existsSync(join(root, 'drydock-demo-x'))).toBe(true)
+})
