@@ -33,14 +33,14 @@ export function isCertain(tag: PlanTag, base: string, cause: Pick<PlanCause, 'co
   )
 }
 
-/** The tag is (or was put back from) what our latest push made of exactly this head of the base: another build makes the same. */
+/** The tag is (or was put back from) what our latest push made of exactly this head of the base, or in vain because of it: another build makes the same. */
 function wasTried(tag: PlanTag, cause: PlanCause): boolean {
   if (tag.stand === 'overtaken') return false
   const pushed = tag.builds.find((build) => build.digest !== null)
   if (!pushed?.finishedAt) return false
-  const used = pushed.bases.filter(({ name }) => name === cause.base)
-  if (used.length > 0) return used.some(({ digest }) => digest === cause.to)
-  return pushed.code === 'still-outdated' && pushed.reason.base === cause.base && pushed.reason.to === cause.to
+  if (pushed.code === 'still-outdated' && pushed.reason.base === cause.base && pushed.reason.to === cause.to)
+    return true
+  return pushed.bases.some(({ name, digest }) => name === cause.base && digest === cause.to)
 }
 
 /**
