@@ -88,8 +88,11 @@ export type PlanTag = {
 /** The fan-out of a root, as far as it was made. Of one that is done a later cause may go on. */
 export type RootPlan = { id: string; state: 'approval' | 'open' | 'stopped' | 'cancelled' | 'done' }
 
-/** A push of our own: the root of its build, and the tags that were built from the outside change to it, nearest first. */
-export type OwnPush = { root: string; chain: readonly string[] }
+/**
+ * A push of our own: the root of its build, and the tags that were built from the outside change to it, nearest first. `refs`: where
+ * builds of ours pushed it; absent: wherever it is.
+ */
+export type OwnPush = { root: string; chain: readonly string[]; refs?: readonly string[] }
 
 /**
  * `tags` holds, with each tag, all its bases at every depth. `pushes` by digest. `plans` by root; what has none yet is not held up.

@@ -58,7 +58,7 @@ export async function standsOf(tx: Tx, refs: string[]): Promise<Map<string, Plan
  */
 export async function ownPushes(tx: Tx, digests: string[]): Promise<Map<string, OwnPush>> {
   if (digests.length === 0) return new Map()
-  const rows = await tx<{ digest: string; root: string; chain: string[] }[]>`
+  const rows = await tx<{ digest: string; root: string; chain: string[]; refs: string[] }[]>`
     with recursive push as (
       select asked.digest, build.ref, coalesce(build.root, build.id::text) as root, build.reason->>'to' as came, build.created_at, 0 as depth
       from unnest(${digests}::text[]) as asked (digest) cross join lateral (
@@ -69,6 +69,11 @@ export async function ownPushes(tx: Tx, digests: string[]): Promise<Map<string, 
         select * from build where build.digest = push.came and build.job is null and build.created_at < push.created_at
         order by created_at desc limit 1) build
     )
-    select digest, min(root) as root, array_agg(ref order by depth) as chain from push group by digest`
-  return new Map(rows.map(({ digest, root, chain }) => [digest, { root, chain }]))
+    select push.digest, min(push.root) as root, array_agg(push.ref order by push.depth) as chain, (
+      select array_agg(distinct pushed.ref) from build mine cross join lateral (
+        select mine.ref union all
+        select regexp_replace(mine.ref, '[^:]+$', '') || further from jsonb_array_elements_text(coalesce(mine.recipe->'tags', '[]')) further
+      ) pushed where mine.digest = push.digest and mine.job is null) as refs
+    from push group by push.digest`
+  return new Map(rows.map(({ digest, ...push }) => [digest, push]))
 }

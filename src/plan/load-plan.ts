@@ -46,7 +46,7 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
   return {
     pushes,
     unjudged,
-    plans: await plansOf(tx, { tags: [...causes.values()].map((of) => ({ causes: of })), pushes }),
+    plans: await plansOf(d, tx, { tags: [...causes.values()].map((of) => ({ causes: of })), pushes }),
     tags: tags.map(
       (tag): PlanTag => ({
         ref: tag.ref,
@@ -85,14 +85,18 @@ async function starts(d: Pick<Deps, 'config' | 'clock'>, tx: Tx): Promise<(ref: 
   }
 }
 
-/** The fan-outs that were made of what these causes go back to, by root. */
+/** The fan-outs that were made of what these causes go back to, by root. One that is over and would have to be approved waits for that. */
 export async function plansOf(
+  { config }: Pick<Deps, 'config'>,
   tx: Tx,
   { tags, pushes }: { tags: readonly Pick<PlanTag, 'causes'>[]; pushes: ReadonlyMap<string, OwnPush> },
 ): Promise<Map<string, RootPlan>> {
   const roots = [...new Set(tags.flatMap(({ causes }) => causes.map((cause) => rootOf(cause, pushes))))]
   if (roots.length === 0) return new Map()
-  const rows = await tx<(RootPlan & { root: string })[]>`select id, root, state from plan where root = any(${roots})`
+  const rows = await tx<(RootPlan & { root: string })[]>`
+    select id, root, case when state = 'done' and approved_at is null and ${config.builds.approveOver} < (
+      select count(*) from plan_node where plan_id = plan.id and level is not null) then 'approval' else state end as state
+    from plan where root = any(${roots})`
   return new Map(rows.map(({ root, ...plan }) => [root, plan]))
 }
 

@@ -26,7 +26,7 @@ export async function plan(d: Needs): Promise<void> {
     await stopPlans(d)
     let found = await survey(d)
     if (await keepPlans(d, found.input, found.decided))
-      found = choose(d, { ...found.input, plans: await plansOf(d.sql, found.input) })
+      found = choose(d, { ...found.input, plans: await plansOf(d, d.sql, found.input) })
     const { chosen, lookAgainAt } = found
     for (let i = 0; i < chosen.length; i += refsAtOnce) await act(d, chosen.slice(i, i + refsAtOnce))
     // Its own key: under refresh's key it would put off a job that is to run at once.

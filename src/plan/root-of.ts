@@ -1,5 +1,13 @@
 import type { OwnPush, PlanCause } from './assemble-plan.ts'
 
-/** The outside change that a cause goes back to: "base@digest", or the root of our build that pushed that digest. */
-export const rootOf = ({ base, to }: Pick<PlanCause, 'base' | 'to'>, pushes: ReadonlyMap<string, OwnPush>): string =>
-  pushes.get(to)?.root ?? `${base}@${to}`
+type Move = Pick<PlanCause, 'base' | 'to'>
+
+/** The build of ours that brought a base to where it is. None where somebody put there what we had pushed elsewhere. */
+export const ownPushOf = ({ base, to }: Move, pushes: ReadonlyMap<string, OwnPush>): OwnPush | undefined => {
+  const push = pushes.get(to)
+  return push?.refs === undefined || push.refs.includes(base) ? push : undefined
+}
+
+/** The outside change that a cause goes back to: "base@digest", or the root of our build that pushed that digest to it. */
+export const rootOf = (move: Move, pushes: ReadonlyMap<string, OwnPush>): string =>
+  ownPushOf(move, pushes)?.root ?? `${move.base}@${move.to}`

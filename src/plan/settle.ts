@@ -1,4 +1,5 @@
 import type { OwnPush, PlanCause } from './assemble-plan.ts'
+import { ownPushOf } from './root-of.ts'
 
 type Around = {
   /** seconds */
@@ -18,7 +19,7 @@ export function settledAt(
   { settle, pushes, headSince, isComplete }: Around,
 ): Date | null {
   const ends = causes
-    .filter((cause) => !pushes.has(cause.to) && !isComplete(cause.base))
+    .filter((cause) => !ownPushOf(cause, pushes) && !isComplete(cause.base))
     .flatMap((cause) => headSince(cause.base) ?? [])
     .map((since) => since.getTime() + settle * 1000)
   return ends.length === 0 ? null : new Date(Math.max(...ends))
