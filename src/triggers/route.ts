@@ -3,22 +3,20 @@
  * out: queued builds of the recipes of that namespace that follow what was pushed.
  * guarantees: nothing is done, and little read, without a right signature; 2xx once the builds are queued; a delivery counts once.
  */
+import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Counter, register } from 'prom-client'
 import type { Deps } from '../deps.ts'
 import { canonicalHosts, canonicalRef } from '../oci/reference.ts'
 import { parseNamespaceKey } from '../people/namespace-key.ts'
-import { readBody } from '../webhook/read-body.ts'
+import { bodyReader } from './body-reader.ts'
 import { gitHookPath, gitHookSecret } from './git-hooks.ts'
 import { readGitPush } from './git-push.ts'
-import { isAuthentic, isSigned } from './signature.ts'
+import { isAuthentic, isOverBody, isSigned } from './signature.ts'
 import { takePush } from './take-push.ts'
 
 /** As large as GitHub's get: https://docs.github.com/webhooks/webhook-events-and-payloads#payload-cap */
 const bodyLimit = 25 * 1024 * 1024
-/** Bodies held at once, and how long one may take to come, milliseconds: they are read before anybody is known to have signed them. */
-const atOnce = 8
-const patience = 30_000
 
 type Needs = Pick<Deps, 'config' | 'sql' | 'db' | 'vault' | 'jobs' | 'log' | 'clock'>
 type Answer = { status: number; body: object; headers?: Record<string, string> }
@@ -26,23 +24,15 @@ type Answer = { status: number; body: object; headers?: Record<string, string> }
 /** Answers requests to the git hooks' paths; false where the path is another's. */
 export function gitHookRoute(d: Needs): (request: IncomingMessage, response: ServerResponse) => boolean {
   const requests = counter()
-  let held = 0
+  const read = bodyReader()
 
   async function receive(request: IncomingMessage, namespaceKey: string | null): Promise<Answer> {
     const secret = namespaceKey !== null && isSigned(request.headers) ? await gitHookSecret(d, namespaceKey) : null
     if (namespaceKey === null || secret === null) return refused
-    if (held >= atOnce) return { ...say(503, 'too many deliveries at once'), headers: { 'retry-after': '10' } }
-    held++
-    const late = setTimeout(() => request.destroy(new Error('the body did not come')), patience)
-    try {
-      const { bytes } = await readBody(request, bodyLimit)
-      if (bytes === null) return say(413, `a body has at most ${bodyLimit} bytes`)
-      if (!isAuthentic(request.headers, bytes, secret)) return refused
-      return await handle(request, namespaceKey, bytes)
-    } finally {
-      clearTimeout(late)
-      held--
-    }
+    const bytes = await read(request, bodyLimit)
+    if (bytes === null) return say(413, `a body has at most ${bodyLimit} bytes`)
+    if (!isAuthentic(request.headers, bytes, secret)) return refused
+    return handle(request, namespaceKey, bytes)
   }
 
   async function handle(request: IncomingMessage, namespaceKey: string, bytes: Buffer): Promise<Answer> {
@@ -54,7 +44,7 @@ export function gitHookRoute(d: Needs): (request: IncomingMessage, response: Ser
     if (body === undefined) return say(400, 'the body is no JSON')
     const push = readGitPush(body)
     if (!push) return ignored('it is no push to a branch or tag of a repository with an address')
-    const outcome = await takePush(d, { namespaceKey, id: deliveryOf(request), push })
+    const outcome = await takePush(d, { namespaceKey, ids: idsOf(request, bytes), push })
     const { builds, skipped } = outcome
     d.log.info({ namespace: namespaceKey, ref: push.ref, commit: push.commit, builds, skipped }, 'git push')
     return { status: 202, body: outcome }
@@ -117,6 +107,16 @@ const deliveryOf = (request: IncomingMessage): string | null =>
     'x-gogs-delivery',
     'idempotency-key',
   ) || null
+
+/**
+ * What a delivery is known by when it comes again: its server's id, and its body where that was signed. The id is not: whoever saw a
+ * delivery could send it under any other. GitLab's secret signs nothing.
+ */
+function idsOf(request: IncomingMessage, bytes: Buffer): string[] {
+  const id = deliveryOf(request)
+  const body = isOverBody(request.headers) ? [`sha256:${createHash('sha256').update(bytes).digest('hex')}`] : []
+  return [...body, ...(id === null ? [] : [id])]
+}
 
 /** As JSON, or in the form field that GitHub uses unless told otherwise. Undefined: it is neither. */
 function parse(bytes: Buffer, contentType: string | undefined): unknown {

@@ -14,6 +14,9 @@ const signatures = [
 export const isSigned = (headers: Headers): boolean =>
   [...signatures.map(([name]) => name), 'x-gitlab-token'].some((name) => headers[name] !== undefined)
 
+/** True where what a request says is a signature of its body, and not GitLab's token alone. */
+export const isOverBody = (headers: Headers): boolean => signatures.some(([name]) => headers[name] !== undefined)
+
 /**
  * True where the sender knows the secret: every signature there is must be right, of the body as it came; else GitLab's token, which is
  * the secret itself. Compared in constant time.

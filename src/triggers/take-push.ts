@@ -26,37 +26,39 @@ const keptFor = 30 * 86_400_000
 
 /**
  * Queues the builds that a push asks for, in one transaction with the note that this delivery was acted on: one that comes again, by
- * its server's `id`, gets the answer of then. `id` null: it is acted on each time, and a build that is queued stays one.
+ * any of its `ids`, gets the answer of then. Without: it is acted on each time, and a build that is queued stays one.
  */
 export async function takePush(
   d: Needs,
-  delivery: { namespaceKey: string; id: string | null; push: GitPush },
+  delivery: { namespaceKey: string; ids: readonly string[]; push: GitPush },
 ): Promise<PushOutcome> {
   let outcome: PushOutcome | null = null
   await inTransaction(d.sql, async (tx) => {
-    const { namespaceKey, id, push } = delivery
-    const before = id === null ? null : await known(tx, namespaceKey, id)
+    const { namespaceKey, push } = delivery
+    const ids = [...new Set(delivery.ids)].sort()
+    const before = await known(tx, namespaceKey, ids)
     if (before) {
       outcome = before
       return
     }
     outcome = await queueBuilds(d, tx, namespaceKey, push)
-    if (id === null) return
+    if (ids.length === 0) return
     const now = d.clock()
     await tx`delete from git_delivery where received_at < ${new Date(now.getTime() - keptFor)}`
     await tx`
       insert into git_delivery (namespace_key, id, received_at, outcome)
-      values (${namespaceKey}, ${id}, ${now}, ${JSON.stringify(outcome)}::text::jsonb)`
+      select ${namespaceKey}, id, ${now}, ${JSON.stringify(outcome)}::text::jsonb from unnest(${ids}::text[]) as id`
   })
   if (!outcome) throw new Error('a transaction ended without an outcome')
   return outcome
 }
 
-/** Also waits for the same delivery under way elsewhere. */
-async function known(tx: Tx, namespaceKey: string, id: string): Promise<PushOutcome | null> {
-  await tx`select pg_advisory_xact_lock(hashtextextended(${`git delivery ${namespaceKey} ${id}`}, 0))`
+/** Also waits for the same delivery under way elsewhere: by ids in one order for all. */
+async function known(tx: Tx, namespaceKey: string, ids: readonly string[]): Promise<PushOutcome | null> {
+  for (const id of ids)
+    await tx`select pg_advisory_xact_lock(hashtextextended(${`git delivery ${namespaceKey} ${id}`}, 0))`
   const [row] = await tx<{ outcome: string }[]>`
-    select outcome::text as outcome from git_delivery where namespace_key = ${namespaceKey} and id = ${id}`
+    select outcome::text as outcome from git_delivery where namespace_key = ${namespaceKey} and id = any(${[...ids]}::text[]) limit 1`
   return row ? (JSON.parse(row.outcome) as PushOutcome) : null
 }
 

@@ -6,9 +6,13 @@ export type Body = { bytes: Buffer | null; sha256: string; length: number }
 
 /**
  * Reads a body to its end, keeping no more than `limit` bytes: a registry that is cut off in the middle of sending
- * takes that for a failure and sends the same again for ever.
+ * takes that for a failure and sends the same again for ever. `onLength` is told the length so far.
  */
-export async function readBody(request: IncomingMessage, limit: number): Promise<Body> {
+export async function readBody(
+  request: IncomingMessage,
+  limit: number,
+  onLength?: (length: number) => void,
+): Promise<Body> {
   const hash = createHash('sha256')
   let kept: Buffer[] | null = []
   let length = 0
@@ -17,6 +21,7 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
     length += chunk.length
     if (length > limit) kept = null
     kept?.push(chunk)
+    onLength?.(length)
   }
   return { bytes: kept && Buffer.concat(kept), sha256: hash.digest('hex'), length }
 }

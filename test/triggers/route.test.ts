@@ -1,6 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it, test } from '@jest/globals'
 import { gitHookRoute } from '../../src/triggers/route.ts'
 import { type Loose, startApi, type TestApi } from '../api/start-api.ts'
@@ -198,6 +198,25 @@ describe('what is not', () => {
   })
 })
 
+test('slow senders who know no secret keep nobody out', async () => {
+  await put('app/run:1')
+  const { hostname, port } = new URL(hook.url)
+  const slow = Array.from({ length: 80 }, () => {
+    const socket = connect(Number(port), hostname)
+    const head = ['POST /v2/webhooks/git/app HTTP/1.1', 'Host: x', 'X-Hub-Signature-256: x', 'Content-Length: 100']
+    socket.on('error', () => undefined).write(`${head.join('\r\n')}\r\n\r\n{`)
+    return socket
+  })
+  // of 80, 16 had to make room
+  const ended = slow.map((socket) => new Promise<void>((resolve) => void socket.on('close', () => resolve())))
+  let gone = 0
+  await new Promise<void>((resolve) => {
+    for (const one of ended) void one.then(() => ++gone === 16 && resolve())
+  })
+  expect((await asGithub(text(github()))).body.builds).toHaveLength(1)
+  for (const socket of slow) socket.destroy()
+})
+
 describe('the same again', () => {
   it('counts once by the id of its delivery, also at the same time, and is answered as before', async () => {
     await put('app/run:1')
@@ -206,8 +225,23 @@ describe('the same again', () => {
     await pg.sql`update build set state = 'succeeded', finished_at = now()`
     expect([second, await asGithub(text(github()), id)]).toEqual([first, first])
     expect(await builds()).toHaveLength(1)
-    expect((await asGithub(text(github()))).body.builds).toHaveLength(1)
+    expect((await asGithub(text({ ...github(), later: true }))).body.builds).toHaveLength(1)
     expect(await builds()).toHaveLength(2)
+  })
+  it('is the same under another id, which nobody signed', async () => {
+    await put('app/run:1')
+    const first = await asGithub(text(github()))
+    await pg.sql`update build set state = 'succeeded', finished_at = now()`
+    expect(await asGithub(text(github()))).toEqual(first)
+    expect(await builds()).toHaveLength(1)
+  })
+  it('is another push where a token alone says who sends: a branch may go back and forth', async () => {
+    await put('app/run:1')
+    for (let i = 1; i <= 2; i++) {
+      await asGitlab(text(gitlab()))
+      await pg.sql`update build set state = 'succeeded', finished_at = now()`
+      expect(await builds()).toHaveLength(i)
+    }
   })
   it('is one queued build where pushes come faster than builds', async () => {
     await put('app/run:1')
