@@ -5,13 +5,13 @@
 
 /** Files without I/O, clock and logger: they may import each other, `oci`, graphology and node:crypto; no shell, no other library. */
 const pure = [
-  '^src/oci/',
+  '^src/(oci/|wildcard\\.ts)',
   '^src/lineage/(?!closure|load)',
   '^src/staleness/(?!refresh|affected|save)',
   '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|stale-bases|triggers|preview|play|root-of|follow-plans|foresee|preview-causes|preview-node|preview-edges)\\.ts',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/envelope',
-  '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|recipe|key|build-error|path-globs|cron)\\.ts',
+  '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|recipe|key|build-error|storable|path-globs|cron)\\.ts',
   '^src/build/machines/(machine-name|profile|read-endpoint|create-failure|driver-secrets|retire)\\.ts',
   '^src/notify/digest',
   '^src/pause/may-start',

@@ -178,6 +178,7 @@ requires(
     const dir = join(tmpdir(), `drydock-build-${id}`)
     expect(readdirSync(dir).some((name) => name.startsWith('pid-'))).toBe(true)
     expect(await row(id)).toMatchObject({ state: 'running' })
+    await pg.sql`update build set lease_until = null where id = ${id}`
     await build(d, id)
     expect(await row(id)).toMatchObject({ state: 'succeeded', error: null })
     expect(await readLog(d, id)).toContain('was interrupted')
