@@ -66,6 +66,14 @@ function aliveRoots({ tags, pushes }: PlanInput, { moving, states, triggers, wit
   return new Set([...builds, ...causes, ...held])
 }
 
+/** The bases that tags outdated by this change wait for though nothing will be done about them. */
+export function blockersOf(root: string, { tags, pushes }: PlanInput, { states, moving }: Plan): string[] {
+  const blocked = tags.filter(
+    ({ ref, causes }) => !moving.has(ref) && causes.some((cause) => rootOf(cause, pushes) === root),
+  )
+  return [...new Set(blocked.flatMap(({ ref }) => states.get(ref)?.waitsFor ?? []))].sort()
+}
+
 /** Of the first so many tags built on a new base the first build of each counts. */
 export const triedFirst = 10
 const mostFailures = triedFirst / 2

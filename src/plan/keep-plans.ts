@@ -6,7 +6,7 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import type { Plan, PlanInput, Trigger } from './assemble-plan.ts'
-import { followPlans, type KnownPlan } from './follow-plans.ts'
+import { blockersOf, followPlans, type KnownPlan } from './follow-plans.ts'
 import { type Foreseen, foresee } from './foresee.ts'
 import { loadForward } from './load-preview.ts'
 import { certainlyOver, endPlan, insertPlan, knownPlans, putNodes, reopenPlan } from './store-plans.ts'
@@ -23,7 +23,8 @@ export async function keepPlans(d: Needs, input: PlanInput, decided: Plan): Prom
   for (const wish of steps.make) changed = (await makeOne(d, wish, input)) || changed
   for (const { plan, cause, refs } of steps.add) changed = (await extend(d, { plan, cause, refs }, input)) || changed
   for (const plan of steps.reopen) await d.sql.begin((tx) => reopenPlan(d, tx, plan))
-  for (const plan of await certainlyOver(d.sql, steps.end, input)) await d.sql.begin((tx) => endPlan(d, tx, plan))
+  for (const plan of await certainlyOver(d.sql, steps.end, input))
+    await d.sql.begin((tx) => endPlan(d, tx, plan, blockersOf(plan.root, input, decided)))
   return changed || steps.reopen.length > 0
 }
 

@@ -6,7 +6,10 @@ import type { KnownPlan } from './follow-plans.ts'
 import type { Foreseen, ForeseenNode } from './foresee.ts'
 
 /** Why a plan waits or has ended: a stable code, and words. */
-export type Because = { code: 'too-many' | 'too-many-failures' | 'no-longer-wanted' | 'cancelled'; message: string }
+export type Because = {
+  code: 'too-many' | 'too-many-failures' | 'no-longer-wanted' | 'blocked' | 'cancelled'
+  message: string
+}
 
 const tooMany = (build: number, most: number): Because => ({
   code: 'too-many',
@@ -83,12 +86,23 @@ export async function certainlyOver(
   return plans.filter(({ id }) => !unsure.has(id))
 }
 
-/** Over, until a cause of the same root comes up again. */
-export async function endPlan({ clock }: Needs, tx: Tx, plan: KnownPlan): Promise<void> {
-  const because: Because = {
-    code: 'no-longer-wanted',
-    message: 'nothing was built: the base moved on, is back at what it was, or everything was done otherwise',
-  }
+/** Bases that a message names. */
+const mostNamed = 10
+
+const blockedBy = (bases: readonly string[]): Because => {
+  const more = bases.length > mostNamed ? ` and ${bases.length - mostNamed} more` : ''
+  const message = `nothing was built: its tags wait for bases that stay outdated: ${bases.slice(0, mostNamed).join(', ')}${more}`
+  return { code: 'blocked', message }
+}
+
+const unwanted: Because = {
+  code: 'no-longer-wanted',
+  message: 'nothing was built: the base moved on, is back at what it was, or everything was done otherwise',
+}
+
+/** Over, until a cause of the same root comes up again. `blockers`: what its tags wait for that will not come by itself. */
+export async function endPlan({ clock }: Needs, tx: Tx, plan: KnownPlan, blockers: readonly string[]): Promise<void> {
+  const because = blockers.length > 0 ? blockedBy(blockers) : unwanted
   await tx`
     update plan set state = 'done', ended_at = ${clock()}, because = case when exists (
       select from build where plan_id = plan.id and state in ('succeeded', 'failed')) then null

@@ -403,3 +403,12 @@ test('what somebody puts elsewhere, of what a build of ours pushed, is a change 
   await plan(d())
   expect((await s.builds('app/user')).map(({ root }) => root)).toEqual([`${ref('lib/prod')}@app/c00-2`])
 })
+
+test('a plan of which the rest waits for a base that nobody rebuilds says so', async () => {
+  await family(1)
+  await plan(d())
+  await pg.sql`update recipe set auto = false, spec = jsonb_set(spec, '{auto}', 'false') where ref = ${ref('app/c00')}`
+  await plan(d())
+  expect(await only()).toMatchObject({ state: 'done', because: { code: 'blocked' } })
+  expect((await only()).because?.message).toContain(ref('app/c00'))
+})
