@@ -2,7 +2,7 @@ import { BuildError } from './build-error.ts'
 
 /** What git or git-lfs said, told apart. The address holds no secret, and neither writes the password anywhere. */
 export function gitError(stderr: string, url: string): BuildError {
-  const said = stderr.trim().split('\n').slice(-4).join(' ').slice(0, 600)
+  const said = stderr.trim().split('\n').slice(-4).join(' ')
   const found = kinds.find(([, pattern]) => pattern.test(stderr))
   const [code, , words, retryable = false] = found ?? ['git-failed', null, (at: string) => `git could not fetch ${at}`]
   return new BuildError(code, `${words(url)} (${said})`, { retryable })

@@ -13,9 +13,11 @@ import { canonicalRef, parseReference } from '../oci/reference.ts'
 import { BuildError, describeError } from './build-error.ts'
 import { checkOutRecipe } from './checkout-recipe.ts'
 import { namespaceLogins } from './logins.ts'
+import { type Mask, makeMask } from './mask.ts'
 import { declaredByRecipe, recipeSource, type Subject } from './observe-recipe.ts'
 import { queueReading, type Reading } from './queue-readings.ts'
 import { Recipe } from './recipe.ts'
+import { storableJson } from './storable.ts'
 import { makeWorkDir } from './work-dir.ts'
 
 type ReadDeps = Pick<Deps, 'sql' | 'db' | 'jobs' | 'config' | 'vault' | 'registries' | 'log' | 'clock'>
@@ -36,6 +38,7 @@ const waits = { first: 30, longest: 3600 }
 export async function readRecipe(d: ReadDeps, ref: string, shutdown?: AbortSignal): Promise<void> {
   const wanted = await load(d, ref)
   if (!wanted || (wanted.reading?.digest === wanted.head && wanted.reading.error === null)) return
+  const mask = makeMask()
   const done = { digest: wanted.head, error: null, attempts: 0, nextAt: null }
   try {
     const recipe = recipeOf(wanted)
@@ -45,7 +48,7 @@ export async function readRecipe(d: ReadDeps, ref: string, shutdown?: AbortSigna
       return
     }
     const subjects = await subjectsOf(d, wanted.head)
-    const source = await fetchDockerfile(d, ref, recipe, shutdown)
+    const source = await fetchDockerfile(d, ref, recipe, mask, shutdown)
     const declarations = subjects.flatMap((subject) =>
       declaredByRecipe(ref, subject, source.text, recipe.args, recipe.target ?? null),
     )
@@ -53,7 +56,7 @@ export async function readRecipe(d: ReadDeps, ref: string, shutdown?: AbortSigna
     await keep(d, wanted, reading, { subjects, declarations: declarations.map((x) => canonical(d, x)) })
   } catch (error) {
     if (shutdown?.aborted) throw error
-    await keep(d, wanted, failed(d, wanted, error), null)
+    await keep(d, wanted, failed(d, wanted, error, mask), null)
   }
 }
 
@@ -90,6 +93,7 @@ async function fetchDockerfile(
   d: ReadDeps,
   ref: string,
   recipe: Recipe,
+  mask: Mask,
   shutdown: AbortSignal | undefined,
 ): Promise<{ text: string; commit: string }> {
   const target = parseReference(ref)
@@ -97,7 +101,7 @@ async function fetchDockerfile(
   const id = randomUUID()
   const dir = join(tmpdir(), `drydock-recipe-${id}`)
   const patience = AbortSignal.timeout(patienceMs)
-  const silent = { log: { write: () => undefined, hide: () => undefined } }
+  const silent = { log: { write: () => undefined, hide: mask.add } }
   await makeWorkDir(dir)
   try {
     // a Dockerfile may stand in a submodule, hardly in Git LFS
@@ -123,15 +127,14 @@ const canonical = ({ registries }: Pick<Deps, 'registries'>, declaration: Observ
     ? declaration
     : { ...declaration, name: canonicalRef(registries.canonicalHost, declaration.name) }
 
-function failed(d: Pick<Deps, 'clock' | 'log'>, { ref, head, reading }: Wanted, error: unknown): Reading {
-  const { code, message } = describeError(error)
+function failed(d: Pick<Deps, 'clock' | 'log'>, { ref, head, reading }: Wanted, error: unknown, mask: Mask): Reading {
+  const { code, message } = describeError(error, mask.whole)
   const attempts = reading?.digest === head ? reading.attempts + 1 : 1
   const at = d.clock()
   const wait = Math.min(waits.first * 2 ** Math.min(attempts - 1, 20), waits.longest)
   const nextAt = new Date(at.getTime() + wait * 1000).toISOString()
   d.log.warn({ err: error, ref, code, next: nextAt }, 'recipe: its Dockerfile could not be read as evidence')
-  const said = message.replaceAll('\0', '').slice(0, 2000)
-  return { digest: head, commit: null, at: at.toISOString(), error: { code, message: said }, attempts, nextAt }
+  return { digest: head, commit: null, at: at.toISOString(), error: { code, message }, attempts, nextAt }
 }
 
 /**
@@ -151,7 +154,7 @@ async function keep(
     if (!now) return
     if (now.spec !== spec || now.head !== head) return queueReading(d, tx, { ref, url: now.url })
     if (found) await replace(d, tx, ref, found)
-    await tx`update recipe set reading = ${JSON.stringify(reading)}::text::jsonb where ref = ${ref}`
+    await tx`update recipe set reading = ${storableJson(reading)}::text::jsonb where ref = ${ref}`
     if (reading.nextAt !== null) await queueReading(d, tx, { ref, url: now.url }, new Date(reading.nextAt))
   })
 }

@@ -4,6 +4,7 @@ import { parseReference } from '../oci/reference.ts'
 import { currentKeys } from './current-key.ts'
 import { namespaceKeyOf } from './namespace-key.ts'
 import { Recipe } from './recipe.ts'
+import { storable, storableJson } from './storable.ts'
 import { wakeBuilders } from './wake-builders.ts'
 
 /** Why a build is made. `from` and `to` are head digests of `base`; `plan` the fan-out it belongs to. */
@@ -104,7 +105,18 @@ const rowOf = (d: Needs, request: BuildRequest, recipe: string, key: string) => 
   const { ref, reason, root, note = null, automatic = false, planId = null } = request
   const namespace = namespaceKeyOf(d, parseReference(ref)!)
   const priority = request.priority ?? (automatic ? 1 : 0)
-  return { ref, namespace, key, reason: JSON.stringify(reason), root, note, recipe, automatic, priority, plan: planId }
+  return {
+    ref,
+    namespace,
+    key,
+    reason: storableJson(reason),
+    root,
+    note: note === null ? null : storable(note),
+    recipe,
+    automatic,
+    priority,
+    plan: planId,
+  }
 }
 
 /** The rows as a relation. One JSON text: it is read once, and a list of lists is not what the driver can bind. */

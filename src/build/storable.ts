@@ -13,7 +13,7 @@ export const storable = (text: string): string =>
 export function shortened(text: string, max = longest): string {
   const whole = storable(text)
   if (whole.length <= max) return whole
-  const points = [...whole.slice(0, 2 * max)]
+  const points = [...whole.slice(0, 2 * max + 2)]
   return points.length > max ? `${points.slice(0, max - 1).join('')}…` : whole
 }
 

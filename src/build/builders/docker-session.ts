@@ -57,4 +57,5 @@ function codeOfPull(stderr: string): string {
   return /not found|manifest unknown|does not exist/i.test(stderr) ? 'base-absent' : 'base-unreachable'
 }
 
-export const lastWords = (stderr: string): string => stderr.trim().split('\n').at(-1)?.slice(0, 600) ?? ''
+/** Shortened only where it is stored, after secrets are hidden in it. */
+export const lastWords = (stderr: string): string => stderr.trim().split('\n').at(-1) ?? ''

@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { storableJson } from '../storable.ts'
 import { backOffMs } from './create-failure.ts'
 import { held } from './held.ts'
 import type { MachineCli } from './machine-cli.ts'
@@ -35,7 +36,7 @@ export async function removeMachine(d: RemovalDeps, cli: MachineCli, name: strin
   const tries = claimed.tries + 1
   const pause = backOffMs(tries, firstPauseMs, longestPauseMs) / 1000
   await d.sql`
-    update machine set error = ${JSON.stringify({ code: 'machine-left', message: failure, tries })}::text::jsonb,
+    update machine set error = ${storableJson({ code: 'machine-left', message: failure, tries })}::text::jsonb,
       lease_until = now() + make_interval(secs => ${pause}) where name = ${name} and state = 'removing'`
   if (tries < triesBeforeAlarm) d.log.warn({ machine: name, tries, failure }, 'a machine is not gone yet')
   else

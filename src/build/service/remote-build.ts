@@ -1,9 +1,12 @@
 import { z } from 'zod'
 import { type Digest, isDigest } from '../../oci/digest.ts'
+import { storable } from '../storable.ts'
 
 const Time = z.iso.datetime()
 const DigestText = z.custom<Digest>(isDigest, 'must be a digest').meta({ type: 'string' })
-const Failure = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() })
+/** Whatever a service says can be stored. */
+const Text = z.string().overwrite(storable)
+const Failure = z.object({ code: Text, message: Text, retryable: z.boolean() })
 
 /** A build as a build service tells of it. */
 export const RemoteBuild = z
@@ -11,7 +14,7 @@ export const RemoteBuild = z
     id: z.string(),
     ref: z.string(),
     state: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
-    builder: z.string().nullable(),
+    builder: Text.nullable(),
     createdAt: Time,
     startedAt: Time.nullable(),
     finishedAt: Time.nullable(),
@@ -24,16 +27,16 @@ export const RemoteBuild = z
       }),
     ),
     host: z
-      .object({ name: z.string(), driver: z.string(), provisionSeconds: z.number() })
+      .object({ name: Text, driver: Text, provisionSeconds: z.number() })
       .nullable()
       .describe('where it runs; null: on the build service itself'),
     content: DigestText.nullable().describe('what the tag is about to be at, from before it moves'),
     previous: DigestText.nullable().describe('what the tag was at before; told with `content`'),
-    commit: z.string().nullable(),
+    commit: Text.nullable(),
     digest: DigestText.nullable().describe('what was pushed'),
     bases: z.array(
       z.object({
-        name: z.string().nullable(),
+        name: Text.nullable(),
         digest: DigestText,
         role: z.enum(['runtime', 'build']),
         pinned: z.boolean(),

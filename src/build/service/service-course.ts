@@ -6,6 +6,7 @@ import type { Claim } from '../claim.ts'
 import type { Course } from '../course.ts'
 import { holdsContent } from '../find-pushed.ts'
 import { jobRegistries } from '../job-registries.ts'
+import { storableJson } from '../storable.ts'
 import type { Grant } from './grant.ts'
 import { StoredJob } from './job.ts'
 import { openGrant } from './seal.ts'
@@ -34,7 +35,7 @@ export const serviceCourse = (d: Deps): Course => ({
   },
   async pushed(claim, _target, { digest, bases, commit }) {
     const owned = await d.sql`
-      update build set digest = ${digest}, bases = ${JSON.stringify(bases)}::text::jsonb, commit = ${commit}
+      update build set digest = ${digest}, bases = ${storableJson(bases)}::text::jsonb, commit = ${commit}
       where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
     if (owned.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
   },
