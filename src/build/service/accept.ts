@@ -52,6 +52,13 @@ async function faultsOf(d: Pick<Deps, 'config'>, token: string, job: RemoteJob):
     faults.push({ path: 'recipe.strategy', message: 'a rebase runs in the tracker itself, no build service is needed' })
   const address = recipe.git ? parseGitUrl(recipe.git.url, d.config.gitProtocols) : null
   if (address && 'code' in address) faults.push({ path: 'recipe.git.url', message: address.message })
+  const { machine } = recipe
+  if (
+    d.config.builder === 'docker-machine' &&
+    machine !== undefined &&
+    !Object.hasOwn(d.config.machines.profiles, machine)
+  )
+    faults.push({ path: 'recipe.machine', message: `this build service has no machine profile ${machine}` })
   try {
     await openGrant(token, job.id, job.credentials)
   } catch (error) {
