@@ -106,7 +106,7 @@ try {
     ratio: mine / rivals,
     wanted: 'at least 500 builds a second',
   })
-  await Promise.all([sql.end(), db.$disconnect()])
+  await Promise.all([sql.end({ timeout: 5 }), db.$disconnect()])
 } finally {
   await database.stop()
   rmSync(folder, { recursive: true, force: true })
