@@ -46,7 +46,7 @@ const commit = (dockerfile: string): string => {
 type Base = { ref: string | null; role: string; evidence: string[]; confidence: string }
 type Tag = { status: string; platforms: { bases: Base[] }[]; causes: { base: string; confidence: string }[] }
 const tagIs = (name: string, says: (tag: Tag) => boolean) =>
-  eventually(`${name} as expected`, 30, async () => {
+  eventually(`${name} as expected`, 90, async () => {
     const tag = await service.api<Tag>('GET', `/tags/${encodeURIComponent(name)}`).catch(() => null)
     return tag && says(tag) ? tag : null
   })
@@ -81,4 +81,4 @@ test('a squashed image: nothing is known, then its recipe names the base, and th
     ({ status, platforms }) => status === 'current' && platforms[0]?.bases.length === 1,
   )
   expect(again.platforms[0]!.bases).toMatchObject([{ ref: base, evidence: ['recipe'] }])
-}, 120_000)
+})

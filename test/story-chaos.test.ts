@@ -7,7 +7,7 @@ let stage: Stage | null = null
 afterEach(async () => {
   await stage?.close()
   stage = null
-}, 60_000)
+})
 
 /**
  * The story of story.test.ts, with the service killed again and again from the moment the base moves, each time at another moment
@@ -45,7 +45,7 @@ async function survive(makeStage: () => Promise<Stage>, names: string[], kills: 
 }
 
 describe('the service is killed while the story goes on', () => {
-  test('rebases, our small registry', () => survive(rebaseStage, ['app/child', 'app/grand'], 4, 1200), 180_000)
+  test('rebases, our small registry', () => survive(rebaseStage, ['app/child', 'app/grand'], 4, 1200))
 })
 
 requires(
@@ -55,5 +55,5 @@ requires(
   'klibc',
 )('the service is killed while Docker builds', () => {
   const names = ['app/child', 'app/grand', 'app/left', 'app/right', 'app/top']
-  test("a chain and a diamond, Debian's registry", () => survive(dockerStage, names, 3, 3000), 240_000)
+  test("a chain and a diamond, Debian's registry", () => survive(dockerStage, names, 3, 3000))
 })

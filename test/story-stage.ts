@@ -190,7 +190,7 @@ async function dockerWorkshop({ service, ref }: Common): Promise<Workshop> {
         const path = `/recipes/${encodeURIComponent(ref(name))}`
         await service.api('PUT', path, { git: source, auto: true, on: 'all' })
         const build = await service.api<BuildView>('POST', '/builds', { ref: ref(name) })
-        await eventually(`the first build of ${name} has succeeded`, 60, async () => {
+        await eventually(`the first build of ${name} has succeeded`, 90, async () => {
           const { state, error } = await service.api<BuildView>('GET', `/builds/${build.id}`)
           if (state === 'failed') throw new Error(`${name}: ${JSON.stringify(error)}`)
           return state === 'succeeded' ? true : null

@@ -29,7 +29,7 @@ requires('docker', 'git')('a full disk', () => {
     daemon = await startDockerd(data.path)
     service = await makeBuildService(pg.url, daemon.host, { TMPDIR: work.path, DRYDOCK_BUILD_WORKERS: '1' })
     await service.start()
-  }, 120_000)
+  })
   afterAll(async () => {
     await service?.close()
     await daemon?.close()
@@ -38,7 +38,7 @@ requires('docker', 'git')('a full disk', () => {
     await pg?.close()
     work?.close()
     data?.close()
-  }, 60_000)
+  })
 
   const mebibytes = (number: number) => randomBytes(number * 768 * 1024).toString('base64')
   /** Sends a build to the service, waits for its end, and expects that nothing of it is left where builds work. */
@@ -49,7 +49,7 @@ requires('docker', 'git')('a full disk', () => {
     const recipe = Recipe.parse({ git: { url: `${git.origin}/${name}.git`, ref: 'main' } })
     const job = { id, ref: `${registry.host}/app/${name}:1`, recipe, bases: [], platforms: [], credentials }
     expect((await service.send(job)).status).toBe(201)
-    const over = await eventually(`the build of ${name} is over`, 60, async () => {
+    const over = await eventually(`the build of ${name} is over`, 90, async () => {
       const build = await service.build(id)
       return isOver(build) ? build : null
     })
@@ -64,12 +64,12 @@ requires('docker', 'git')('a full disk', () => {
     expect(failed).toMatchObject({ state: 'failed', error: diskFull })
     expect(stepsOf(failed)).toEqual(['host ok', 'checkout disk-full', 'cleanup ok'])
     expect(await built('small', { small: 'a' })).toMatchObject({ state: 'succeeded' })
-  }, 90_000)
+  })
 
   it('of the daemon fails that build, says so, and the next one works', async () => {
     const failed = await built('middle', { middle: mebibytes(18), more: mebibytes(2) })
     expect(failed).toMatchObject({ state: 'failed', error: diskFull })
     expect(stepsOf(failed)).toEqual(['host ok', 'checkout ok', 'build disk-full', 'cleanup ok'])
     expect(await built('again', { small: 'b' })).toMatchObject({ state: 'succeeded' })
-  }, 90_000)
+  })
 })

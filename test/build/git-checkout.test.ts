@@ -34,7 +34,7 @@ requires('git')('git checkout over HTTP with a password', () => {
       protocols: ['http'],
       credential: ci,
       dir,
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(120_000),
       log: (text) => {
         said += text
       },

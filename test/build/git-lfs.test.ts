@@ -35,7 +35,7 @@ requires('git', 'git-lfs')('files in Git LFS, from a server of the same address'
   const check = (more: Partial<CheckoutRequest> = {}) =>
     checkOut({
       ...{ url: `${server.origin}/app.git`, ref: 'main', protocols: ['http'], credential: ci, dir, lfs: true },
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(120_000),
       log: (text) => {
         said += text
       },
@@ -81,7 +81,7 @@ requires('git', 'git-lfs')('files in Git LFS, from a server of the same address'
     await expect(check()).rejects.toMatchObject({ code: 'git-auth' })
     expect(other.requests.length).toBeGreaterThan(0)
     expect(other.requests.filter(({ authorization }) => authorization !== undefined)).toEqual([])
-  }, 60_000)
+  })
 
   it('say what is wrong', async () => {
     const gone = server.lfs.add('x').replace(/sha256:.*/, `sha256:${'0'.repeat(64)}`)
@@ -90,7 +90,7 @@ requires('git', 'git-lfs')('files in Git LFS, from a server of the same address'
       code: 'git-failed',
       message: expect.stringContaining('does not exist'),
     })
-  }, 60_000)
+  })
 
   it('count to the limit of the whole before they are fetched', async () => {
     server.commit('app', { ...attributes, 'a.bin': server.lfs.add('x'.repeat(5000)) })

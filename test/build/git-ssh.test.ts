@@ -36,7 +36,7 @@ requires('git', 'sshd')('git checkout over ssh, from a real sshd with a deploy k
 
   const check = (more: Partial<CheckoutRequest> = {}) =>
     checkOut({
-      ...{ url, ref: 'main', protocols: ['ssh'], credential: deploy, dir, signal: AbortSignal.timeout(30_000) },
+      ...{ url, ref: 'main', protocols: ['ssh'], credential: deploy, dir, signal: AbortSignal.timeout(120_000) },
       log: (text) => {
         said += text
       },

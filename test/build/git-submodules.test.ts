@@ -53,7 +53,7 @@ requires('git')('submodules', () => {
 
   const own = (more: Partial<CheckoutRequest> = {}): CheckoutRequest => ({
     ...{ url: `${server.origin}/app.git`, ref: 'main', protocols: ['http'], credential: ci, dir },
-    ...{ signal: AbortSignal.timeout(30_000), log: () => undefined },
+    ...{ signal: AbortSignal.timeout(120_000), log: () => undefined },
     submodules: async ({ url }) => (url.origin === server.origin ? ci : null),
     ...more,
   })
@@ -128,7 +128,7 @@ requires('git')('submodules', () => {
           ...{ dir: mkdtempSync(join(dir, 'job-')), logins },
         },
         context,
-        AbortSignal.timeout(30_000),
+        AbortSignal.timeout(120_000),
       )
     const lib = server.commit('team/lib', { l: 'lib' })
     const far = other.commit('far', { f: 'far' })
@@ -226,7 +226,7 @@ requires('git')('submodules', () => {
     await expect(checkOut(own({ url: `${server.origin}/chain10.git` }))).rejects.toMatchObject({
       message: expect.stringContaining('more than 10 deep'),
     })
-  }, 60_000)
+  })
 
   it('count to the limit of the whole, and may be left out', async () => {
     const lib = server.commit('lib', { l: 'x'.repeat(6000) })

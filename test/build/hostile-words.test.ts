@@ -31,7 +31,7 @@ requires('docker', 'git')('a failure whose words are not ours', () => {
       ['echo', `http://127.0.0.1:${(echo.address() as AddressInfo).port}/`, 'never-to-be-seen'],
     ] as const)
       await putCredential(e.d, 'app', name, CredentialInput.parse({ kind: 'git', urlPrefix, username: 'ci', password }))
-  }, 120_000)
+  })
   afterAll(async () => {
     echo.close()
     await e.close()

@@ -26,7 +26,7 @@ requires(
     await estate.pushBase('lib/base:1', 'one')
     base = estate.ref('lib/base:1')
     await estate.build('app/warm:1', { Dockerfile: `FROM ${base}\nRUN echo warm > /warm\n` })
-  }, 120_000)
+  })
   afterAll(async () => {
     await estate.close()
     await registry.close()
@@ -38,19 +38,15 @@ requires(
   it.each([
     ['succeeded', 'several stages', 'true'],
     ['failed', 'a step that fails', 'exit 3'],
-  ])(
-    'of a build that %s, with %s, is removed',
-    async (state, what, last) => {
-      const before = await contents()
-      const name = what.replaceAll(' ', '-')
-      const { row } = await estate.build(`app/${name}:1`, {
-        Dockerfile: `FROM ${base} AS one\nRUN echo ${name} > /big\nRUN echo 2 > /2\nFROM one AS two\nRUN echo 3 > /3\nFROM ${base}\nCOPY --from=one /big /big\nRUN ${last}\n`,
-      })
-      expect(row.state).toBe(state)
-      expect(await contents()).toEqual(before)
-    },
-    40_000,
-  )
+  ])('of a build that %s, with %s, is removed', async (state, what, last) => {
+    const before = await contents()
+    const name = what.replaceAll(' ', '-')
+    const { row } = await estate.build(`app/${name}:1`, {
+      Dockerfile: `FROM ${base} AS one\nRUN echo ${name} > /big\nRUN echo 2 > /2\nFROM one AS two\nRUN echo 3 > /3\nFROM ${base}\nCOPY --from=one /big /big\nRUN ${last}\n`,
+    })
+    expect(row.state).toBe(state)
+    expect(await contents()).toEqual(before)
+  })
 
   it('is removed only where nothing needs it: not what has a name, another build or children', async () => {
     const { docker } = estate.daemon
@@ -64,9 +60,9 @@ requires(
     await docker('tag', base, `drydock-build/${id}:1`)
     await docker('tag', base, `drydock-build/${other}:1`)
     await docker('tag', base, estate.ref('app/other:1.drydock'))
-    await localDocker.release(id, AbortSignal.timeout(10_000), dir)
+    await localDocker.release(id, AbortSignal.timeout(120_000), dir)
     expect((await docker('images', '--quiet', estate.ref('app/other'))).trim()).toBe(named.trim())
-    await localDocker.release(other, AbortSignal.timeout(10_000), dir)
+    await localDocker.release(other, AbortSignal.timeout(120_000), dir)
     expect((await docker('images', '--quiet', estate.ref('app/other'))).trim()).toBe('')
     expect(await contents()).toEqual(before)
     rmSync(dir, { recursive: true })

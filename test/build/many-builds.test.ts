@@ -25,7 +25,7 @@ requires(
     registry = await startDebianRegistry()
     proxy = await registryProxy(registry.port)
     estate = await dockerEstate(proxy)
-  }, 120_000)
+  })
   afterAll(async () => {
     await estate.close()
     await proxy.close()
@@ -75,7 +75,7 @@ requires(
       await service.close()
       await pg.close()
     }
-  }, 180_000)
+  })
 
   it('that two processes race for are each done by one of them', async () => {
     const login = { kind: 'git', urlPrefix: `${estate.git.origin}/`, username: 'ci', password: 's3cret' }
@@ -101,7 +101,7 @@ requires(
       expect(log).not.toContain('interrupted')
     }
     expect(['race/a', 'race/b', 'race/c'].map(pushes)).toEqual([1, 1, 1])
-  }, 90_000)
+  })
 })
 
 /** By what their rows say of when they ran. */

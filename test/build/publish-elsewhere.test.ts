@@ -29,7 +29,7 @@ requires(
     registry = await startDebianRegistry()
     e = await dockerEstate(registry)
     await git(e)
-  }, 120_000)
+  })
   afterAll(async () => {
     await e.close()
     await registry.close()
@@ -86,7 +86,7 @@ requires(
     old = await beforeOci(registry.url)
     e = await dockerEstate(old)
     await git(e)
-  }, 120_000)
+  })
   afterAll(async () => {
     await e.close()
     old.server.closeAllConnections()
@@ -140,7 +140,7 @@ requires(
     const { username, password } = registryUser
     await e.daemon.docker('login', '--username', username, '--password', password, registry.host)
     await e.pushBase('lib/secret:1', 'one')
-  }, 120_000)
+  })
   afterAll(async () => {
     await e.close()
     await registry.close()

@@ -24,7 +24,7 @@ requires(
     const credential = { kind: 'git', urlPrefix: `${e.git.origin}/`, username: 'ci', password: 's3cret' }
     await putCredential(e.d, 'app', 'ci', CredentialInput.parse(credential))
     await e.pushBase('lib/base:1', 'one')
-  }, 120_000)
+  })
   afterAll(async () => {
     await e.close()
     await registry.close()
@@ -184,7 +184,7 @@ requires(
     await putCredential(e.d, 'app', 'ci', CredentialInput.parse(credential))
     await putCredential(e.d, 'app', 'npm', CredentialInput.parse({ kind: 'secret', password: 'sec-ret-of-npm' }))
     await e.pushBase('lib/base:1', 'one')
-  }, 120_000)
+  })
   afterAll(async () => {
     await e.close()
     await registry.close()

@@ -26,7 +26,7 @@ requires(
     const login = { kind: 'git', urlPrefix: `${estate.git.origin}/`, username: 'ci', password: 's3cret' }
     await putCredential(estate.d, 'app', 'ci', CredentialInput.parse(login))
     await estate.pushBase('lib/base:1', 'one')
-  }, 120_000)
+  })
   afterEach(() => {
     proxy.fate = () => 'through'
   })
@@ -109,7 +109,7 @@ requires(
     expect(await tag('app/down:1')).toMatchObject({ status: 'current' })
     await plan(estate.d)
     expect(await planned()).toMatchObject({ id: second.id })
-  }, 60_000)
+  })
 
   it('whose registry is away right after it is a success, and a later look brings what it pushed', async () => {
     const id = await estate.queue('app/after:1', files('after'))
@@ -130,7 +130,7 @@ requires(
     proxy.fate = () => 'through'
     await learnTags(estate.d, [estate.ref('app/after:1')])
     expect(await tag('app/after:1')).toMatchObject({ status: 'current', headDigest: done.digest })
-  }, 40_000)
+  })
 
   it('whose further tags cannot be moved now is left for later, and moves them in the end', async () => {
     const id = await estate.queue('app/further:1', files('further'), { tags: ['latest', 'stable'] })
@@ -148,7 +148,7 @@ requires(
     await build(estate.d, id)
     expect(await row(id)).toMatchObject({ state: 'succeeded', error: null, digest: left.digest, deaths: 0 })
     expect((await registry.client.headManifest('app/further', 'latest'))?.digest).toBe(left.digest)
-  }, 60_000)
+  })
 
   it('is found by a later takeover where the registry was away for the first', async () => {
     const id = await estate.queue('app/asked:1', files('asked'))
@@ -163,7 +163,7 @@ requires(
     await estate.pg.sql`update build set lease_until = clock_timestamp() where id = ${id}`
     await build(estate.d, id)
     expect(await row(id)).toMatchObject({ state: 'succeeded', error: null, digest })
-  }, 60_000)
+  })
 
   it('is not tried a fourth time where three workers died', async () => {
     const id = await estate.queue('app/poison:1', files('poison'))

@@ -147,7 +147,7 @@ describe('drydock rotate-key', () => {
     ])
     expect(done.out + done.err).not.toContain(newKey)
     expect(await opened(after)).toEqual(secrets)
-  }, 60_000)
+  })
   test('says what it lacks', async () => {
     for (const [more, said] of [
       [{}, /DRYDOCK_NEW_SECRET_KEY: required/],
@@ -157,7 +157,7 @@ describe('drydock rotate-key', () => {
       const ran = await drydock(['rotate-key'], env(oldKey, more))
       expect([ran.code, ran.err]).toEqual([1, expect.stringMatching(said)])
     }
-  }, 60_000)
+  })
   test('killed in the middle leaves everything under the old key, and can be run again', async () => {
     await claimKey(pg.sql, before)
     await store()
@@ -188,5 +188,5 @@ describe('drydock rotate-key', () => {
     expect(await opened(before)).toEqual(secrets)
     const again = await drydock(['rotate-key'], env(oldKey, { DRYDOCK_NEW_SECRET_KEY: newKey }))
     expect([again.code, await opened(after)]).toEqual([0, secrets])
-  }, 60_000)
+  })
 })

@@ -31,7 +31,7 @@ requires(
     const login = { kind: 'git', urlPrefix: `${estate.git.origin}/`, username: 'ci', password: 's3cret' }
     await putCredential(estate.d, 'app', 'ci', CredentialInput.parse(login))
     await estate.pushBase('lib/base:1', 'one')
-  }, 120_000)
+  })
   afterEach(() => {
     proxy.fate = () => 'through'
     process.env.DOCKER_HOST = estate.daemon.host
@@ -62,7 +62,7 @@ requires(
     digest: null,
   })
   const nothingRuns = () =>
-    eventually('no container is left', 20, async () => (await estate.daemon.docker('ps', '-aq')) === '' || null)
+    eventually('no container is left', 90, async () => (await estate.daemon.docker('ps', '-aq')) === '' || null)
 
   it('ends the build: a daemon that never answers, not even to clean up', async () => {
     const id = await estate.queue('app/host:1', dockerfile('true'))

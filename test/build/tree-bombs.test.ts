@@ -30,7 +30,7 @@ requires('git')('a small repository that unfolds into very much', () => {
   const check = (maxFiles?: number) =>
     checkOut({
       ...{ url: `file://${dir}/bomb.git`, ref: 'main', protocols: ['file'], credential: null, dir: join(dir, 'out') },
-      ...{ signal: AbortSignal.timeout(30_000), log: () => undefined, ...(maxFiles ? { maxFiles } : {}) },
+      ...{ signal: AbortSignal.timeout(120_000), log: () => undefined, ...(maxFiles ? { maxFiles } : {}) },
     })
   const link = (name: string) => `160000 commit ${'a'.repeat(40)}\t${name}`
 
@@ -41,7 +41,7 @@ requires('git')('a small repository that unfolds into very much', () => {
       message: expect.stringContaining('10000 sub'),
     })
     expect(readdirSync(join(dir, 'out', 'source'))).toEqual([])
-  }, 30_000)
+  })
 
   it('of empty files too', async () => {
     git(['init', '--quiet', '--bare'])
@@ -52,23 +52,19 @@ requires('git')('a small repository that unfolds into very much', () => {
       message: expect.stringContaining('files'),
     })
     expect(readdirSync(join(dir, 'out', 'source'))).toEqual([])
-  }, 60_000)
+  })
 
   test.each([
     [1110, false],
     [1109, true],
-  ])(
-    'counts its directories: 1000 files in 110 of them within %i',
-    async (most, fails) => {
-      git(['init', '--quiet', '--bare'])
-      const empty = git(['hash-object', '-w', '--stdin'])
-      grow(2, (name) => `100644 blob ${empty}\t${name}`)
-      const done = await check(most).then(
-        () => 'checked out',
-        (error: { code: string }) => error.code,
-      )
-      expect(done).toBe(fails ? 'checkout-too-large' : 'checked out')
-    },
-    30_000,
-  )
+  ])('counts its directories: 1000 files in 110 of them within %i', async (most, fails) => {
+    git(['init', '--quiet', '--bare'])
+    const empty = git(['hash-object', '-w', '--stdin'])
+    grow(2, (name) => `100644 blob ${empty}\t${name}`)
+    const done = await check(most).then(
+      () => 'checked out',
+      (error: { code: string }) => error.code,
+    )
+    expect(done).toBe(fails ? 'checkout-too-large' : 'checked out')
+  })
 })

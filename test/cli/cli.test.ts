@@ -252,7 +252,7 @@ test('a followed log goes on where it was when the service is back, nothing twic
       pg.sql`insert into build_log (build_id, seq, at, text) values (${id}, ${seq}, now(), ${text})`
     await write(0, 'one\n\ntw')
     const following = drydock(['logs', '-f', id], { ...env, DRYDOCK_URL: `http://127.0.0.1:${proxy.port}` })
-    await eventually('it is followed', 20, async () => (proxy.answered() > 0 ? true : null))
+    await eventually('it is followed', 90, async () => (proxy.answered() > 0 ? true : null))
     await write(1, 'o\n')
     proxy.cut()
     await write(2, 'three\n')
@@ -267,7 +267,7 @@ test('a followed log goes on where it was when the service is back, nothing twic
 
 test('a followed build ends with 0 where it succeeded', async () => {
   const following = run('build app/tool:1 --follow')
-  const id = await eventually('the build is queued', 20, async () => {
+  const id = await eventually('the build is queued', 90, async () => {
     const [queued] = await pg.sql<{ id: string }[]>`select id from build where ref = 'reg:5000/app/tool:1'`
     return queued?.id ?? null
   })

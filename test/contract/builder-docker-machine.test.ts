@@ -72,7 +72,7 @@ requires(
         await pg.db.build.create({ data })
       },
     }
-  }, 120_000)
+  })
   afterAll(async () => {
     delete process.env.DOCKER_HOST
     delete process.env.MACHINE_STORAGE_PATH

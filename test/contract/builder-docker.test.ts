@@ -79,7 +79,7 @@ function contract(engine: string, part: Part, run: string): void {
           )
         },
       }
-    }, 120_000)
+    })
     afterAll(async () => {
       delete process.env.DOCKER_HOST
       process.env.PATH = path

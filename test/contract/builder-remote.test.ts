@@ -70,7 +70,7 @@ requires(
           .sort()
       },
     }
-  }, 120_000)
+  })
   afterAll(async () => {
     trial.registries.close()
     await service.close()

@@ -23,7 +23,7 @@ const push = (repository: string, tag: string, layers: string[], more: Partial<P
 
 /** Waits until the registry has told of so many pushes and all is handled and judged. */
 async function told(events: number): Promise<void> {
-  await eventually(`${events} events`, 10, async () => {
+  await eventually(`${events} events`, 90, async () => {
     const [row] = await m.pg.sql<{ count: number }[]>`select count(*)::int as count from event`
     return row!.count >= events ? true : null
   })

@@ -74,5 +74,5 @@ requires('docker')('docker', () => {
     } finally {
       await daemon.close()
     }
-  }, 120_000)
+  })
 })

@@ -54,7 +54,7 @@ test('with --exit the whole story happens, in order, and ends with 0', async () 
   expect(places).toEqual([...places].sort((a, b) => a - b))
   expect(Math.min(...places)).toBeGreaterThan(0)
   expect(said.text).toMatch(/mail .*ada@example.org/)
-}, 120_000)
+})
 
 test('without --exit the service stays until Ctrl-C, and nothing is left behind', async () => {
   const { child, said, saying, ended } = start()
@@ -71,7 +71,7 @@ test('without --exit the service stays until Ctrl-C, and nothing is left behind'
   expect(existsSync(dir)).toBe(false)
   expect(await answers(postgres)).toBe(false)
   await expect(fetch(`${url}/healthz`)).rejects.toThrow()
-}, 120_000)
+})
 
 test('a service that ends at its start is a failure that says why', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'broken-'))

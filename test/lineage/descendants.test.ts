@@ -46,7 +46,7 @@ test('are just the manifests that content.ts calls based on it, whatever their h
     }),
     { numRuns: 30 },
   )
-}, 60_000)
+})
 
 test('of what nobody knows there are none', async () => {
   expect(await found(`sha256:${'0'.repeat(64)}`)).toEqual([])

@@ -28,7 +28,7 @@ afterAll(async () => {
   await service?.close()
   await registry?.close()
   await pg?.close()
-}, 60_000)
+})
 
 /** Every push has been told and handled, and nothing is left to judge. */
 async function quiet(seconds: number): Promise<void> {

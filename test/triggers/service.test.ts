@@ -39,7 +39,7 @@ test('pushes and schedules build; a service whose key is rotated ends, and start
   await service.api('PUT', '/recipes/app%2Ftimed%3A1', { git, schedule: '0 0 1 1 *' })
   await pg.sql`update recipe set due_at = now() where ref like '%timed%'`
   expect([await deliver(secret, 'push', github()), await deliver('x', 'push', github())]).toEqual([202, 401])
-  const kinds = await eventually('both builds are there', 30, async () => {
+  const kinds = await eventually('both builds are there', 90, async () => {
     const rows = await pg.sql<{ kind: string }[]>`select reason->>'kind' as kind from build order by 1`
     return rows.length === 2 ? rows.map((row) => row.kind) : null
   })
@@ -47,11 +47,11 @@ test('pushes and schedules build; a service whose key is rotated ends, and start
 
   const key = 'the-new-key-of-the-tests'
   await rotateKey(pg.sql, makeVault(settings.DRYDOCK_SECRET_KEY), makeVault(key))
-  await eventually('the service has ended', 30, async () =>
+  await eventually('the service has ended', 90, async () =>
     (await fetch(`${service.url}/healthz`).catch(() => null)) === null ? true : null,
   )
   expect(service.log()).toContain('DRYDOCK_SECRET_KEY was rotated')
   await expect(service.start(settings)).rejects.toThrow(/sealed under another key than DRYDOCK_SECRET_KEY/)
   await service.start({ ...settings, DRYDOCK_SECRET_KEY: key })
   expect(await deliver(secret, 'ping', {})).toBe(200)
-}, 120_000)
+})

@@ -111,4 +111,4 @@ test('tells what could not be asked for, and changes nothing of what is known', 
   expect(body.failed).toMatchObject([{ ref: `${outside.host}/lib/mid:1` }, { ref: `${outside.host}/lib/top:1` }])
   await refresh(api.d)
   expect(await api.get(`tags/${at('app/run:1')}`)).toEqual(before)
-}, 60_000)
+})

@@ -30,7 +30,7 @@ requires(
     git.commit('quick', { Dockerfile: `FROM ${registry.host}/lib/base:1\nRUN echo quick > /q\n` })
     git.commit('slow', { Dockerfile: `FROM ${registry.host}/lib/base:1\nRUN sleep 4\nRUN echo slow > /s\n` })
     await pushBase(registry.host)
-  }, 60_000)
+  })
   beforeEach(async () => {
     pg = await testDatabase()
     machines = testMachines()
@@ -40,7 +40,7 @@ requires(
     await service.close()
     await machines.close()
     await pg.close()
-  }, 60_000)
+  })
   afterAll(async () => {
     await git.close()
     await registry.close()
@@ -67,13 +67,13 @@ requires(
   const rows = () => pg.db.machine.findMany({ orderBy: { createdAt: 'asc' } })
   const build = (id: string) => pg.db.build.findUniqueOrThrow({ where: { id } })
   const succeeded = (id: string) =>
-    eventually('the build succeeds', 60, async () => {
+    eventually('the build succeeds', 90, async () => {
       const { state, error } = await build(id)
       if (state === 'failed' || state === 'cancelled') throw new Error(JSON.stringify(error))
       return state === 'succeeded' || null
     })
   const noneLeft = async () => {
-    await eventually('no machine is left', 30, async () => (await rows()).length === 0 || null)
+    await eventually('no machine is left', 90, async () => (await rows()).length === 0 || null)
     expect([await machines.names(), machines.daemons(), creations(machines.env.MACHINE_STORAGE_PATH)]).toEqual([
       [],
       [],
@@ -85,7 +85,7 @@ requires(
     machines.fault({ hang: 'after' })
     await start()
     const id = await request('quick')
-    const half = await eventually('a daemon', 30, async () =>
+    const half = await eventually('a daemon', 90, async () =>
       machines.daemons().length > 0 ? (await rows())[0]! : null,
     )
     expect(half).toMatchObject({ state: 'creating', buildId: id })
@@ -96,12 +96,12 @@ requires(
     await succeeded(id)
     expect((await build(id)).host).toMatchObject({ driver: 'none', name: expect.not.stringContaining(half.name) })
     await noneLeft()
-  }, 120_000)
+  })
 
   it('while it builds: another machine builds anew, both are removed', async () => {
     await start()
     const id = await request('slow')
-    const first = await eventually('it builds', 30, async () => {
+    const first = await eventually('it builds', 90, async () => {
       const { steps, host } = await build(id)
       return (steps as { name: string }[]).some((step) => step.name === 'build') ? (host as { name: string }) : null
     })
@@ -111,7 +111,7 @@ requires(
     await succeeded(id)
     expect(((await build(id)).host as { name: string }).name).not.toBe(first.name)
     await noneLeft()
-  }, 120_000)
+  })
 
   it('with a machine ready: the next process keeps and uses it, and a smaller pool ends it', async () => {
     await start(1)
@@ -125,25 +125,25 @@ requires(
     const id = await request('quick')
     await succeeded(id)
     expect((await build(id)).host).toEqual({ name: ready.name, driver: 'none', provisionSeconds: 0 })
-    await eventually('the pool is full again', 30, async () => {
+    await eventually('the pool is full again', 90, async () => {
       const all = await rows()
       return (all.length === 1 && all[0]!.state === 'ready' && all[0]!.name !== ready.name) || null
     })
     await service.kill()
     await start(0)
     await noneLeft()
-  }, 120_000)
+  })
 
   it('while it makes one for its pool: once its time is over, half of it is removed', async () => {
     machines.fault({ hang: 'after' })
     await start(1)
-    await eventually('a daemon', 30, async () => machines.daemons().length > 0 || null)
+    await eventually('a daemon', 90, async () => machines.daemons().length > 0 || null)
     await service.kill()
     await start(0)
     expect(await rows()).toMatchObject([{ state: 'creating' }])
     await pg.sql`update machine set lease_until = now()` // a minute later
     await noneLeft()
-  }, 120_000)
+  })
 })
 
 /** Creations of the stand-in that run, whatever became of who started them. */

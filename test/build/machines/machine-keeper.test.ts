@@ -34,7 +34,7 @@ requires('docker')('the keeper of machines', () => {
     await keeperOf({}).until(async () => (await rows()).length === 0)
     expect([await machines.names(), machines.daemons()]).toEqual([[], []])
     lines = []
-  }, 60_000)
+  })
   afterAll(async () => {
     delete process.env.MACHINE_STORAGE_PATH
     await machines.close()
@@ -59,7 +59,7 @@ requires('docker')('the keeper of machines', () => {
       await keeper.settled()
     }
     const until = (done: () => Promise<boolean>) =>
-      eventually('what the keeper is to do', 30, async () => {
+      eventually('what the keeper is to do', 90, async () => {
         await turned()
         if (await done()) return true
         await pg.sql`update machine set lease_until = now() where state = 'removing'` // no need to wait for the next try
@@ -81,7 +81,7 @@ requires('docker')('the keeper of machines', () => {
     expect(await rows()).toHaveLength(2)
     await keeperOf({ default: 1 }).turned()
     expect((await rows()).map((row) => row.profile)).toEqual(['default'])
-  }, 60_000)
+  })
 
   it('makes no more than there may be, and two keepers of one directory share the pool', async () => {
     const [one, other] = [keeperOf({ default: 2 }, { most: 2 }), keeperOf({ default: 2 }, { most: 2 })]
@@ -89,7 +89,7 @@ requires('docker')('the keeper of machines', () => {
     expect((await rows()).map((row) => row.state)).toEqual(['ready', 'ready'])
     await keeperOf({ default: 2, other: 1 }, { most: 2 }).turned()
     expect(await rows()).toHaveLength(2)
-  }, 60_000)
+  })
 
   it('tries again after failures and quotas, leaves nothing of them, and calls for help', async () => {
     machines.fault({ fail: 2, quota: 1, deaf: 1 })
@@ -98,7 +98,7 @@ requires('docker')('the keeper of machines', () => {
     expect(machines.daemons()).toHaveLength(1)
     expect(await machines.names()).toEqual((await rows()).map((row) => row.name))
     expect(told(50).filter((msg) => msg === 'no machine could be made for the pool').length).toBeGreaterThan(0)
-  }, 60_000)
+  })
 
   it('removes what nobody answers for: half made, ready, and what no row tells of; but nothing that is not ours', async () => {
     await keeperOf({ default: 1 }).turned()
@@ -119,7 +119,7 @@ requires('docker')('the keeper of machines', () => {
     expect(await rows()).toEqual([])
     expect(told(40)).toContain('a machine that nothing was known of is removed')
     await machines.machine('rm', '-y', 'drydock-zzzzzz-0123456789abcdef')
-  }, 60_000)
+  })
 
   it('tries again to remove what stays, with pauses, and calls for help', async () => {
     await keeperOf({ default: 1 }).turned()
@@ -139,7 +139,7 @@ requires('docker')('the keeper of machines', () => {
       'a machine cannot be removed, and may cost money',
       'a machine cannot be removed, and may cost money',
     ])
-  }, 60_000)
+  })
 
   it('leaves alone what another directory knows, and tells once that nobody answers for it', async () => {
     const leaseUntil = new Date(Date.now() - 3_600_000)

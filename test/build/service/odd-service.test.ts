@@ -82,7 +82,7 @@ describe('a build service that says what is not so', () => {
     const { builds } = defaultBuildSettings()
     const impatient = { ...builds, timeouts: { ...builds.timeouts, host: 2 } }
     d = buildDeps(pg, registry, { builder: 'remote', builderUrl: url, builderToken: 'x'.repeat(30), builds: impatient })
-  }, 60_000)
+  })
   beforeEach(() => {
     silent = false
     log = (response) =>
@@ -117,7 +117,6 @@ describe('a build service that says what is not so', () => {
       answer = () => ({ steps: [{ name: 'build', startedAt: now(), finishedAt: now(), error: failed(code) }] })
       expect(await run()).toMatchObject({ state: 'failed', code: 'builder-answer' })
     },
-    30_000,
   )
 
   it('of a failure in words of its own is believed', async () => {
@@ -154,7 +153,7 @@ describe('a build service that says what is not so', () => {
       return { state: 'queued' }
     }
     expect(await run()).toMatchObject({ state: 'failed', code: 'builder-unreachable', retryable: true })
-  }, 30_000)
+  })
 
   it('in lines that end as a standard allows, with ids or without, each once', async () => {
     let asked = 0
@@ -170,7 +169,7 @@ describe('a build service that says what is not so', () => {
     }
     answer = () => (asked > 1 ? { error: failed('build-failed') } : { state: 'running' })
     expect((await run()).log).toContain('one two three ')
-  }, 30_000)
+  })
 })
 
 test.each(['\n', '\r\n', '\r'])('events whose lines end in %j, cut anywhere', async (end) => {

@@ -58,7 +58,7 @@ requires(
     await daemon.docker('build', '--quiet', '--tag', ref('lib/base'), context)
     await daemon.docker('push', ref('lib/base'))
     await learnTags(d, [ref('lib/base')])
-  }, 120_000)
+  })
   afterAll(async () => {
     d.registries.close()
     await second?.close()
@@ -89,12 +89,12 @@ requires(
     return { id, ref: ref(`app/${name}`), recipe: recipeOf(name, run), bases: [], platforms: [], credentials }
   }
   const stateAt = (id: string, wanted: (state: string) => boolean) =>
-    eventually(`${id} is so`, 60, async () => {
+    eventually(`${id} is so`, 90, async () => {
       const { body } = await service!.ask('GET', `/builds/${id}`)
       return body.state && wanted(body.state) ? body : null
     })
   const stepAt = (id: string, name: string) =>
-    eventually(`${id} is at ${name}`, 60, async () =>
+    eventually(`${id} is at ${name}`, 90, async () =>
       (await service!.build(id)).steps?.some((step) => step.name === name) ? true : null,
     )
 
@@ -121,7 +121,7 @@ requires(
     expect(kept?.job).not.toContain('credentials')
     const planned = await servicePg!.sql`select from graphile_worker.jobs where task_identifier <> 'build'`
     expect(planned.count).toBe(0)
-  }, 60_000)
+  })
 
   it('is one build for one id, refuses another job under it, and says every fault of a job', async () => {
     const job = await jobOf('once')
@@ -144,7 +144,7 @@ requires(
     const fields = await service!.ask('POST', '/builds', { ...wrong, more: 1 })
     expect([fields.status, fields.body.code]).toEqual([400, 'bad-request'])
     await stateAt(job.id, (state) => state === 'succeeded')
-  }, 60_000)
+  })
 
   it('wants its token, and has nothing else of a tracker', async () => {
     for (const token of ['', 'wrong', `${builderToken}x`])
@@ -181,7 +181,7 @@ requires(
     await stateAt(slow.id, (state) => state === 'succeeded')
     await second.close()
     second = undefined as never
-  }, 120_000)
+  })
 
   it('stops at the service on a cancel here', async () => {
     const id = await request('cancelled', 'sleep 600')
@@ -192,7 +192,7 @@ requires(
     expect(await row(id)).toMatchObject({ state: 'cancelled' })
     expect(await service!.build(id)).toMatchObject({ state: 'cancelled' })
     expect(await d.registries.byName(registry.host)!.headManifest('app/cancelled', '1')).toBeNull()
-  }, 60_000)
+  })
 
   it('goes on with a service that was killed in the middle and started again', async () => {
     const id = await request('restarted', 'sleep 4')
@@ -203,7 +203,7 @@ requires(
     await running
     expect(await row(id)).toMatchObject({ state: 'succeeded' })
     expect(await readLog(d, id)).toMatch(/does not answer.*waiting\][\s\S]*answers again/)
-  }, 120_000)
+  })
 
   it('is attached to again by the worker that takes over from a killed one: one build, one push', async () => {
     const id = await request('taken', 'sleep 3')
@@ -220,5 +220,5 @@ requires(
     const all = await servicePg!.sql`select from build where ref = ${ref('app/taken')}`
     expect(all.count).toBe(1)
     expect(isOver(await service!.build(id))).toBe(true)
-  }, 60_000)
+  })
 })
