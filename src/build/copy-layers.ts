@@ -2,10 +2,14 @@ import type { RegistryClient } from '../registry/registries.ts'
 import { BuildError } from './build-error.ts'
 import { isForeignLayer } from './rebase-manifest.ts'
 import type { LayerDescriptor } from './rebase-merge.ts'
+import { denied } from './resolve-bases.ts'
 
 type Place = { client: RegistryClient; repository: string }
 
-/** Makes layers present in a repository: there already, mounted from the other within one registry, else carried over. */
+/**
+ * Makes layers present in a repository: there already, mounted from the other within one registry, else carried over piece by piece, so
+ * that no layer is ever in memory as a whole. Errors: `base-absent`, `base-denied`, and those of the registry client.
+ */
 export async function copyLayers(
   layers: readonly LayerDescriptor[],
   from: Place,
@@ -20,8 +24,19 @@ export async function copyLayers(
       (await to.client.mountBlob(to.repository, layer.digest, from.repository, { signal }))
     )
       continue
-    const bytes = await from.client.getBlob(from.repository, layer.digest, { maxBytes: layer.size, signal })
-    if (!bytes) throw new BuildError('base-absent', `${from.repository} has no layer ${layer.digest}`)
-    await to.client.uploadBlob(to.repository, layer.digest, bytes, { signal })
+    const open = () => openLayer(layer, from, signal)
+    await to.client.uploadBlob(to.repository, layer.digest, { size: layer.size, open }, { signal })
   }
+}
+
+async function openLayer(
+  { digest, size }: LayerDescriptor,
+  { client, repository }: Place,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Buffer>> {
+  const found = await client.openBlob(repository, digest, { size, signal }).catch((error: unknown) => {
+    throw denied(error, repository)
+  })
+  if (!found) throw new BuildError('base-absent', `${repository} has no layer ${digest}`)
+  return found
 }

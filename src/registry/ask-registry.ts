@@ -6,6 +6,7 @@ import { type Answer, type Ask, type Exchange, place } from './exchange.ts'
 import { follow } from './follow.ts'
 import { codeOfStatus, RegistryError } from './registry-error.ts'
 import { type OnRetry, parseRetryAfter, type RetryPolicy, retrying } from './retry.ts'
+import type { ByteSource } from './transfer.ts'
 
 /** A question to a registry. `path` is below `/v2/`, or whole as the registry gave it. `scopes`: what a token must allow. */
 export type Question = {
@@ -13,13 +14,15 @@ export type Question = {
   path: string | URL
   scopes: readonly string[]
   headers?: Readonly<Record<string, string>>
-  body?: Uint8Array
+  body?: Uint8Array | ByteSource
   maxBytes?: number
+  streamed?: boolean
 }
 
 /**
  * How the parts of a client ask. Both log in where they must and throw on 401, 403, 408, 429 and 5xx; every other status is an answer.
  * `once` asks a single time; `ask` again while that may help. `repeat` does so for several questions that belong together.
+ * A `streamed` answer does not count among the requests under way: it is what another one sends, and must not wait for that to end.
  */
 export type AskRegistry = {
   url: URL
@@ -49,13 +52,13 @@ export function makeAskRegistry(options: Options): AskRegistry {
 
   async function authorized(question: Question, signal: AbortSignal | undefined): Promise<Answer> {
     signal?.throwIfAborted()
-    const { method, path, scopes, headers = {}, body, maxBytes = answerBytes } = question
+    const { method, path, scopes, headers = {}, body, maxBytes = answerBytes, streamed } = question
     const url = path instanceof URL ? path : new URL(root + path)
     // What the registry points at elsewhere is none of its own: our login is not for it.
     const own = url.origin === registry.origin
     const send = (authorization: string | null) => {
       const all = { ...headers, ...(own && authorization !== null ? { authorization } : {}) }
-      return follow((ask) => exchange.send(ask, signal), { method, url, headers: all, body, maxBytes }, plain)
+      return follow((ask) => exchange.send(ask, signal), { method, url, headers: all, body, maxBytes, streamed }, plain)
     }
     const known = authorizer.known(scopes)
     const answer = await send(known)
@@ -71,7 +74,8 @@ export function makeAskRegistry(options: Options): AskRegistry {
     throw errorOf(question.method, answer)
   }
 
-  const once: AskRegistry['once'] = (question, signal) => abortable(limit(attempt, question, signal), signal)
+  const once: AskRegistry['once'] = (question, signal) =>
+    abortable(question.streamed ? attempt(question, signal) : limit(attempt, question, signal), signal)
   const repeat: AskRegistry['repeat'] = (work, signal) => retrying(policy, signal, onRetry, work)
   return { url: registry, plain, once, repeat, ask: (question, signal) => repeat(() => once(question, signal), signal) }
 }

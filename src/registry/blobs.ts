@@ -1,10 +1,11 @@
 import type { Digest } from '../oci/digest.ts'
 import { checkAbsence } from './absence.ts'
 import { type AskRegistry, errorOf, repositoryPath } from './ask-registry.ts'
-import { checkDigest } from './check-digest.ts'
+import { checkDigest, checkedStream } from './check-digest.ts'
 import { type Answer, place } from './exchange.ts'
 import { resolveLocation } from './follow.ts'
 import { RegistryError } from './registry-error.ts'
+import type { ByteSource } from './transfer.ts'
 
 type Options = { signal?: AbortSignal }
 
@@ -30,6 +31,27 @@ export async function getBlob(
   return answer.bytes
 }
 
+/**
+ * The same in pieces, of a blob that has `size` bytes; its last piece comes only once all were found to be what the digest says. Asked for
+ * once: whoever sends it on begins anew with both. Error, also of a piece: those of the client.
+ */
+export async function openBlob(
+  registry: AskRegistry,
+  repository: string,
+  digest: Digest,
+  { size, signal }: Options & { size: number },
+): Promise<AsyncIterable<Buffer> | null> {
+  const path = blobPath(repository, digest)
+  const question = { method: 'GET', path, scopes: [pull(repository)], maxBytes: size, streamed: true } as const
+  const answer = await registry.once(question, signal)
+  if (answer.status === 404) {
+    checkAbsence(answer)
+    return null
+  }
+  if (answer.status !== 200 || !answer.stream) throw errorOf('GET', answer)
+  return checkedStream(answer.stream, digest, size, place(answer.url))
+}
+
 export async function hasBlob(
   registry: AskRegistry,
   repository: string,
@@ -43,17 +65,18 @@ export async function hasBlob(
 }
 
 /**
- * Puts a blob into a repository, in one piece. A try that fails half way begins anew with an upload of its own.
+ * Puts a blob into a repository, in one piece; what is no bytes but their source is sent on as it comes, and checked by it. A try that
+ * fails half way begins anew with an upload of its own, and the source with it.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-a-blob-monolithically
  */
 export async function uploadBlob(
   registry: AskRegistry,
   repository: string,
   digest: Digest,
-  bytes: Uint8Array,
+  bytes: Uint8Array | ByteSource,
   { signal }: Options = {},
 ): Promise<void> {
-  checkDigest(bytes, digest, `a blob to push to ${repository}`)
+  if (bytes instanceof Uint8Array) checkDigest(bytes, digest, `a blob to push to ${repository}`)
   const scopes = [push(repository)]
   await registry.repeat(async () => {
     const path = `${repositoryPath(repository)}/blobs/uploads/`

@@ -16,6 +16,31 @@ export function checkDigest(bytes: Uint8Array, expected: Digest, what: string): 
   throw new RegistryError('digest-mismatch', `${what}: ${bytes.length} bytes of ${actual} where ${expected} should be`)
 }
 
+/** The same bytes as they come, the last of them once all are known to be `size` bytes of that digest; else `digest-mismatch`. */
+export async function* checkedStream(
+  parts: AsyncIterable<Buffer>,
+  expected: Digest,
+  size: number,
+  what: string,
+): AsyncGenerator<Buffer> {
+  const algorithm = expected.slice(0, expected.indexOf(':'))
+  const hash = createHash(algorithm)
+  let seen = 0
+  let held: Buffer | null = null
+  const wrong = (found: string) =>
+    new RegistryError('digest-mismatch', `${what}: ${found} where ${size} of ${expected} should be`)
+  for await (const part of parts) {
+    seen += part.length
+    if (seen > size) throw wrong(`more than ${size} bytes`)
+    hash.update(part)
+    if (held !== null) yield held
+    held = part
+  }
+  const actual = `${algorithm}:${hash.digest('hex')}`
+  if (seen !== size || actual !== expected) throw wrong(`${seen} bytes of ${actual}`)
+  if (held !== null) yield held
+}
+
 /**
  * The bytes a manifest's digest is of: all of them, but for Docker's signed schema 1, whose digest leaves the signatures out.
  * https://distribution.github.io/distribution/spec/deprecated-schema-v1/#signed-manifests

@@ -7,7 +7,7 @@ import type { LookupFunction } from 'node:net'
 import type { Digest } from '../oci/digest.ts'
 import { makeAskRegistry } from './ask-registry.ts'
 import { type Credentials, makeAuthorizer } from './authorize.ts'
-import { getBlob, hasBlob, mountBlob, uploadBlob } from './blobs.ts'
+import { getBlob, hasBlob, mountBlob, openBlob, uploadBlob } from './blobs.ts'
 import { type Exchange, makeExchange, type TimeOuts } from './exchange.ts'
 import { listRepositories, listTags } from './listings.ts'
 import {
@@ -20,6 +20,7 @@ import {
 } from './manifests.ts'
 import { type ListReferrers, makeListReferrers } from './referrers.ts'
 import type { OnRetry, RetryPolicy } from './retry.ts'
+import type { ByteSource } from './transfer.ts'
 
 type Signal = { signal?: AbortSignal }
 
@@ -41,8 +42,15 @@ export type RegistryClient = {
   /** false where the registry cannot, or has no such tag; what stood there stays under its digest */
   deleteTag: (repository: string, tag: string, options?: Signal) => Promise<boolean>
   getBlob: (repository: string, digest: Digest, options: Signal & { maxBytes: number }) => Promise<Buffer | null>
+  /** in pieces, asked for once; the last piece comes when all were found right */
+  openBlob: (
+    repository: string,
+    digest: Digest,
+    options: Signal & { size: number },
+  ) => Promise<AsyncIterable<Buffer> | null>
   hasBlob: (repository: string, digest: Digest, options?: Signal) => Promise<boolean>
-  uploadBlob: (repository: string, digest: Digest, bytes: Uint8Array, options?: Signal) => Promise<void>
+  /** a source is opened anew for each try, and has to check what it gives */
+  uploadBlob: (repository: string, digest: Digest, bytes: Uint8Array | ByteSource, options?: Signal) => Promise<void>
   mountBlob: (repository: string, digest: Digest, from: string, options?: Signal) => Promise<boolean>
   listTags: (repository: string, options?: Signal) => AsyncGenerator<string>
   listRepositories: (options?: Signal) => AsyncGenerator<string>
@@ -88,6 +96,7 @@ export function makeClient(options: ClientOptions): RegistryClient {
     putManifest: (...asked) => putManifest(registry, ...asked),
     deleteTag: (...asked) => deleteTag(registry, ...asked),
     getBlob: (...asked) => getBlob(registry, ...asked),
+    openBlob: (...asked) => openBlob(registry, ...asked),
     hasBlob: (...asked) => hasBlob(registry, ...asked),
     uploadBlob: (...asked) => uploadBlob(registry, ...asked),
     mountBlob: (...asked) => mountBlob(registry, ...asked),
