@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { addBridge, deleteBridge } from './bridge.ts'
 
 const run = promisify(execFile)
 
@@ -16,12 +17,11 @@ export type Dockerd = {
   close: () => Promise<void>
 }
 
-const startSeconds = 60
+const startSeconds = 120
 
 /**
  * A real Docker daemon of our own, with its data in a temporary directory; registries on loopback need no TLS. It has a
- * bridge of its own and writes no firewall rules, so that another daemon on this machine keeps its network: one without a bridge would
- * delete docker0, and one that shares it would give away its addresses. `dataRoot`: a directory for its data, else one of its own.
+ * bridge of its own (part `docker` needs `ip`) and writes no firewall rules, so that another daemon on this machine keeps its network. `dataRoot`: a directory for its data, else one of its own.
  */
 export async function startDockerd(dataRoot?: string): Promise<Dockerd> {
   const dir = mkdtempSync(join(tmpdir(), 'dockerd-'))
@@ -35,17 +35,18 @@ export async function startDockerd(dataRoot?: string): Promise<Dockerd> {
     '--pidfile',
     join(dir, 'pid'),
   ]
-  const bridge = await addBridge()
+  const bridge = `dd-${randomBytes(4).toString('hex')}`
+  addBridge(bridge)
   const network = ['--bridge', bridge, '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false']
   const child = spawn('dockerd', ['-H', host, ...paths, ...network], { stdio: ['ignore', log, log] })
   closeSync(log)
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const env = { PATH: process.env.PATH, DOCKER_HOST: host, DOCKER_CONFIG: dir, DOCKER_BUILDKIT: '0' }
   const docker = async (...args: string[]) => (await run('docker', args, { env })).stdout
-  for (let tries = 0; !(await answers(docker)); tries++) {
-    if (child.exitCode !== null || tries > startSeconds * 5) {
+  for (const end = Date.now() + startSeconds * 1000; !(await answers(docker)); ) {
+    if (child.exitCode !== null || Date.now() > end) {
       child.kill('SIGKILL')
-      await run('ip', ['link', 'delete', bridge])
+      deleteBridge(bridge)
       throw new Error(`dockerd did not start: ${readFileSync(join(dir, 'log'), 'utf8').slice(-2000)}`)
     }
     await delay(200)
@@ -56,20 +57,10 @@ export async function startDockerd(dataRoot?: string): Promise<Dockerd> {
     close: async () => {
       child.kill('SIGTERM')
       await exited
-      await run('ip', ['link', 'delete', bridge])
-      rmSync(dir, { recursive: true, force: true })
+      deleteBridge(bridge)
+      rmSync(dir, { recursive: true, force: true, maxRetries: 10 })
     },
   }
-}
-
-/** A bridge of a new name, in the range that is set aside for tests of networks (RFC 2544). Part `docker` needs `ip`. */
-async function addBridge(): Promise<string> {
-  const [high = 0, low = 0] = randomBytes(2)
-  const name = `dd-${randomBytes(4).toString('hex')}`
-  await run('ip', ['link', 'add', name, 'type', 'bridge'])
-  await run('ip', ['address', 'add', `198.${18 + (high % 2)}.${low}.1/24`, 'dev', name])
-  await run('ip', ['link', 'set', name, 'up'])
-  return name
 }
 
 async function answers(docker: Dockerd['docker']): Promise<boolean> {

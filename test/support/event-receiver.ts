@@ -54,7 +54,7 @@ export async function receiveEvents(answer: (post: ReceivedPost) => number = () 
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/events`,
     posts,
     events,
-    until: (enough, seconds = 10) =>
+    until: (enough, seconds = 90) =>
       new Promise((resolve, reject) => {
         const end = () => {
           clearTimeout(timer)

@@ -58,7 +58,7 @@ export async function startGitServer(
     close: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
-      rmSync(root, { recursive: true, force: true })
+      rmSync(root, { recursive: true, force: true, maxRetries: 10 })
     },
   }
   return git
@@ -133,12 +133,15 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse)
       GIT_PROTOCOL: String(headers['git-protocol'] ?? ''),
     },
   })
+  child.stdin.on('error', () => undefined) // it may end without reading all of what it is asked
+  response.once('close', () => child.kill()) // and would wait for ever for one who has gone
   request.pipe(child.stdin)
   const pieces: Buffer[] = []
   child.stdout.on('data', (piece: Buffer) => pieces.push(piece))
   child.on('close', () => {
     const answer = Buffer.concat(pieces)
     const end = answer.indexOf('\r\n\r\n')
+    if (end < 0) return void response.destroy()
     const fields = answer
       .subarray(0, end)
       .toString()

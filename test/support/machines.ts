@@ -19,6 +19,8 @@ export type TestMachines = {
   names: () => Promise<string[]>
   /** processes of daemons of this directory, whatever is known of them */
   daemons: () => number[]
+  /** what is in the cloud, whatever is known of it */
+  instances: () => string[]
   /** faults of what comes next (docker-machine/faults.ts) */
   fault: (faults: Record<string, string | number>) => void
   close: () => Promise<void>
@@ -38,12 +40,13 @@ export function testMachines(): TestMachines {
     machine,
     names,
     daemons,
+    instances: () => (existsSync(join(dir, 'cloud')) ? readdirSync(join(dir, 'cloud')) : []),
     fault,
     async close() {
       fault({})
-      for (const name of await names()) await machine('rm', '-y', '-f', name)
-      for (const pid of daemons()) process.kill(pid, 'SIGKILL')
-      rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
+      await machine('sweep')
+      for (const pid of daemons()) kill(pid)
+      rmSync(dir, { recursive: true, force: true, maxRetries: 10 })
     },
   }
 }
@@ -53,6 +56,14 @@ const processesNaming = (text: string): number[] =>
     .filter((entry) => /^\d+$/.test(entry) && existsSync(`/proc/${entry}/cmdline`))
     .filter((pid) => /^dockerd\0/.test(commandOf(pid)) && commandOf(pid).includes(text))
     .map(Number)
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error // it has ended meanwhile
+  }
+}
 
 const commandOf = (pid: string): string => {
   try {

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { startSmallRegistry } from '../../src/demo/registry/small-registry.ts'
 import { makeClient, type RegistryClient } from '../../src/registry/client.ts'
+import { freePort } from './free-port.ts'
 import type { TokenAuth } from './token-server.ts'
 
 export { pushImage, pushIndex, pushManifest } from './push.ts'
@@ -69,7 +69,7 @@ export async function startDebianRegistry(options: DebianOptions = {}): Promise<
     async close() {
       client.close()
       await end(child)
-      rmSync(dir, { recursive: true, force: true })
+      rmSync(dir, { recursive: true, force: true, maxRetries: 10 })
     },
   }
 }
@@ -88,7 +88,7 @@ function configOf(dir: string, port: number, { endpoints = [], auth }: DebianOpt
         name: `endpoint-${i}`,
         url,
         headers: { Authorization: [`Bearer ${token}`] },
-        timeout: '2s',
+        timeout: '20s',
         threshold: 5,
         backoff: '200ms',
       })),
@@ -96,7 +96,7 @@ function configOf(dir: string, port: number, { endpoints = [], auth }: DebianOpt
   }
 }
 
-const startSeconds = 20
+const startSeconds = 90
 
 async function start(dir: string, url: string): Promise<ChildProcess> {
   const log = openSync(join(dir, 'log'), 'a')
@@ -128,15 +128,4 @@ async function end(child: ChildProcess): Promise<void> {
   const ended = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGKILL')
   await ended
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '../../src/demo/watch.ts'
-import { freePort } from './registry.ts'
+import { freePort } from './free-port.ts'
 
 const bin = fileURLToPath(new URL('../../bin/drydock.mjs', import.meta.url))
-const readySeconds = 60
+const readySeconds = 120
 
 /** The whole service as a process of its own, on a port that is its own from the beginning, so that a registry can be told. */
 export type TestService = {
@@ -69,7 +69,7 @@ export async function makeService(databaseUrl: string): Promise<TestService> {
     if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
     const ended = new Promise((resolve) => ending.once('exit', resolve))
     ending.kill(signal)
-    const hard = setTimeout(() => ending.kill('SIGKILL'), 15_000)
+    const hard = setTimeout(() => ending.kill('SIGKILL'), 60_000)
     await ended
     clearTimeout(hard)
   }
@@ -92,7 +92,7 @@ export async function makeService(databaseUrl: string): Promise<TestService> {
     },
     async close() {
       await end('SIGTERM')
-      rmSync(dir, { recursive: true, force: true })
+      rmSync(dir, { recursive: true, force: true, maxRetries: 10 })
     },
   }
 }

@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from './free-port.ts'
 
 export type SshServer = {
   /** "ssh://USER@127.0.0.1:PORT" */
@@ -59,8 +59,8 @@ export async function startSshServer(): Promise<SshServer> {
     said += text
   })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  for (let tries = 0; !said.includes('Server listening'); tries++) {
-    if (child.exitCode !== null || tries > 200) throw new Error(`sshd did not start: ${said}`)
+  for (const end = Date.now() + 90_000; !said.includes('Server listening'); ) {
+    if (child.exitCode !== null || Date.now() > end) throw new Error(`sshd did not start: ${said}`)
     await delay(25)
   }
   return {
@@ -75,12 +75,4 @@ export async function startSshServer(): Promise<SshServer> {
       rmSync(dir, { recursive: true, force: true })
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address() as { port: number }
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }
