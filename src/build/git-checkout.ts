@@ -45,7 +45,7 @@ const defaultMaxFiles = 1_000_000
 /**
  * The files of one commit, without `.git`, and the commit's id. Fetches that ref alone where the server allows it. Errors: `git-url`,
  * `git-protocol`, `git-auth`, `git-host-key`, `git-redirect`, `git-ref-not-found`, `git-unreachable` (retryable),
- * `checkout-too-large`, `credential-missing`, `submodule-invalid`, `lfs-absent`, `lfs-invalid`, `git-failed`.
+ * `checkout-too-large`, `credential-missing`, `submodule-invalid`, `lfs-absent`, `lfs-invalid`, `lfs-not-offered`, `git-failed`.
  */
 export async function checkOut(request: CheckoutRequest): Promise<Checkout> {
   const url = parseGitUrl(request.url, request.protocols)

@@ -40,5 +40,10 @@ const kinds: readonly (readonly [code: string, said: RegExp, words: (url: string
     (url) => `${url} does not answer`,
     true,
   ],
+  [
+    'lfs-not-offered',
+    /git-lfs-authenticate|batch request: invalid character/,
+    (url) => `${url} keeps files in Git LFS, and its server does not say over ssh where they are`,
+  ],
   ['git-ref-not-found', /not our ref|couldn't find remote ref/i, (url) => `${url} does not have it`],
 ]

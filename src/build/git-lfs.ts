@@ -37,7 +37,7 @@ type Wanted = {
   log: (text: string) => void
 }
 
-/** How many bytes came. Errors: `lfs-absent`, `lfs-invalid`, `checkout-too-large`, and those of git. */
+/** How many bytes came. Errors: `lfs-absent`, `lfs-invalid`, `lfs-not-offered`, `checkout-too-large`, and those of git. */
 export async function fetchLfs(git: Git, wanted: Wanted): Promise<number> {
   const list = join(wanted.data, 'git', 'lfs-files')
   await git.must(['lfs', 'ls-files', '--json', wanted.commit], { toFile: list })

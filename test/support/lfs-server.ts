@@ -11,6 +11,8 @@ export type LfsStore = {
   add: (content: string) => string
   /** where downloads are sent to: another host than the repository's, or null for the same */
   downloadFrom: string | null
+  /** what a download is to say besides, as servers do that give a token of their own */
+  downloadHeader: Record<string, string> | null
   /** true where it answered */
   answer: (origin: string, request: IncomingMessage, response: ServerResponse) => boolean
 }
@@ -19,9 +21,10 @@ export function makeLfsStore(): LfsStore {
   const objects = new Map<string, string>()
   const batch = async (origin: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const asked = JSON.parse(await text(request)) as { objects: { oid: string; size: number }[] }
+    const header = store.downloadHeader ? { header: store.downloadHeader } : {}
     const answered = asked.objects.map(({ oid, size }) =>
       objects.has(oid)
-        ? { oid, size, actions: { download: { href: `${origin}/lfs/${oid}` } } }
+        ? { oid, size, actions: { download: { href: `${origin}/lfs/${oid}`, ...header } } }
         : { oid, size, error: { code: 404, message: 'Object does not exist' } },
     )
     const type = 'application/vnd.git-lfs+json'
@@ -29,6 +32,7 @@ export function makeLfsStore(): LfsStore {
   }
   const store: LfsStore = {
     downloadFrom: null,
+    downloadHeader: null,
     add(content) {
       const oid = createHash('sha256').update(content).digest('hex')
       objects.set(oid, content)

@@ -14,6 +14,10 @@ export type SshServer = {
   knownHosts: string
   /** for the same address, of another server */
   wrongHosts: string
+  /** what `git-lfs-authenticate` says; null: the server has no such command. Default null */
+  authenticateLfs: (answer: object | string | null) => void
+  /** commands that clients asked for, in their order */
+  commands: () => string[]
   close: () => Promise<void>
 }
 
@@ -33,9 +37,19 @@ export async function startSshServer(): Promise<SshServer> {
   const user = userInfo().username
   const port = await freePort()
   writeFileSync(
-    file('authorized_keys'),
-    `restrict,command="git -c safe.directory=* shell -c \\"$SSH_ORIGINAL_COMMAND\\"" ${deploy}\n`,
+    file('command'),
+    [
+      ...[
+        '#!/bin/sh',
+        `printf '%s\\n' "$SSH_ORIGINAL_COMMAND" >>'${file('commands')}'`,
+        'case "$SSH_ORIGINAL_COMMAND" in',
+      ],
+      `  git-lfs-authenticate\\ *) if [ -f '${file('lfs')}' ]; then exec cat '${file('lfs')}'; fi ;;`,
+      ...['esac', 'exec git -c safe.directory=* shell -c "$SSH_ORIGINAL_COMMAND"', ''],
+    ].join('\n'),
+    { mode: 0o755 },
   )
+  writeFileSync(file('authorized_keys'), `restrict,command="${file('command')}" ${deploy}\n`)
   const config = {
     ...{ Port: port, ListenAddress: '127.0.0.1', HostKey: file('host'), PidFile: 'none' },
     ...{
@@ -69,6 +83,11 @@ export async function startSshServer(): Promise<SshServer> {
     wrongKey: readFileSync(file('wrong'), 'utf8'),
     knownHosts: `[127.0.0.1]:${port} ${host}\n`,
     wrongHosts: `[127.0.0.1]:${port} ${other}\n`,
+    authenticateLfs(answer) {
+      if (answer === null) rmSync(file('lfs'), { force: true })
+      else writeFileSync(file('lfs'), typeof answer === 'string' ? answer : JSON.stringify(answer))
+    },
+    commands: () => readFileSync(file('commands'), 'utf8').trim().split('\n'),
     async close() {
       child.kill()
       await ended
