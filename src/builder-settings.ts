@@ -26,6 +26,22 @@ export function builderFaults(e: Environment, machines: Machines): string[] {
   return faults
 }
 
+/**
+ * What is allowed and still better not so. Over plain HTTP whoever listens on the way has the token, and the key of the sealed credentials
+ * is made from it. https://www.w3.org/TR/secure-contexts/#is-origin-trustworthy has what counts as this very machine.
+ */
+export function builderWarnings(e: Environment): string[] {
+  const { builderUrl } = builderOf(e.DRYDOCK_BUILDER)
+  if (builderUrl === null) return []
+  const { protocol, hostname } = new URL(builderUrl)
+  if (protocol === 'https:' || isLoopback(hostname)) return []
+  return [
+    `DRYDOCK_BUILDER: plain http to ${hostname}: whoever listens on the way gets DRYDOCK_BUILDER_TOKEN, and with it all that builds log in with; put TLS in front of the build service`,
+  ]
+}
+
+const isLoopback = (hostname: string): boolean => /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+
 /** The file's machines, and as profile `default` what the environment says. */
 export function machinesOf(e: Environment, machines: Machines): Machines & { command: string } {
   const profiles = { ...machines.profiles }

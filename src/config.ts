@@ -5,7 +5,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type BuildSettings, defaultBuildSettings, type Machines } from './build-settings.ts'
-import { builderFaults, builderOf, machinesOf } from './builder-settings.ts'
+import { builderFaults, builderOf, builderWarnings, machinesOf } from './builder-settings.ts'
 import { environment, flag, listOf } from './environment.ts'
 import { normaliseHost } from './oci/reference.ts'
 import type { RegistryConfig } from './registry/registries.ts'
@@ -50,7 +50,7 @@ export type Config = Readonly<{
   builds: BuildSettings['builds']
   gitProtocols: readonly ('https' | 'ssh' | 'http' | 'file')[]
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error'
-  /** what may be a slip: told in the log, and otherwise without effect */
+  /** what may be a slip or had better be otherwise: told in the log, and otherwise without effect */
   warnings: readonly string[]
 }>
 
@@ -134,7 +134,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     builds: fromFile.builds,
     gitProtocols: e.DRYDOCK_GIT_PROTOCOLS,
     logLevel: e.DRYDOCK_LOG_LEVEL,
-    warnings: unknownNames(env),
+    warnings: Object.freeze([...unknownNames(env), ...builderWarnings(e)]),
   })
 }
 
@@ -185,7 +185,7 @@ function unknownNames(env: Env): readonly string[] {
   const known = new Set([...settings.flatMap(({ name }) => [name, `${name}_FILE`]), ...unsupported])
   const client = new Set(['DRYDOCK_URL', 'DRYDOCK_TOKEN', 'DRYDOCK_NEW_SECRET_KEY', 'DRYDOCK_NEW_SECRET_KEY_FILE'])
   const names = Object.keys(env).filter((name) => name.startsWith('DRYDOCK_') && !known.has(name) && !client.has(name))
-  return Object.freeze(names.sort().map((name) => `${name}: no such setting`))
+  return names.sort().map((name) => `${name}: no such setting`)
 }
 
 /** What all interfaces are called is no address that anyone could follow. */

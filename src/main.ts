@@ -56,7 +56,7 @@ export async function configure(env: NodeJS.ProcessEnv): Promise<{ config: Confi
     console.error(`${name}=${value}   (made now, kept in ${settings.dataDir}, shown this once)`)
   const config = Object.freeze({ ...settings, ...secrets, builder: settings.builder ?? (await defaultBuilder()) })
   const log = makeLog(config.logLevel)
-  for (const warning of config.warnings) log.warn({ warning }, 'a setting has no effect')
+  for (const warning of config.warnings) log.warn({ warning }, 'a setting is not as it should be')
   return { config, log }
 }
 

@@ -227,6 +227,20 @@ test('a name nobody knows is a warning; those of the client and empty ones are n
   expect(load(env).warnings).toEqual(['DRYDOCK_SETTEL: no such setting'])
 })
 
+test.each([
+  ['http://builder.example.org:8080', true],
+  ['http://10.0.0.7', true],
+  ['https://builder.example.org', false],
+  ['http://127.0.0.1:8080', false],
+  ['http://localhost', false],
+  ['http://[::1]:8080', false],
+  ['docker', false],
+])('a build service at %s is warned of, as its token goes there in clear: %s', (DRYDOCK_BUILDER, warned) => {
+  const { warnings } = load({ DRYDOCK_BUILDER, DRYDOCK_BUILDER_TOKEN: 'a-token-of-both-sides' })
+  expect(warnings.filter((text) => text.startsWith('DRYDOCK_BUILDER: plain http to '))).toHaveLength(warned ? 1 : 0)
+  expect(warnings.join()).not.toContain('a-token-of-both-sides')
+})
+
 test('the table has a row for each setting', () => {
   const rows = settingsTable()
     .split('\n')

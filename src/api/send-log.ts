@@ -16,23 +16,31 @@ export async function sendLog(
   response
     .status(200)
     .type(events ? 'text/event-stream' : 'text/plain')
-    .setHeader('cache-control', 'no-store')
+    // no-transform: not to be compressed on the way, which would hold it back; nginx holds back unless it is told so
+    .setHeader('cache-control', events ? 'no-store, no-transform' : 'no-store')
+  if (events || follow) response.setHeader('x-accel-buffering', 'no')
   if (!follow && !events) return void response.send(await readLog(d, id))
   if (request.method === 'HEAD') return void response.end()
   const stop = new AbortController()
   response.on('close', () => stop.abort())
   response.flushHeaders()
+  const awake = events ? setInterval(() => !response.writableNeedDrain && response.write(':\n\n'), awakeMs) : undefined
+  response.on('close', () => clearInterval(awake))
   const from = startOf(request.headers['last-event-id'])
   const until = follow ? undefined : await chunksOf(d, id)
   if (until === undefined || until > from)
     for await (const { text, next } of followLog(d, id, { signal: stop.signal, from })) {
       const chunk = events ? event(next, text) : text
-      if (!response.write(chunk)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+      if (!response.write(chunk) && !stop.signal.aborted)
+        await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
       if (until !== undefined && next >= until) break
     }
   if (events && !stop.signal.aborted) response.write(`event: end\ndata: ${await stateOf(d, id)}\n\n`)
   response.end()
 }
+
+/** A comment each so often: proxies end what is silent for a minute, and who reads can tell a silent build from a lost connection. */
+const awakeMs = 15_000
 
 /** One event. A line of data ends with any of CR, LF, CRLF; the client puts LF between them. */
 const event = (next: number, text: string): string =>

@@ -5,12 +5,15 @@ export class BuildError extends Error {
   readonly code: string
   /** true where the same build may well pass another time (a registry was down), false where the recipe must change */
   readonly retryable: boolean
+  /** the build's log ends with it already: a build service wrote it there */
+  readonly told: boolean
 
-  constructor(code: string, message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
+  constructor(code: string, message: string, options: { retryable?: boolean; told?: boolean; cause?: unknown } = {}) {
     super(message, { cause: options.cause })
     this.name = 'BuildError'
     this.code = code
     this.retryable = options.retryable ?? false
+    this.told = options.told ?? false
   }
 }
 

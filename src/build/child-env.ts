@@ -1,5 +1,5 @@
 /**
- * What a child process may see of our environment: how to find programs, the Docker daemon, and the way out through a proxy.
+ * What a child process may see of our environment: how to find programs, the Docker daemon, whom to trust, and the way out through a proxy.
  * Everything else of ours (tokens, the secret key, DATABASE_URL) stays here. The one place beside main.ts that reads process.env.
  */
 const passed = [
@@ -7,6 +7,9 @@ const passed = [
   'LANG',
   'SSL_CERT_FILE',
   'SSL_CERT_DIR',
+  // git takes no notice of the two above where its libcurl has GnuTLS, as Debian's
+  'GIT_SSL_CAINFO',
+  'GIT_SSL_CAPATH',
   'DOCKER_HOST',
   'DOCKER_TLS_VERIFY',
   'DOCKER_CERT_PATH',

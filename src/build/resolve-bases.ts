@@ -93,14 +93,14 @@ async function asked<T>(
   }
 }
 
+/** What is to be done about a base that a build may not read. */
+export const mayNotRead = (name: string): string =>
+  `${name} may not be read: it needs a registry credential of the recipe's own namespace, or a namespace that is protected or public`
+
 /** A base that the build's own logins may not read, said so; any other failure as it is. */
 export const denied = (error: unknown, name: string): unknown =>
   error instanceof RegistryError && error.code === 'unauthorized'
-    ? new BuildError(
-        'base-denied',
-        `${name} may not be read: it needs a registry credential of the recipe's own namespace`,
-        { cause: error },
-      )
+    ? new BuildError('base-denied', mayNotRead(name), { cause: error })
     : error
 
 /** What is recorded of a build: each base that counts once; one that is used in both roles is a runtime base. */

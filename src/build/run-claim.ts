@@ -208,7 +208,7 @@ const isClaimLost = (error: unknown): boolean => error instanceof BuildError && 
 
 async function explain(d: Needs, claim: Claim, failure: unknown, log: LogSink): Promise<void> {
   const { code, message } = describeError(failure, log.masked)
-  log.write(`\n[${code}] ${message}\n`)
+  if (!(failure instanceof BuildError && failure.told)) log.write(`\n[${code}] ${message}\n`)
   if (code === 'internal')
     d.log.error({ err: failure, build: claim.id, ref: claim.ref }, 'a build failed inside Drydock')
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import axios, { type AxiosResponse } from 'axios'
 import type { Command } from 'commander'
+import { endingAfter } from '../build/service/server-sent-events.ts'
 import type { Context } from './context.ts'
 import { eventsIn, type ServerEvent } from './server-events.ts'
 
@@ -82,12 +83,15 @@ export function client(env: NodeJS.ProcessEnv): Client {
     },
     async *events(path, lastId) {
       const headers = { accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) }
-      yield* eventsIn(texts(await call('GET', path, undefined, headers)))
+      yield* eventsIn(texts(endingAfter(await call('GET', path, undefined, headers), silenceMs)))
     },
   }
 }
 
-async function* texts(body: Readable): AsyncGenerator<string> {
+/** A service says something each 15 s while a log is followed: one that is silent for longer has lost its connection. */
+const silenceMs = 60_000
+
+async function* texts(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   try {
     for await (const chunk of body) yield decoder.decode(chunk, { stream: true })

@@ -3,7 +3,14 @@ import { at, client, print, say } from './client.ts'
 import type { Context } from './context.ts'
 import { readInput } from './read-input.ts'
 
-type Options = { kind: string; url: string; username?: string; secretFile: string; knownHosts?: string; json?: boolean }
+type Options = {
+  kind: string
+  url?: string
+  username?: string
+  secretFile: string
+  knownHosts?: string
+  json?: boolean
+}
 
 /** `drydock credential set|rm`: the secret comes from a file or standard input, never from the arguments. */
 export const credentialCommand = (program: Command, ctx: Context): void => {
@@ -14,10 +21,12 @@ export const credentialCommand = (program: Command, ctx: Context): void => {
     .description('store a credential')
     .argument('<namespace>')
     .argument('<name>')
-    .addOption(new Option('--kind <kind>', 'what it opens').choices(['git', 'registry', 'ssh']).default('git'))
-    .requiredOption('--url <prefix>', 'sent only to addresses under this')
+    .addOption(
+      new Option('--kind <kind>', 'what it opens').choices(['git', 'registry', 'ssh', 'secret']).default('git'),
+    )
+    .option('--url <prefix>', 'sent only to addresses under this; a build secret (kind secret) has none')
     .option('--username <name>')
-    .option('--secret-file <file>', 'password or private key (- for standard input)', '-')
+    .option('--secret-file <file>', 'password, build secret or private key (- for standard input)', '-')
     .option('--known-hosts <file>', 'for ssh')
     .option('--json', 'print JSON')
     .action(async (ns: string, name: string, o: Options) => {
@@ -25,7 +34,7 @@ export const credentialCommand = (program: Command, ctx: Context): void => {
       if (secret.trim() === '') throw new Error('the secret is empty')
       const body = {
         kind: o.kind,
-        urlPrefix: o.url,
+        ...(o.url ? { urlPrefix: o.url } : {}),
         ...(o.username ? { username: o.username } : {}),
         ...(o.kind === 'ssh' ? { privateKey: secret } : { password: secret.replace(/\r?\n$/, '') }),
         ...(o.knownHosts ? { knownHosts: await readInput(ctx, o.knownHosts) } : {}),

@@ -2,6 +2,7 @@ import type { Deps } from '../../deps.ts'
 import type { Reference } from '../../oci/reference.ts'
 import { BuildError } from '../build-error.ts'
 import type { JobRegistries } from '../job-registries.ts'
+import { mayNotRead } from '../resolve-bases.ts'
 import type { BuilderContext, BuildJob } from './builder.ts'
 import { type DockerHost, type DockerRun, docker, writeDockerConfig } from './docker-cli.ts'
 import type { DockerEndpoint } from './docker-hosts.ts'
@@ -47,7 +48,9 @@ export async function pull(
   const ran = await docker(['pull', ...(platform ? ['--platform', platform] : []), what], run)
   if (ran.code === 0) return ran.stdout
   const code = codeOfPull(ran.stderr)
-  throw new BuildError(code, `${what}: ${lastWords(ran.stderr)}`, { retryable: code === 'base-unreachable' })
+  const said = lastWords(ran.stderr)
+  const message = code === 'base-denied' ? `${mayNotRead(what)} (${said})` : `${what}: ${said}`
+  throw new BuildError(code, message, { retryable: code === 'base-unreachable' })
 }
 
 function codeOfPull(stderr: string): string {

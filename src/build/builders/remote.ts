@@ -25,7 +25,8 @@ const askedEveryMs = 500
 export function remoteBuilder(d: RemoteDeps): Builder {
   const { builderUrl: url, builderToken: token } = d.config
   if (url === null || token === null) throw new BuildError('no-builder', 'DRYDOCK_BUILDER names no build service')
-  /** what this attempt sent and gave up: to be cancelled there */
+  /** what may be at the service by an attempt of ours, and what of it was given up: to be cancelled there */
+  const sent = new Set<string>()
   const abandoned = new Set<string>()
   const patienceMs = d.config.builds.timeouts.host * 1000
   return {
@@ -37,7 +38,7 @@ export function remoteBuilder(d: RemoteDeps): Builder {
       })
       const over = new AbortController()
       try {
-        const build = await attach(d, client, token, job, context)
+        const build = await attach(d, client, token, job, context, () => void sent.add(job.id))
         const following = followLog(client, job.id, context, over.signal)
         const done = await mirrorBuild({ client, build, context, limits: d.config.builds.timeouts }).finally(() =>
           // who cancels does not wait for the rest of the log
@@ -46,9 +47,11 @@ export function remoteBuilder(d: RemoteDeps): Builder {
         await checkPushed(d, job, done, context)
         return builtOf(d, done)
       } catch (error) {
-        if (!(error instanceof BuildError && detaching.has(error.code))) abandoned.add(job.id)
+        const detached = error instanceof BuildError && detaching.has(error.code)
+        if (sent.has(job.id) && !detached) abandoned.add(job.id)
         throw error
       } finally {
+        sent.delete(job.id)
         over.abort()
         client.close()
       }
@@ -76,6 +79,7 @@ async function attach(
   token: string,
   job: BuildJob,
   context: BuilderContext,
+  sending: () => void,
 ): Promise<RemoteBuild> {
   const ref = tagRef(job.target.host, job.target.repository, job.target.tag)
   const limit = AbortSignal.timeout(d.config.builds.timeouts.host * 1000)
@@ -87,6 +91,7 @@ async function attach(
     const there = await client.find(job.id, signal)
     if (there && there.ref !== ref) throw new BuildError('builder-conflict', `the service has another build ${job.id}`)
     if (there) {
+      sending()
       context.log.write(`[attached again to the build at ${d.config.builderUrl}; its log from the beginning]\n`)
       return there
     }
@@ -96,6 +101,7 @@ async function attach(
     // From here on the service may push. What, it alone will know: the build's id finds it again.
     await context.intend({ content: null, bases: [], commit: null })
     signal.throwIfAborted()
+    sending()
     const sent = { id: job.id, ref, recipe, bases: [...bases], platforms: recipe.platforms, credentials, annotations }
     const build = await client.submit(sent, signal)
     context.log.write(`[sent to the build service at ${d.config.builderUrl}]\n`)

@@ -12,7 +12,7 @@ import { BuildError } from '../build-error.ts'
 import type { RemoteJob } from './job.ts'
 import { refusal } from './refusal.ts'
 import { RemoteBuild } from './remote-build.ts'
-import { readEvents } from './server-sent-events.ts'
+import { endingAfter, readEvents } from './server-sent-events.ts'
 
 export type ServiceClient = {
   /** Sends a build; sent again it is the same one. */
@@ -38,6 +38,8 @@ type Question = { method: 'GET' | 'POST'; path: string; body?: unknown }
 type Answer = { status: number; body: unknown }
 
 const answerMs = 30_000
+/** A service says something each 15 s, were it only a comment: a log that is silent for longer has lost its connection. */
+const logSilenceMs = 60_000
 const answerBytes = 4_000_000
 const pauses = [250, 500, 1000, 2000, 3000]
 
@@ -64,24 +66,33 @@ export function serviceClient({ url, token, patienceMs, onSilence }: Options): S
     return { status, body: parsed(data) }
   }
 
+  /** questions that are being asked again: the status is asked beside the log, and the silence of both is told once */
+  let unanswered = 0
+
   /** Asks until there is an answer that will not change by itself. */
   async function insist<T extends { status: number }>(once: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const since = performance.now()
-    for (let tries = 0; ; tries++) {
-      signal.throwIfAborted()
-      const said = await once().catch((error: unknown) => {
+    let [again, answered] = [false, false]
+    try {
+      for (let tries = 0; ; tries++) {
         signal.throwIfAborted()
-        if (!(error instanceof AxiosError)) throw error
-        return error.code === 'ERR_CANCELED' ? `no answer in ${answerMs / 1000} s` : error.message || String(error.code)
-      })
-      if (typeof said !== 'string' && said.status < 500 && said.status !== 429) {
-        if (tries > 0) onSilence(null)
-        return said
+        const said = await once().catch((error: unknown) => {
+          signal.throwIfAborted()
+          if (!(error instanceof AxiosError)) throw error
+          return error.code === 'ERR_CANCELED'
+            ? `no answer in ${answerMs / 1000} s`
+            : error.message || String(error.code)
+        })
+        answered = typeof said !== 'string' && said.status < 500 && said.status !== 429
+        if (answered && typeof said !== 'string') return said
+        const why = typeof said === 'string' ? said : `it answered ${said.status}`
+        if (performance.now() - since > patienceMs) throw unreachable(url, patienceMs, why)
+        if (!again && unanswered++ === 0) onSilence(why)
+        again = true
+        await pause(pauses[Math.min(tries, pauses.length - 1)]!, signal)
       }
-      const why = typeof said === 'string' ? said : `it answered ${said.status}`
-      if (performance.now() - since > patienceMs) throw unreachable(url, patienceMs, why)
-      if (tries === 0) onSilence(why)
-      await pause(pauses[Math.min(tries, pauses.length - 1)]!, signal)
+    } finally {
+      if (again && --unanswered === 0 && answered) onSilence(null)
     }
   }
   const question = (asked: Question, signal: AbortSignal) => insist(() => ask(asked, signal), signal)
@@ -115,7 +126,7 @@ export function serviceClient({ url, token, patienceMs, onSilence }: Options): S
         const { status, data }: AxiosResponse<Readable> = await insist(open, signal)
         if (status !== 200) return void data.destroy()
         let again = unnamed
-        const read = readEvents(data, (event) => {
+        const read = readEvents(endingAfter(data, logSilenceMs), (event) => {
           if (event.type === 'end') over = true
           if (event.type === 'end' || (event.id === null && event.data === '')) return
           if (event.id !== null) [last, unnamed, again] = [event.id, 0, 0]

@@ -76,7 +76,7 @@ const buildCode = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 const failedThere = ({ code, message, retryable }: NonNullable<RemoteBuild['error']>): BuildError =>
   ownWords.has(code) || !buildCode.test(code)
     ? new BuildError('builder-answer', `the build service says ${code.slice(0, 100)}: ${message}`, { retryable })
-    : new BuildError(code, message, { retryable })
+    : new BuildError(code, message, { retryable, told: true })
 
 function failureOf({ error, state }: RemoteBuild): BuildError {
   if (state === 'cancelled') return new BuildError('cancelled', 'cancelled at the build service')

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 
 /** One event. `id` null where it has none. */
@@ -23,6 +24,21 @@ export async function readEvents(stream: AsyncIterable<Buffer>, take: (event: Se
     held = blocks.pop() ?? ''
     if (held.length > longest) throw new Error('an event without an end')
     for (const block of blocks) take(eventOf(block))
+  }
+}
+
+/** The same stream, destroyed once nothing has come for so long: a connection that is lost without a word would be waited on for ever. */
+export async function* endingAfter(stream: Readable, ms: number): AsyncGenerator<Buffer> {
+  const late = () => void stream.destroy(new Error(`nothing came for ${ms / 1000} s`))
+  let timer = setTimeout(late, ms)
+  try {
+    for await (const bytes of stream) {
+      clearTimeout(timer)
+      yield bytes as Buffer
+      timer = setTimeout(late, ms)
+    }
+  } finally {
+    clearTimeout(timer)
   }
 }
 
