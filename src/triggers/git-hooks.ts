@@ -12,13 +12,13 @@ export const gitHookPath = '/v2/webhooks/git/'
 const urlOf = (d: Pick<Deps, 'config'>, namespaceKey: string): string =>
   `${d.config.publicUrl}${gitHookPath}${namespaceKey.split('/').map(encodeURIComponent).join('/')}`
 
-/** Stores a hook, with a new secret where none is given: `secret` is that one, to be shown this once. The namespace is made where it was not known. */
+/** Stores a hook, with a new secret where none is given: `secret` is that one, to be shown this once, in the form that every server takes. The namespace is made where it was not known. */
 export async function putGitHook(
   d: Store,
   namespaceKey: string,
   given: string | undefined,
 ): Promise<GitHookView & { secret: string | null }> {
-  const secret = given ?? randomBytes(32).toString('base64url')
+  const secret = given ?? `whsec_${randomBytes(32).toString('base64')}`
   const sealed = d.vault.seal(secret)
   const { updatedAt } = await underKey(d, async (tx) => {
     await tx.namespace.upsert({ where: { key: namespaceKey }, create: { key: namespaceKey }, update: {} })

@@ -52,6 +52,9 @@ const Body = z.object({
   // GitLab says both; `project` has the addresses and the default branch
   repository: Repository.nullish(),
   project: Repository.nullish(),
+  // an annotated tag is at an object of its own, and these at the commit
+  checkout_sha: text,
+  head_commit: z.object({ id: text }).nullish().catch(null),
   pusher: person,
   user_username: text,
   user_name: text,
@@ -61,9 +64,9 @@ const Body = z.object({
 })
 type Body = z.infer<typeof Body>
 
-/** GitHub names at most so many commits of a push, and files of a commit. */
+/** GitHub names at most so many commits of a push; of a commit's files some of its listings say 3,000 at most, others 300. */
 const mostCommits = 2048
-const mostFiles = 3000
+const mostFiles = 300
 
 /** Null: it is no push. */
 export function readGitPush(body: unknown): GitPush | null {
@@ -78,7 +81,7 @@ export function readGitPush(body: unknown): GitPush | null {
     repositories,
     ref: push.ref,
     deleted,
-    commit: deleted ? null : commitOf(push.after),
+    commit: deleted ? null : commitOf(push.checkout_sha ?? push.head_commit?.id ?? push.after),
     pusher: plain(
       push.pusher?.login ?? push.pusher?.username ?? push.pusher?.name ?? push.user_username ?? push.user_name,
     ),
@@ -87,12 +90,16 @@ export function readGitPush(body: unknown): GitPush | null {
   }
 }
 
-/** A new or forced ref differs from what was built by more than its commits; a list may be cut, and files left out. */
+/**
+ * A new or forced ref differs from what was built by more than its commits; a list may be cut, and files left out. Whole is a list only
+ * by the word of who sent it: GitLab and newer Giteas count the commits, GitHub says whether the push was forced.
+ */
 function filesOf(push: Body): readonly string[] | null {
   const { commits } = push
   if (!commits || commits.length === 0 || commits.length >= mostCommits) return null
   if (push.created || push.forced || isNothing(push.before)) return null
-  if ((push.total_commits_count ?? push.total_commits ?? 0) > commits.length) return null
+  const count = push.total_commits_count ?? push.total_commits ?? (typeof push.forced === 'boolean' ? 0 : Infinity)
+  if (count > commits.length) return null
   const files = new Set<string>()
   for (const said of commits) {
     const commit = Commit.safeParse(said)

@@ -10,9 +10,10 @@ import type { Deps } from '../deps.ts'
 import { canonicalHosts, canonicalRef } from '../oci/reference.ts'
 import { parseNamespaceKey } from '../people/namespace-key.ts'
 import { bodyReader } from './body-reader.ts'
+import { formField } from './form-field.ts'
 import { gitHookPath, gitHookSecret } from './git-hooks.ts'
 import { readGitPush } from './git-push.ts'
-import { isAuthentic, isOverBody, isSigned } from './signature.ts'
+import { isAuthentic, isOverBody, isSigned, signedId } from './signature.ts'
 import { takePush } from './take-push.ts'
 
 /** As large as GitHub's get: https://docs.github.com/webhooks/webhook-events-and-payloads#payload-cap */
@@ -31,14 +32,14 @@ export function gitHookRoute(d: Needs): (request: IncomingMessage, response: Ser
     if (namespaceKey === null || secret === null) return refused
     const bytes = await read(request, bodyLimit)
     if (bytes === null) return say(413, `a body has at most ${bodyLimit} bytes`)
-    if (!isAuthentic(request.headers, bytes, secret)) return refused
+    if (!isAuthentic(request.headers, bytes, secret, d.clock())) return refused
     return handle(request, namespaceKey, bytes)
   }
 
   async function handle(request: IncomingMessage, namespaceKey: string, bytes: Buffer): Promise<Answer> {
     const event = eventOf(request)
     if (event === 'ping') return say(200, 'pong')
-    if (!/^(push|push hook|tag push hook)$/i.test(event))
+    if (!/^(push|push hook|tag push hook|system hook)$/i.test(event))
       return ignored(`events of kind ${event || 'unknown'} build nothing`)
     const body = parse(bytes, request.headers['content-type'])
     if (body === undefined) return say(400, 'the body is no JSON')
@@ -109,21 +110,21 @@ const deliveryOf = (request: IncomingMessage): string | null =>
   ) || null
 
 /**
- * What a delivery is known by when it comes again: its server's id, and its body where that was signed. The id is not: whoever saw a
- * delivery could send it under any other. GitLab's secret signs nothing.
+ * What a delivery is known by when it comes again: its id, where that is signed; else its server's id, and its body where that was
+ * signed, since whoever saw a delivery could send it under any other id. GitLab's secret token signs nothing.
  */
 function idsOf(request: IncomingMessage, bytes: Buffer): string[] {
-  const id = deliveryOf(request)
+  const signed = signedId(request.headers)
   const body = isOverBody(request.headers) ? [`sha256:${createHash('sha256').update(bytes).digest('hex')}`] : []
+  if (signed !== null) return [...body, signed]
+  const id = deliveryOf(request)
   return [...body, ...(id === null ? [] : [id])]
 }
 
 /** As JSON, or in the form field that GitHub uses unless told otherwise. Undefined: it is neither. */
 function parse(bytes: Buffer, contentType: string | undefined): unknown {
-  const text = bytes.toString('utf8')
   try {
-    if (!/^application\/x-www-form-urlencoded/i.test(contentType ?? '')) return JSON.parse(text)
-    return JSON.parse(new URLSearchParams(text).get('payload') ?? '')
+    return JSON.parse(formField(bytes, contentType) ?? bytes.toString('utf8'))
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

@@ -34,7 +34,7 @@ export const github = (
   sender: { login: 'ada', id: 2 },
   compare: 'https://git.example/team/app/compare/bbb...aaa',
   commits: commits(touched),
-  head_commit: touched.length > 0 ? commit(touched.at(-1)!, touched.length - 1) : null,
+  head_commit: touched.length > 0 ? { ...commit(touched.at(-1)!, touched.length - 1), id: after } : null,
   ...more,
 })
 
@@ -74,7 +74,7 @@ export const gitea = (ref = 'refs/heads/main', touched: Touched[] = [{ modified:
   ...{ ref, before, after, compare_url: 'http://git.example:3000/team/app/compare/b...a' },
   commits: commits(touched),
   total_commits: touched.length,
-  head_commit: touched.length > 0 ? commit(touched.at(-1)!, touched.length - 1) : null,
+  head_commit: touched.length > 0 ? { ...commit(touched.at(-1)!, touched.length - 1), id: after } : null,
   repository: {
     ...{ id: 1, name: 'app', full_name: 'team/app', default_branch: 'main' },
     html_url: 'http://git.example:3000/team/app',

@@ -65,6 +65,15 @@ const asGithub = (body: string, more: Record<string, string> = {}, path = '/v2/w
     ...{ 'content-type': 'application/json', 'x-github-event': 'push', 'x-github-delivery': randomUUID() },
     ...{ 'x-hub-signature-256': `sha256=${hmac(body)}`, ...more },
   })
+const signingToken = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+const asSignedGitlab = (body: string, id: string, more: Record<string, string> = {}) => {
+  const time = String(Math.floor(api.d.clock().getTime() / 1000))
+  const mac = createHmac('sha256', Buffer.alloc(32, 7)).update(`${id}.${time}.${body}`).digest('base64')
+  return post('/v2/webhooks/git/signed', body, {
+    ...{ 'x-gitlab-event': 'Push Hook', 'webhook-id': id, 'webhook-timestamp': time, 'idempotency-key': id },
+    ...{ 'webhook-signature': `v1,${mac}`, ...more },
+  })
+}
 const asGitlab = (body: string, more: Record<string, string> = {}) =>
   post('/v2/webhooks/git/app', body, { 'x-gitlab-event': 'Push Hook', 'x-gitlab-token': secret, ...more })
 const asGitea = (body: string, more: Record<string, string> = {}) =>
@@ -113,6 +122,32 @@ describe('what is signed', () => {
     expect((await asGitlab(tag, { 'x-gitlab-event': 'Tag Push Hook' })).body.builds).toMatchObject([
       { ref: 'reg:5000/app/run:v1' },
     ])
+  })
+  it('may be of GitLab with a signing token, or of all its projects as a system hook', async () => {
+    await api.call('PUT', 'namespaces/signed/git-hook', { body: { secret: signingToken } })
+    await put('signed/run:1')
+    expect((await asSignedGitlab(text(gitlab()), 'one')).body.builds).toHaveLength(1)
+    expect((await asSignedGitlab(text(gitlab()), 'two', { 'webhook-signature': 'v1,x' })).status).toBe(401)
+    expect((await asSignedGitlab(text(gitlab()), 'two', { 'webhook-id': 'three' })).status).toBe(401)
+    await put('app/run:1')
+    const hook = { 'x-gitlab-event': 'System Hook' }
+    expect((await asGitlab(text(gitlab()), hook)).body.builds).toHaveLength(1)
+    const created = { event_name: 'project_create', name: 'app', path: 'app' }
+    expect((await asGitlab(text(created), hook)).body.ignored).toMatch(/no push/)
+  })
+  it('may be a form of Gitea, which signs what is in it', async () => {
+    await put('app/run:1', { git: { url: 'ssh://git@git.example:2222/team/app.git', ref: 'main', credential: 'key' } })
+    const payload = text(gitea())
+    const signature = { 'x-gitea-signature': hmac(payload), 'x-hub-signature-256': `sha256=${hmac(payload)}` }
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', ...signature }
+    expect((await asGitea(new URLSearchParams({ payload }).toString(), headers)).body.builds).toHaveLength(1)
+    const two = new URLSearchParams([
+      ['payload', payload],
+      ['payload', text({ ...gitea(), ref: 'refs/heads/other' })],
+    ])
+    expect((await asGitea(two.toString(), { ...headers, 'x-gitea-delivery': 'x' })).body).toMatchObject({
+      ref: 'refs/heads/main',
+    })
   })
   it('may be of Gitea, with or without the headers of GitHub', async () => {
     await put('app/run:1', { git: { url: 'ssh://git@git.example:2222/team/app.git', ref: 'main', credential: 'key' } })
@@ -243,6 +278,17 @@ describe('the same again', () => {
       expect(await builds()).toHaveLength(i)
     }
   })
+  it('counts once by an id that is signed, and not by one that is not', async () => {
+    await api.call('PUT', 'namespaces/signed/git-hook', { body: { secret: signingToken } })
+    await put('signed/run:1')
+    const first = await asSignedGitlab(text(gitlab()), 'again')
+    await pg.sql`update build set state = 'succeeded', finished_at = now()`
+    expect(await asSignedGitlab(text(gitlab()), 'again', { 'idempotency-key': 'another' })).toEqual(first)
+    expect(await builds()).toHaveLength(1)
+    // a branch may go back and forth: the same body under another id is another push
+    await asSignedGitlab(text(gitlab()), 'other', { 'idempotency-key': 'again' })
+    expect(await builds()).toHaveLength(2)
+  })
   it('is one queued build where pushes come faster than builds', async () => {
     await put('app/run:1')
     for (let i = 0; i < 3; i++) await asGithub(text(github()))
@@ -295,7 +341,7 @@ test('the hook itself: its secret is shown once, sealed, replaced and removed', 
   expect(made.body).toEqual({
     url: `${api.d.config.publicUrl}/v2/webhooks/git/fresh`,
     updatedAt: expect.any(String),
-    secret: expect.stringMatching(/^[\w-]{43}$/),
+    secret: expect.stringMatching(/^whsec_[\w+/]{43}=$/),
   })
   expect(await api.get('namespaces/fresh/git-hook')).toEqual({ url: made.body.url, updatedAt: made.body.updatedAt })
   expect(text(await pg.sql`select * from git_hook`)).not.toContain(own)
@@ -321,7 +367,7 @@ test('from the shell', async () => {
     return out
   }
   expect(await good('', 'git-hook', 'set', 'shell')).toMatch(
-    /^URL {5}http\S+\/v2\/webhooks\/git\/shell\nSecret {2}[\w-]{43} {3}\(shown this once\)\n$/,
+    /^URL {5}http\S+\/v2\/webhooks\/git\/shell\nSecret {2}whsec_[\w+/]{43}= {3}\(shown this once\)\n$/,
   )
   expect(await good(`${secret}\n`, 'git-hook', 'set', 'shell', '--secret-file', '-')).toMatch(/^URL \S*\s*\S+\n$/)
   expect(await good('', 'git-hook', 'show', 'shell')).toMatch(/^http\S+\/v2\/webhooks\/git\/shell /)
