@@ -3,9 +3,11 @@ import type { Deps } from '../deps.ts'
 import { markDirty } from '../ingest/save.ts'
 import { previousTag } from '../oci/own-tags.ts'
 import { nextTime } from './cron.ts'
+import { buildsTheSame } from './key.ts'
 import { recipeSource } from './observe-recipe.ts'
 import { queueReadingOf, type Reading } from './queue-readings.ts'
 import { Recipe } from './recipe.ts'
+import { recipeChangeAt } from './recipe-change.ts'
 
 /** `dueAt`: when its schedule builds it next; null without one. */
 export type StoredRecipe = {
@@ -27,11 +29,13 @@ export async function putRecipe(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, ref: st
     const same = known !== undefined && sourceOf(before) === sourceOf(recipe)
     const now = d.clock()
     const dueAt = recipe.schedule === undefined ? null : nextTime(recipe.schedule, now)
+    const change = before && !startsAnew(before, recipe) ? null : await recipeChangeAt(tx, now)
     await tx`
-      insert into recipe (ref, spec, auto, count_on, updated_at, due_at)
-      values (${ref}, ${JSON.stringify(recipe)}::text::jsonb, ${recipe.auto}, ${recipe.on}, ${now}, ${dueAt})
+      insert into recipe (ref, spec, auto, count_on, updated_at, due_at, change)
+      values (${ref}, ${JSON.stringify(recipe)}::text::jsonb, ${recipe.auto}, ${recipe.on}, ${now}, ${dueAt}, ${change})
       on conflict (ref) do update
       set spec = excluded.spec, auto = excluded.auto, count_on = excluded.count_on, updated_at = excluded.updated_at,
+        change = coalesce(excluded.change, recipe.change),
         reading = case when ${same} then recipe.reading end,
         due_at = case when ${before?.schedule === recipe.schedule} then coalesce(recipe.due_at, excluded.due_at) else excluded.due_at end`
     const refs = [...new Set([ref, ...helpersOf(ref, recipe), ...(before ? helpersOf(ref, before) : [])])]
@@ -52,6 +56,10 @@ export async function removeRecipe(d: Pick<Deps, 'sql' | 'jobs'>, ref: string): 
     return true
   })
 }
+
+/** Whether it may have to be built because of how its recipe was changed. */
+const startsAnew = (before: Recipe, recipe: Recipe): boolean =>
+  !buildsTheSame(before, recipe) || (recipe.auto && !before.auto)
 
 /** What of a recipe decides which bases it names. */
 const sourceOf = (recipe: Recipe | undefined): string =>

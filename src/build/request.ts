@@ -19,7 +19,7 @@ export type BuildReason = {
 export type BuildRequest = {
   ref: string
   reason: BuildReason
-  /** the outside change it goes back to, "base@digest"; null for a manual one */
+  /** the outside change it goes back to ("base@digest", "recipes@time", "git@push"); null for one that a person asks for */
   root: string | null
   note?: string | null
   /** the planner made it, and may withdraw it; default: somebody asked for it */

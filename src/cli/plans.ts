@@ -6,8 +6,8 @@ import { duration, listed } from './words.ts'
 
 type Plan = {
   id: string
-  base: string
-  to: string
+  base: string | null
+  to: string | null
   state: string
   because: { message: string } | null
   createdAt: string
@@ -35,7 +35,14 @@ export const plansCommand = (program: Command, ctx: Context): void => {
       const path = `/plans${query({ state: o.state, limit: '50' })}`
       const { items } = await client(ctx.env).json<{ items: Plan[] }>('GET', path)
       if (o.json) return print(ctx, items)
-      const rows = items.map((p) => [p.id, p.base, short(p.to), state(ctx, p.state), p.createdAt, done(p)])
+      const rows = items.map((p) => [
+        p.id,
+        p.base ?? changed,
+        p.to === null ? '' : short(p.to),
+        state(ctx, p.state),
+        p.createdAt,
+        done(p),
+      ])
       table(ctx, ['plan', 'base', 'now at', 'state', 'made', 'built'], rows)
     })
   for (const [name, action, what, said] of [
@@ -49,9 +56,12 @@ export const plansCommand = (program: Command, ctx: Context): void => {
         const by = o.by ?? ctx.env.USER
         const plan = await client(ctx.env).json<Plan>('POST', `/plans/${at(id)}/${action}`, by ? { by } : {})
         if (o.json) print(ctx, plan)
-        else say(ctx, `the plan of ${plan.base} ${said}`)
+        else say(ctx, `the plan of ${plan.base ?? changed} ${said}`)
       })
 }
+
+/** What stands for the base where there is none. */
+const changed = 'recipes'
 
 const done = ({ builds, counts }: Plan): string => `${builds.succeeded ?? 0} of ${counts.toBuild}`
 
@@ -59,7 +69,8 @@ async function showOne(ctx: Context, id: string, { json }: { json?: boolean }): 
   const plan = await client(ctx.env).json<Whole>('GET', `/plans/${at(id)}`)
   if (json) return print(ctx, plan)
   const why = plan.because ? `: ${plan.because.message}` : ''
-  say(ctx, `${plan.base} moved to ${short(plan.to)}; ${state(ctx, plan.state)}${why}`)
+  const what = plan.to === null ? `${changed} changed` : `${plan.base} moved to ${short(plan.to)}`
+  say(ctx, `${what}; ${state(ctx, plan.state)}${why}`)
   const time = plan.seconds === null ? '' : `; about ${duration(plan.seconds)}`
   say(ctx, `built ${done(plan)} of ${plan.counts.nodes} concerned${time}`)
   for (const node of plan.nodes) say(ctx, lineOf(ctx, node))

@@ -6,21 +6,22 @@ import { type Recipient, recipientsByNamespace } from '../people/recipients.ts'
 import { insertMail } from './insert-mail.ts'
 
 type Needs = Pick<Deps, 'jobs' | 'clock' | 'config' | 'mailer'>
-type Stopped = { id: string; base: string; toDigest: string }
+/** `base` null: recipes were changed. */
+type Stopped = { id: string; base: string | null; toDigest: string | null }
 type Failure = { ref: string; code: string | null; message: string | null }
 
 /** Failures that a mail names. */
 const mostNamed = 20
 
 /**
- * Tells the owners and contributors of the base's namespace that its fan-out was stopped; where it has none (a base outside), those of
- * the tags whose builds failed. One mail an address, in the transaction that stops it.
+ * Tells the owners and contributors of the base's namespace that its fan-out was stopped; where it has none (a base outside, changed
+ * recipes), those of the tags whose builds failed. One mail an address, in the transaction that stops it.
  */
 export async function tellStopped(d: Needs, tx: Tx, plan: Stopped): Promise<void> {
   const failures = await tx<Failure[]>`
     select distinct on (ref) ref, error->>'code' as code, error->>'message' as message from build
     where plan_id = ${plan.id} and state = 'failed' order by ref, finished_at desc`
-  const own = await recipientsByNamespace({ sql: tx }, [keyOf(d, plan.base)])
+  const own = await recipientsByNamespace({ sql: tx }, plan.base === null ? [] : [keyOf(d, plan.base)])
   const people =
     own.size > 0
       ? own
@@ -40,7 +41,8 @@ function keyOf({ config }: Needs, ref: string): string {
 function letter({ config }: Needs, { id, base, toDigest }: Stopped, failures: Failure[], person: Recipient) {
   const named = failures.slice(0, mostNamed).map(({ ref, code, message }) => [ref, message ?? code ?? ''] as const)
   const more = failures.length - named.length
-  const facts = `More than half of the first builds on ${base} at ${toDigest} failed. Nothing more is built on it until somebody approves the plan.`
+  const change = base === null ? 'recipes that were changed' : `${base} at ${toDigest}`
+  const facts = `More than half of the first builds on ${change} failed. Nothing more is built for it until somebody approves the plan.`
   const approve = `drydock approve ${id}`
   const hello = `Hello ${person.displayName ?? person.userName},`
   const text = [
@@ -50,7 +52,13 @@ function letter({ config }: Needs, { id, base, toDigest }: Stopped, failures: Fa
   ].join('\n')
   const items = named.map(([ref, why]) => `<li><code>${escaped(ref)}</code>: ${escaped(why)}</li>`).join('')
   const html = `<p>${escaped(hello)}</p><p>${escaped(facts)}</p><p>Failed:</p><ul>${items}${more > 0 ? `<li>and ${more} more</li>` : ''}</ul><p>To go on, when it is mended: <code>${escaped(approve)}</code> (<a href="${escaped(config.publicUrl)}">${escaped(config.publicUrl)}</a>)</p>`
-  return { to: person.email, userName: person.userName, subject: `Stopped: rebuilds on ${base} fail`, text, html }
+  return {
+    to: person.email,
+    userName: person.userName,
+    subject: `Stopped: rebuilds on ${base ?? 'changed recipes'} fail`,
+    text,
+    html,
+  }
 }
 
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)

@@ -77,8 +77,8 @@ export type PlanTag = {
   held?: boolean
   /** false: facts that may concern it wait to be judged */
   judged: boolean
-  /** its head is a push of ours, made by a recipe that would build otherwise now */
-  recipeChanged?: boolean
+  /** its head is a push of ours, made by a recipe that would build otherwise now: the root of that change */
+  recipeChange?: string | null
   /** it was pushed platform by platform, and has all now that it had before */
   complete?: boolean
   /** whether a build that nobody asked for may start in its namespace now; default: it may */
@@ -108,10 +108,10 @@ export type PlanInput = {
 /** `settle`: seconds. */
 export type Policy = { now: Date; settle: number; observe: boolean }
 
-/** `root` null: it is its own. `reason.plan`: the fan-out of its root, null where there is none (yet). */
+/** `reason.plan`: the fan-out of its root, null where there is none (yet). `manual`: a person changed its recipe. */
 export type WantedBuild = {
   ref: string
-  root: string | null
+  root: string
   reason: {
     kind: 'base-moved' | 'manual'
     base: string | null
@@ -122,8 +122,8 @@ export type WantedBuild = {
   note: string | null
 }
 
-/** A cause that is about to start a build, sooner or later, and the outside change it goes back to. */
-export type Trigger = Pick<PlanCause, 'base' | 'from' | 'to'> & { root: string }
+/** What is about to start a build, sooner or later, and the outside change it goes back to: a base that moved, or (null) the recipe. */
+export type Trigger = { base: string | null; from: string | null; to: string | null; root: string }
 
 export type Plan = {
   states: Map<string, RebuildState>

@@ -5,7 +5,7 @@ import { type Because, lockPlans, withdrawBuilds } from './store-plans.ts'
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log'>
 type Answer = 'done' | 'over' | null
 
-/** Lets a plan begin, or go on after it was stopped: failures count anew from now. One that is open stays as it is. */
+/** Lets a plan begin, or go on after it has grown or was stopped: failures count anew from now. One that is open stays as it is. */
 export const approvePlan = (d: Needs, id: string, by: string): Promise<Answer> =>
   d.sql.begin(async (tx) => {
     const [plan] = await tx<{ state: string }[]>`select state from plan where id = ${id} for update`
@@ -13,7 +13,9 @@ export const approvePlan = (d: Needs, id: string, by: string): Promise<Answer> =
     if (plan.state === 'open') return 'done'
     if (plan.state !== 'approval' && plan.state !== 'stopped') return 'over'
     await tx`
-      update plan set state = 'open', because = null, ended_at = null, approved_by = ${by}, approved_at = ${d.clock()} where id = ${id}`
+      update plan set state = 'open', because = null, ended_at = null, approved_by = ${by}, approved_at = ${d.clock()},
+        approved_nodes = (select count(*) from plan_node where plan_id = plan.id and level is not null)
+      where id = ${id}`
     await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
     return 'done'
   })

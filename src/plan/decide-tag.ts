@@ -59,16 +59,17 @@ export const decideTag = (tag: PlanTag, around: Around): Outcome => withBuilds(t
 
 /** What would become of the tag if no build of it were queued or running. */
 function decide(tag: PlanTag, around: Around): Outcome {
-  const { causes, recipe, recipeChanged = false } = tag
+  const { causes, recipe, recipeChange = null } = tag
   const judged = judgeTriggers(tag, around)
   const triggers = judged.filter(({ bar }) => bar === null).map(({ cause }) => cause)
   const free = recipe?.auto && recipe.runnable && !around.observe && !tag.held
   const moving = free ? movingBases(tag, triggers, around) : []
-  if (causes.length === 0 && !recipeChanged) return be('none')
-  if (causes.every((cause) => cause.pinned) && !recipeChanged && moving.length === 0) return be('pinned')
+  if (causes.length === 0 && recipeChange === null) return be('none')
+  if (causes.every((cause) => cause.pinned) && recipeChange === null && moving.length === 0) return be('pinned')
   if (!recipe) return be('none')
   if (!recipe.auto || !recipe.runnable) return be('manual')
-  const roots = triggers.map(({ base, from, to }) => ({ base, from, to, root: rootOf({ base, to }, around.pushes) }))
+  const moves = triggers.map(({ base, from, to }) => ({ base, from, to, root: rootOf({ base, to }, around.pushes) }))
+  const roots: Trigger[] = recipeChange === null || moves.length > 0 ? moves : [{ ...noBase, root: recipeChange }]
   if (tag.held) return be('paused')
   if (around.observe) return { ...be('paused'), triggers: roots }
   return { ...ofFree(tag, { judged, triggers, moving }, around), triggers: roots }
@@ -78,10 +79,10 @@ type Found = { judged: Judged[]; triggers: PlanCause[]; moving: string[] }
 
 /** Of a tag that may be built by itself. */
 function ofFree(tag: PlanTag, { judged, triggers, moving }: Found, around: Around): Outcome {
-  const free = triggers.length > 0 || tag.recipeChanged === true
+  const free = isFree(tag, triggers)
   const waitsFor = [...new Set([...staleBases(tag, free, around), ...moving])].sort()
   if (waitsFor.length > 0) return be('waiting', { waitsFor, moving: waitsFor.some(around.isMoving) })
-  if (triggers.length === 0 && !tag.recipeChanged) return barred(tag, judged)
+  if (!free) return barred(tag, judged)
   const settled = settledAt(triggers, around)
   if (settled && settled > around.now) return be('settling', { moving: true, again: settled })
   const past = pastBuilds(tag, around.now)
@@ -91,13 +92,18 @@ function ofFree(tag: PlanTag, { judged, triggers, moving }: Found, around: Aroun
   return inItsPlan(tag, triggers, around)
 }
 
-/** It is due. Its plan may have to be approved, and its namespace may be paused, or its window closed. */
-function inItsPlan({ ref, start, recipeChanged }: PlanTag, triggers: PlanCause[], around: Around): Outcome {
-  const stateOf = (cause: PlanCause) => around.plans?.get(rootOf(cause, around.pushes))?.state ?? 'open'
-  const trigger = triggers.find((cause) => /^(open|done)$/.test(stateOf(cause)))
-  if (!trigger && (triggers.length > 0 || !recipeChanged))
-    return triggers.every((cause) => stateOf(cause) === 'cancelled') ? be('manual') : be('approval', { moving: true })
-  const wanted = trigger ? becauseOf(ref, trigger, around) : becauseOfRecipe(ref)
+/**
+ * It is due. Its plan may have to be approved, and its namespace may be paused, or its window closed. A changed recipe starts nothing on
+ * bases whose plans are held up.
+ */
+function inItsPlan({ ref, start, recipeChange }: PlanTag, triggers: PlanCause[], around: Around): Outcome {
+  const moves = triggers.map((cause) => ({ cause, root: rootOf(cause, around.pushes) }))
+  const found = moves.length > 0 || !recipeChange ? moves : [{ cause: null, root: recipeChange }]
+  const stateOf = (root: string) => around.plans?.get(root)?.state ?? 'open'
+  const open = found.find(({ root }) => /^(open|done)$/.test(stateOf(root)))
+  if (!open)
+    return found.every(({ root }) => stateOf(root) === 'cancelled') ? be('manual') : be('approval', { moving: true })
+  const wanted = wantedBecause(ref, open, around)
   if (!start || start.start) return { ...be('queued', { moving: true }), wanted }
   const paused = be('paused', { moving: true, again: start.again })
   return start.because === 'paused' ? { ...paused, wanted, held: true } : paused
@@ -108,7 +114,7 @@ function inItsPlan({ ref, start, recipeChanged }: PlanTag, triggers: PlanCause[]
  * that could be built itself waits in its cycle only for those that wait for nothing: two that wait for each other would for ever.
  */
 function movingBases(tag: PlanTag, triggers: PlanCause[], { cycle, isMoving, isDue }: Around): string[] {
-  const free = triggers.length > 0 || tag.recipeChanged
+  const free = isFree(tag, triggers)
   return tag.bases.filter((base) => base !== tag.ref && (free && cycle.has(base) ? isDue(base) : isMoving(base)))
 }
 
@@ -120,16 +126,21 @@ function barred(tag: PlanTag, judged: Judged[]): Outcome {
   return tag.stand === 'unseen' ? be('waiting', { build, moving: true }) : be('failed', { build })
 }
 
-function becauseOf(ref: string, cause: PlanCause, { pushes, plans }: Around): WantedBuild {
-  const root = rootOf(cause, pushes)
-  const { base, from, to } = cause
-  return { ref, root, reason: { kind: 'base-moved', base, from, to, plan: plans?.get(root)?.id ?? null }, note: null }
-}
+const noBase = { base: null, from: null, to: null }
 
-const becauseOfRecipe = (ref: string): WantedBuild => ({
-  ...{ ref, root: null, note: 'the recipe changed' },
-  reason: { kind: 'manual', base: null, from: null, to: null, plan: null },
-})
+/** Something of its own speaks for a build: a base that moved, or its recipe. */
+const isFree = ({ recipeChange = null }: PlanTag, triggers: readonly PlanCause[]): boolean =>
+  triggers.length > 0 || recipeChange !== null
+
+type Because = { cause: PlanCause | null; root: string }
+
+/** `cause` null: the recipe was changed. */
+function wantedBecause(ref: string, { cause, root }: Because, { plans }: Around): WantedBuild {
+  const plan = plans?.get(root)?.id ?? null
+  if (cause === null) return { ref, root, reason: { kind: 'manual', ...noBase, plan }, note: 'the recipe changed' }
+  const { base, from, to } = cause
+  return { ref, root, reason: { kind: 'base-moved', base, from, to, plan }, note: null }
+}
 
 /** Brings the outcome together with the builds there are. While facts wait to be judged nothing is queued or withdrawn. */
 function withBuilds(tag: PlanTag, outcome: Outcome): Outcome {

@@ -4,7 +4,7 @@
  * guarantees: pure; a fan-out is over when nothing of its root can come any more by itself or by a person's approval.
  */
 import type { Plan, PlanInput, Trigger } from './assemble-plan.ts'
-import { rootOf } from './root-of.ts'
+import { rootOf, rootsOf } from './root-of.ts'
 
 /** `foreseen`: the tags to be built of it, as far as they were asked about. */
 export type KnownPlan = {
@@ -14,10 +14,13 @@ export type KnownPlan = {
   foreseen: ReadonlySet<string>
 }
 
+/** Of one outside change: why, for the first of the tags it is about to build; and from where on it has to be foreseen. */
+export type Wish = { root: string; cause: Trigger; refs: string[]; from: string[] }
+
 /** `add`: tags about to be built that it did not foresee; `reopen`: it was over. */
 export type Steps = {
-  make: { root: string; cause: Trigger; refs: string[] }[]
-  add: { plan: KnownPlan; cause: Trigger; refs: string[] }[]
+  make: Wish[]
+  add: (Wish & { plan: KnownPlan })[]
   reopen: KnownPlan[]
   end: KnownPlan[]
 }
@@ -36,11 +39,14 @@ export function followPlans(input: PlanInput, decided: Plan, plans: readonly Kno
   for (const [root, wishes] of byRoot) {
     const plan = known.get(root)
     const { cause } = wishes[0]!
-    const refs = wishes.map(({ ref }) => ref)
-    if (!plan) steps.make.push({ root, cause, refs })
+    const wish = (of: typeof wishes): Wish => ({
+      ...{ root, cause, refs: of.map(({ ref }) => ref) },
+      from: [...new Set(of.map(({ ref, cause: { base } }) => base ?? ref))],
+    })
+    if (!plan) steps.make.push(wish(wishes))
     else if (plan.state !== 'cancelled') {
-      const fresh = refs.filter((ref) => !plan.foreseen.has(ref))
-      if (fresh.length > 0) steps.add.push({ plan, cause, refs: fresh })
+      const fresh = wishes.filter(({ ref }) => !plan.foreseen.has(ref))
+      if (fresh.length > 0) steps.add.push({ plan, ...wish(fresh) })
     }
   }
   const alive = aliveRoots(input, decided)
@@ -60,16 +66,15 @@ function aliveRoots({ tags, pushes }: PlanInput, { moving, states, triggers, wit
   const builds = tags.flatMap((tag) =>
     tag.builds.flatMap(({ id, finishedAt, root }) => (finishedAt === null && !gone.has(id) ? [root] : [])),
   )
-  const causes = tags
-    .filter((tag) => moving.has(tag.ref))
-    .flatMap((tag) => tag.causes.filter((cause) => !cause.pinned).map((cause) => rootOf(cause, pushes)))
+  const causes = tags.filter((tag) => moving.has(tag.ref)).flatMap((tag) => rootsOf(tag, pushes))
   return new Set([...builds, ...causes, ...held])
 }
 
 /** The bases that tags outdated by this change wait for though nothing will be done about them. */
 export function blockersOf(root: string, { tags, pushes }: PlanInput, { states, moving }: Plan): string[] {
   const blocked = tags.filter(
-    ({ ref, causes }) => !moving.has(ref) && causes.some((cause) => rootOf(cause, pushes) === root),
+    ({ ref, causes, recipeChange }) =>
+      !moving.has(ref) && (recipeChange === root || causes.some((cause) => rootOf(cause, pushes) === root)),
   )
   return [...new Set(blocked.flatMap(({ ref }) => states.get(ref)?.waitsFor ?? []))].sort()
 }

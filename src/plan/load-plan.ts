@@ -8,12 +8,12 @@ import { parseReference, tagRef } from '../oci/reference.ts'
 import { type MayStart, mayStart } from '../pause/may-start.ts'
 import { loadPauses } from '../pause/pauses.ts'
 import { isCauseSnoozed, isTagSnoozed } from '../policy/snoozed.ts'
-import type { OwnPush, PlanCause, PlanInput, PlanRecipe, PlanTag, RootPlan } from './assemble-plan.ts'
+import type { PlanCause, PlanInput, PlanRecipe, PlanTag, RootPlan } from './assemble-plan.ts'
 import { buildsOf, ownPushes, standsOf } from './load-builds.ts'
 import { wholeAgain } from './load-complete.ts'
 import { recipeChanges } from './load-recipe-changes.ts'
 import { unjudgedTags } from './load-unjudged.ts'
-import { rootOf } from './root-of.ts'
+import { rootsOf } from './root-of.ts'
 
 /**
  * What is decided from, of these tags and all their bases at every depth. A number of statements that does not depend on how many
@@ -29,7 +29,7 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
   const recipes = recipesOf(d, tags)
   const outdated = all.filter((ref) => causes.has(ref))
   const changed = await recipeChanges(tx, autoRecipes(recipes, all))
-  const keys = await currentKeys(tx, autoRecipes(recipes, [...new Set([...outdated, ...changed])]))
+  const keys = await currentKeys(tx, autoRecipes(recipes, [...new Set([...outdated, ...changed.keys()])]))
   const declared = await declaredNames(
     tx,
     outdated.filter((ref) => causes.get(ref)!.some(isAmbiguous)),
@@ -46,7 +46,10 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
   return {
     pushes,
     unjudged,
-    plans: await plansOf(d, tx, { tags: [...causes.values()].map((of) => ({ causes: of })), pushes }),
+    plans: await plansOf(d, tx, {
+      tags: all.map((ref) => ({ causes: causes.get(ref) ?? [], recipeChange: changed.get(ref) ?? null })),
+      pushes,
+    }),
     tags: tags.map(
       (tag): PlanTag => ({
         ref: tag.ref,
@@ -61,7 +64,7 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
         stand: stands.get(tag.ref) ?? null,
         held: tag.held || snoozed.has(tag.ref),
         judged: unjudged !== 'too-many' && !unjudged.has(tag.ref),
-        recipeChanged: changed.has(tag.ref),
+        recipeChange: changed.get(tag.ref) ?? null,
         complete: whole.has(tag.ref),
         start: recipes.get(tag.ref)?.rule.auto ? startOf(tag.ref) : { start: true },
       }),
@@ -85,16 +88,16 @@ async function starts(d: Pick<Deps, 'config' | 'clock'>, tx: Tx): Promise<(ref: 
   }
 }
 
-/** The fan-outs that were made of what these causes go back to, by root. One that is over and would have to be approved waits for that. */
+/** The fan-outs that were made of what these causes go back to, by root. One that is over and would have to be approved (again) waits for that. */
 export async function plansOf(
   { config }: Pick<Deps, 'config'>,
   tx: Tx,
-  { tags, pushes }: { tags: readonly Pick<PlanTag, 'causes'>[]; pushes: ReadonlyMap<string, OwnPush> },
+  { tags, pushes }: Pick<PlanInput, 'pushes'> & { tags: readonly Pick<PlanTag, 'causes' | 'recipeChange'>[] },
 ): Promise<Map<string, RootPlan>> {
-  const roots = [...new Set(tags.flatMap(({ causes }) => causes.map((cause) => rootOf(cause, pushes))))]
+  const roots = [...new Set(tags.flatMap((tag) => rootsOf(tag, pushes)))]
   if (roots.length === 0) return new Map()
   const rows = await tx<(RootPlan & { root: string })[]>`
-    select id, root, case when state = 'done' and approved_at is null and ${config.builds.approveOver} < (
+    select id, root, case when state = 'done' and coalesce(approved_nodes, 0) + ${config.builds.approveOver} < (
       select count(*) from plan_node where plan_id = plan.id and level is not null) then 'approval' else state end as state
     from plan where root = any(${roots})`
   return new Map(rows.map(({ root, ...plan }) => [root, plan]))

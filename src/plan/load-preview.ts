@@ -19,9 +19,9 @@ export type LoadedPreview = { input: PreviewInput; dependents: number; truncated
  * transaction of one snapshot.
  */
 export async function loadPreview(d: Needs, tx: Tx, ref: string): Promise<LoadedPreview> {
-  const found = await dependentsOf(tx, ref, most + 1)
+  const found = await dependentsOf(tx, [ref], most + 1)
   const truncated = found.length > most
-  const dependents = truncated ? (await dependentsOf(tx, ref, countedAtMost)).length : found.length
+  const dependents = truncated ? (await dependentsOf(tx, [ref], countedAtMost)).length : found.length
   const refs = found.slice(0, most)
   const { plan, edges, tags } = await loadTags(d, tx, refs, [ref])
   const input: PreviewInput = {
@@ -34,15 +34,23 @@ export async function loadPreview(d: Needs, tx: Tx, ref: string): Promise<Loaded
 }
 
 /**
- * What a plan is made from: `base` has moved, and all that is based on it is as it is now. Where DRYDOCK_OBSERVE keeps everything from
- * starting, what would be. `known`: what was loaded just before, of which nothing is read again.
+ * What plans are made from: these have moved, and all that is based on them is as it is now. Where DRYDOCK_OBSERVE keeps everything from
+ * starting, what would be. `known`: what was loaded just before, of which nothing is read again. `all`: nothing, where there are more
+ * than are looked at; `nearest`: then the nearest.
  */
-export async function loadForward(d: Needs, tx: Tx, base: string, known?: PlanInput): Promise<LoadedPreview> {
-  const found = await dependentsOf(tx, base, mostOfPlan + 1)
-  const refs = [base, ...found.slice(0, mostOfPlan)]
+export async function loadForward(
+  d: Needs,
+  tx: Tx,
+  bases: readonly string[],
+  which: 'all' | 'nearest',
+  known?: PlanInput,
+): Promise<LoadedPreview | null> {
+  const found = await dependentsOf(tx, bases, mostOfPlan + 1)
+  if (which === 'all' && found.length > mostOfPlan) return null
+  const refs = [...bases, ...found.slice(0, mostOfPlan)]
   const { plan, tags } = await loadTags(d, tx, refs, [], known)
   const input: PreviewInput = {
-    ...{ ref: base, tags, bases: [], pushes: plan.pushes, now: d.clock(), observe: false },
+    ...{ ref: null, tags, bases: [], pushes: plan.pushes, now: d.clock(), observe: false },
     pending: pendingIn(plan, d, new Set(refs)),
     snoozedBases: await snoozedBases(tx, d.clock()),
   }
@@ -93,16 +101,17 @@ async function completed(d: Needs, tx: Tx, refs: string[], known?: PlanInput): P
   return { tags: [...have.values(), ...more], pushes: new Map([...(known?.pushes ?? []), ...fresh.pushes]) }
 }
 
-/** Nearest first. Union, not union all: a cycle ends. The tag itself is no dependent of its own. */
-async function dependentsOf(tx: Tx, ref: string, limit: number): Promise<string[]> {
+/** Nearest first. Union, not union all: a cycle ends. None of `refs` itself. */
+async function dependentsOf(tx: Tx, refs: readonly string[], limit: number): Promise<string[]> {
   const rows = await tx<{ ref: string }[]>`
     with recursive down (ref) as (
-      select ${ref}::text
+      select unnest(${[...refs]}::text[])
       union
       select tag.ref from down join tag_base on tag_base.base = down.ref
       join tag on tag.id = tag_base.tag_id and tag.head_digest is not null
-    ) select ref from down limit ${limit + 1}`
-  return rows.map((row) => row.ref).filter((name) => name !== ref)
+    ) select ref from down limit ${limit + refs.length}`
+  const asked = new Set(refs)
+  return rows.map((row) => row.ref).filter((name) => !asked.has(name))
 }
 
 type VerdictRow = Omit<StoredVerdict, 'moved'> & { hold: PreviewTag['hold'] }

@@ -68,7 +68,7 @@ async function act(d: Needs, refs: string[]): Promise<void> {
     const { queue, withdraw } = decide(d, await inSnapshot(d, (own) => loadPlan(d, own, refs)))
     const asked = new Set(refs)
     const due = queue.filter((build) => asked.has(build.ref))
-    const wanted = due.filter(({ reason }) => reason.kind !== 'base-moved' || reason.plan !== null)
+    const wanted = due.filter(({ reason }) => reason.plan !== null)
     await requestBuilds(
       d,
       tx,

@@ -31,7 +31,8 @@ export type PreviewTag = PlanTag & {
 }
 
 export type PreviewInput = {
-  ref: string
+  /** what somebody pushes; null: see `now` */
+  ref: string | null
   tags: readonly PreviewTag[]
   /** bases of `ref` itself, for cycles through it */
   bases: readonly string[]
@@ -40,7 +41,7 @@ export type PreviewInput = {
   /** nothing is built or mailed because of these */
   snoozedBases: ReadonlySet<string>
   observe: boolean
-  /** null: somebody pushes `ref`; else nobody pushes anything, and this is the time: what comes of how things stand */
+  /** null: somebody pushes `ref`; else nobody pushes anything (`ref` is null), and this is the time: what comes of how things stand */
   now?: Date | null
   /** what our builds pushed until now, by digest */
   pushes?: ReadonlyMap<string, OwnPush>
@@ -48,13 +49,13 @@ export type PreviewInput = {
 
 /**
  * The estate as it would be after so many rounds. `moves`: in which round a tag moved last (the one that is pushed: 0); `built`: in
- * which round each was first built, for which causes; `used`: by tag, the rounds from which its build took its bases.
+ * which round each was first built, for which causes and which of their roots; `used`: by tag, the rounds from which its build took its bases.
  */
 export type Stage = {
   input: PreviewInput
   groups: string[][]
   moves: Map<string, number>
-  built: Map<string, { level: number; causes: RestCause[] }>
+  built: Map<string, { level: number; causes: RestCause[]; root: string }>
   used: Map<string, ReadonlyMap<string, number | undefined>>
   pushes: Map<string, OwnPush>
 }
@@ -74,10 +75,10 @@ export type Played = {
 
 export function play(input: PreviewInput): Played {
   const tags = new Map(input.tags.map((tag) => [tag.ref, tag]))
-  const groups = baseOrder([input.ref, ...tags.keys()], (ref) => basesOf(input, tags, ref))
+  const groups = baseOrder([input.ref ?? [], ...tags.keys()].flat(), (ref) => basesOf(input, tags, ref))
   const stage: Stage = {
     ...{ input, groups, built: new Map(), used: new Map(), pushes: new Map(input.pushes) },
-    moves: input.now ? new Map() : new Map([[input.ref, 0]]),
+    moves: input.ref === null ? new Map() : new Map([[input.ref, 0]]),
   }
   let causes = causesNow(stage, tags)
   let states: ReturnType<typeof playRound> = null
@@ -116,13 +117,13 @@ function playRound(
   if (queue.length === 0) return states
   for (const { ref, root, reason } of queue) {
     const chain = [ref, ...(stage.pushes.get(reason.to ?? '')?.chain ?? [])]
-    stage.pushes.set(digestOf(ref, level), { root: root ?? digestOf(ref, level), chain })
+    stage.pushes.set(digestOf(ref, level), { root, chain })
     const bases = tags
       .get(ref)!
       .edges.filter((edge) => !edge.pinned)
       .map(({ base }) => base)
     stage.used.set(ref, new Map(bases.map((base) => [base, stage.moves.get(base)] as const)))
-    if (!stage.built.has(ref)) stage.built.set(ref, { level, causes: causes.get(ref)! })
+    if (!stage.built.has(ref)) stage.built.set(ref, { level, causes: causes.get(ref)!, root })
   }
   for (const { ref } of queue) stage.moves.set(ref, level)
   return null
@@ -170,7 +171,7 @@ function tagThen(
     causes: (loud.length > 0 ? loud : all).map(({ old: _, ...cause }) => cause),
     held: tag.hold !== null || (all.length > 0 && loud.length === 0),
     key: same ? tag.key : String(level),
-    recipeChanged: last === null && (tag.recipeChanged ?? false),
+    recipeChange: last === null ? (tag.recipeChange ?? null) : null,
     start: { start: true },
     builds: own ? [own, ...done] : done,
     stand: own ? 'at' : tag.stand,

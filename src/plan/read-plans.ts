@@ -14,14 +14,17 @@ export const buildStates = ['queued', 'running', 'succeeded', 'failed', 'cancell
 export type PlanRow = {
   id: string
   root: string
-  base: string
+  /** null: recipes were changed */
+  base: string | null
   from: string | null
-  to: string
+  to: string | null
   state: KnownPlan['state']
   because: { code: string; message: string } | null
   createdAt: Date
   approvedBy: string | null
   approvedAt: Date | null
+  /** tags to be built when it was approved */
+  approvedNodes: number | null
   endedAt: Date | null
   seconds: number | null
   truncated: boolean
@@ -33,7 +36,7 @@ export type PlanRow = {
 
 const columns = (d: Pick<Deps, 'sql'>) => d.sql`
   plan.id, plan.root, plan.base, plan.from_digest as "from", plan.to_digest as "to", plan.state, plan.because, plan.created_at,
-  plan.approved_by, plan.approved_at, plan.ended_at, plan.seconds, plan.truncated, plan.cycles,
+  plan.approved_by, plan.approved_at, plan.approved_nodes, plan.ended_at, plan.seconds, plan.truncated, plan.cycles,
   (select count(*)::int from plan_node where plan_id = plan.id) as nodes,
   (select count(*)::int from plan_node where plan_id = plan.id and level is not null) as to_build,
   (select coalesce(jsonb_object_agg(state, n), '{}') from (

@@ -1,4 +1,4 @@
-import type { OwnPush, PlanCause } from './assemble-plan.ts'
+import type { OwnPush, PlanCause, PlanTag } from './assemble-plan.ts'
 
 type Move = Pick<PlanCause, 'base' | 'to'>
 
@@ -11,3 +11,12 @@ export const ownPushOf = ({ base, to }: Move, pushes: ReadonlyMap<string, OwnPus
 /** The outside change that a cause goes back to: "base@digest", or the root of our build that pushed that digest to it. */
 export const rootOf = (move: Move, pushes: ReadonlyMap<string, OwnPush>): string =>
   ownPushOf(move, pushes)?.root ?? `${move.base}@${move.to}`
+
+/** All outside changes that a tag is concerned by. What a FROM pins concerns nobody. */
+export const rootsOf = (
+  { causes, recipeChange = null }: Pick<PlanTag, 'causes' | 'recipeChange'>,
+  pushes: ReadonlyMap<string, OwnPush>,
+): string[] => [
+  ...causes.filter((cause) => !cause.pinned).map((cause) => rootOf(cause, pushes)),
+  ...(recipeChange === null ? [] : [recipeChange]),
+]

@@ -31,7 +31,7 @@ async function stop(d: Needs, tx: Tx, id: string): Promise<void> {
     code: 'too-many-failures',
     message: `more than half of the first ${triedFirst} builds on it failed; approve the plan to go on`,
   }
-  const [plan] = await tx<{ id: string; base: string; toDigest: string }[]>`
+  const [plan] = await tx<{ id: string; base: string | null; toDigest: string | null }[]>`
     update plan set state = 'stopped', because = ${JSON.stringify(because)}::text::jsonb, ended_at = ${d.clock()}
     where id = ${id} and state = 'open' returning id, base, to_digest`
   if (!plan) return

@@ -11,9 +11,13 @@ export type Because = {
   message: string
 }
 
-const tooMany = (build: number, most: number): Because => ({
+/** `approved`: how many were, null: none yet. */
+const tooMany = (build: number, most: number, approved: number | null): Because => ({
   code: 'too-many',
-  message: `${build} tags would be built, and more than ${most} need approval`,
+  message:
+    approved === null
+      ? `${build} tags would be built, and more than ${most} need approval`
+      : `${build} tags would be built, ${approved} were approved, and more than ${most} beyond that need it again`,
 })
 
 type Needs = Pick<Deps, 'clock' | 'config'>
@@ -35,7 +39,7 @@ export async function insertPlan(
   const build = nodes.filter(({ level }) => level !== null).length
   const most = d.config.builds.approveOver
   const state = build > most ? 'approval' : 'open'
-  const because = build > most ? JSON.stringify(tooMany(build, most)) : null
+  const because = build > most ? JSON.stringify(tooMany(build, most, null)) : null
   const [plan] = await tx<{ id: string }[]>`
     insert into plan (root, base, from_digest, to_digest, state, because, created_at, seconds, truncated, cycles)
     values (${root}, ${cause.base}, ${cause.from}, ${cause.to}, ${state}, ${because}::text::jsonb, ${d.clock()}, ${seconds},
@@ -110,16 +114,22 @@ export async function endPlan({ clock }: Needs, tx: Tx, plan: KnownPlan, blocker
     where id = ${plan.id} and state in ('open', 'approval', 'stopped')`
 }
 
-/** Goes on; asks for approval where it never got one and is, by now, too large. */
-export async function reopenPlan({ config }: Needs, tx: Tx, plan: KnownPlan): Promise<void> {
+/**
+ * Goes on; or asks for approval (again) where it has more tags to build than were approved, by more than may be built without. One that
+ * was stopped stays so.
+ */
+export async function reopenPlan({ config }: Needs, tx: Tx, plan: Pick<KnownPlan, 'id'>): Promise<void> {
   const most = config.builds.approveOver
+  const [size] = await tx<{ build: number; approved: number | null }[]>`
+    select approved_nodes as approved,
+      (select count(*)::int from plan_node where plan_id = plan.id and level is not null) as build
+    from plan where id = ${plan.id} and state in ('done', 'open', 'approval') for update`
+  if (!size) return
+  const asks = size.build > (size.approved ?? 0) + most
   await tx`
-    with size as (select count(*)::int as n from plan_node where plan_id = ${plan.id} and level is not null)
-    update plan set ended_at = null,
-      state = case when size.n > ${most} and approved_at is null then 'approval' else 'open' end::plan_state,
-      because = case when size.n > ${most} and approved_at is null then jsonb_build_object('code', 'too-many', 'message',
-        size.n || ${` tags would be built, and more than ${most} need approval`}) end
-    from size where id = ${plan.id} and plan.state in ('done', 'open')`
+    update plan set ended_at = null, state = ${asks ? 'approval' : 'open'},
+      because = ${asks ? JSON.stringify(tooMany(size.build, most, size.approved)) : null}::text::jsonb
+    where id = ${plan.id}`
 }
 
 /** Only what has not begun; whoever would have run it finds it over. Answers how many. */

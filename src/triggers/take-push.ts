@@ -1,3 +1,4 @@
+import { createHash, randomUUID } from 'node:crypto'
 import { namespaceKeyOf } from '../build/namespace-key.ts'
 import { Recipe } from '../build/recipe.ts'
 import { requestBuild } from '../build/request.ts'
@@ -41,7 +42,7 @@ export async function takePush(
       outcome = before
       return
     }
-    outcome = await queueBuilds(d, tx, namespaceKey, push)
+    outcome = await queueBuilds(d, tx, { namespaceKey, push, root: rootOf(namespaceKey, ids) })
     if (ids.length === 0) return
     const now = d.clock()
     await tx`delete from git_delivery where received_at < ${new Date(now.getTime() - keptFor)}`
@@ -62,7 +63,13 @@ async function known(tx: Tx, namespaceKey: string, ids: readonly string[]): Prom
   return row ? (JSON.parse(row.outcome) as PushOutcome) : null
 }
 
-async function queueBuilds(d: Needs, tx: Tx, namespaceKey: string, push: GitPush): Promise<PushOutcome> {
+/** What follows from the builds of one push is one change, and has one plan. */
+const rootOf = (namespaceKey: string, [id = randomUUID()]: readonly string[]): string =>
+  `git@${createHash('sha256').update(`${namespaceKey} ${id}`).digest('hex').slice(0, 32)}`
+
+type Delivered = { namespaceKey: string; push: GitPush; root: string }
+
+async function queueBuilds(d: Needs, tx: Tx, { namespaceKey, push, root }: Delivered): Promise<PushOutcome> {
   const { ref, commit, pusher } = push
   const outcome: PushOutcome = { event: 'push', ref, commit, pusher, builds: [], skipped: [] }
   const note = `${ref} pushed${pusher ? ` by ${pusher}` : ''}${commit ? `: ${commit.slice(0, 12)}` : ''}`
@@ -74,7 +81,7 @@ async function queueBuilds(d: Needs, tx: Tx, namespaceKey: string, push: GitPush
       outcome.skipped.push({ ref: recipe.ref, because })
       continue
     }
-    const requested = await requestBuild(d, { ref: recipe.ref, reason: { kind: 'git-push' }, root: null, note }, tx)
+    const requested = await requestBuild(d, { ref: recipe.ref, reason: { kind: 'git-push' }, root, note }, tx)
     if (requested !== 'no-recipe') outcome.builds.push({ ref: recipe.ref, id: requested.build.id })
   }
   return outcome

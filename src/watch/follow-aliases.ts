@@ -33,7 +33,10 @@ export async function followAliases(d: Pick<Deps, 'jobs' | 'registries' | 'confi
     { base: string }[]
   >`select distinct spec ->> 'base' as base from recipe where spec ->> 'base' like '%/%'`
   for (const { from, to } of moved(bases.map((row) => row.base)))
-    await tx`update recipe set spec = jsonb_set(spec, '{base}', to_jsonb(${to}::text)) where spec ->> 'base' = ${from}`
+    await tx`
+      update recipe set spec = jsonb_set(spec, '{base}', to_jsonb(${to}::text)),
+        change = 'recipes@' || to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+      where spec ->> 'base' = ${from}`
   const snoozed = await tx<{ ref: string }[]>`select ref from snooze where kind = 'base'`
   for (const { from, to } of moved(snoozed.map((row) => row.ref)))
     await tx`

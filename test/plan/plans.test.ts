@@ -305,7 +305,13 @@ describe('a recipe that was changed', () => {
     await plan(d())
     const [, second, ...more] = await s.builds('app/c00')
     expect(more).toEqual([])
-    expect(second).toMatchObject({ state: 'queued', root: null, reason: { kind: 'manual', plan: null } })
+    const [changed] = await all()
+    expect(changed).toMatchObject({ base: null, to: null, toBuild: 2, state: 'open' })
+    expect(second).toMatchObject({
+      state: 'queued',
+      root: changed!.root,
+      reason: { kind: 'manual', plan: changed!.id },
+    })
     expect(await pg.sql`select note, automatic from build where id = ${second!.id}`).toEqual([
       { note: 'the recipe changed', automatic: true },
     ])

@@ -139,7 +139,7 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
       const none = new Set<string>()
       return foresee(
         {
-          ref: 't0',
+          ref: null,
           tags: all,
           bases: [],
           pending: none,
@@ -148,8 +148,8 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
           now: new Date(0),
           pushes,
         },
-        root,
-      )
+        [root],
+      ).get(root)!
     },
     /** Somebody pushes something new to tag 0: its digest. */
     move(): string {
@@ -177,7 +177,7 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
             ref,
             state: 'queued',
             key: keyOf(ref),
-            root: root ?? `b${builds.length}`,
+            root,
             automatic: true,
             reason: { base, to },
             digest: null,

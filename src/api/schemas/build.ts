@@ -22,7 +22,10 @@ export const Build = z
       to: z.string().nullable(),
       plan: z.string().nullable(),
     }),
-    root: z.string().nullable().describe('the outside change it goes back to: `base@digest`'),
+    root: z
+      .string()
+      .nullable()
+      .describe('the outside change it goes back to, as a plan says it: `base@digest`, `recipes@time`, `git@…`'),
     note: z.string().nullable(),
     plan: z.string().nullable().describe('the fan-out it belongs to'),
     automatic: z.boolean().describe('nobody asked for it: the service itself did'),

@@ -10,19 +10,26 @@ const Count = z.int().min(0)
 export const FanOut = z
   .object({
     id: z.string(),
-    root: z.string().describe('the outside change: `base@digest`, or the id of the build that somebody asked for'),
-    base: z.string(),
+    root: z
+      .string()
+      .describe(
+        'the outside change: `base@digest`; `recipes@time`, of recipes changed at about one time; `git@…`, of a push to git; or the id of the build that somebody asked for',
+      ),
+    base: z.string().nullable().describe('null: recipes were changed'),
     from: z.string().nullable(),
-    to: z.string(),
+    to: z.string().nullable(),
     state: z
       .enum(planStates)
       .describe(
-        'approval: it waits for a person, because it is large; open: it runs, or waits for what will come; stopped: too many of its first builds failed; done: nothing of it is left to come',
+        'approval: it waits for a person, because it is large, or has grown; open: it runs, or waits for what will come; stopped: too many of its first builds failed; done: nothing of it is left to come',
       ),
     because: z.object({ code: z.string(), message: z.string() }).nullable().describe('why it waits or has ended'),
     createdAt: Time,
     approvedBy: z.string().nullable(),
     approvedAt: Time.nullable(),
+    approvedNodes: Count.nullable().describe(
+      'tags to be built when it was approved: where `builds.approveOver` more than these have come to be, it waits again',
+    ),
     endedAt: Time.nullable(),
     seconds: z
       .int()
