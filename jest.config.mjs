@@ -11,7 +11,7 @@ export default {
   },
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
-  testTimeout: 180_000, // what hangs is found; what a busy machine does slowly is no failure
+  testTimeout: 600_000, // what hangs is found; what a busy machine does slowly is no failure
   maxWorkers: 2,
   collectCoverageFrom: ['src/**/*.ts', '!src/db/generated/**'],
   coverageReporters: ['text-summary'],

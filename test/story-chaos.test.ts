@@ -23,14 +23,14 @@ async function survive(makeStage: () => Promise<Stage>, names: string[], kills: 
   await service.api('PUT', '/namespaces/app/members/ann', { role: 'owner' })
   await stage.moveBase('one')
   await stage.furnish()
-  await stage.quiet(60)
+  await stage.quiet(300)
   await stage.moveBase('two')
   for (let i = 0; i < kills; i++) {
     await delay((within * (i + Math.random())) / kills)
     await service.kill()
     await start()
   }
-  await stage.quiet(120)
+  await stage.quiet(600)
 
   const base = await stage.diffIds('lib/base')
   for (const name of names) {
@@ -45,7 +45,7 @@ async function survive(makeStage: () => Promise<Stage>, names: string[], kills: 
 }
 
 describe('the service is killed while the story goes on', () => {
-  test('rebases, our small registry', () => survive(rebaseStage, ['app/child', 'app/grand'], 4, 1200))
+  test('rebases, our small registry', () => survive(rebaseStage, ['app/child', 'app/grand'], 4, 1200), 1_800_000)
 })
 
 requires(
@@ -55,5 +55,5 @@ requires(
   'klibc',
 )('the service is killed while Docker builds', () => {
   const names = ['app/child', 'app/grand', 'app/left', 'app/right', 'app/top']
-  test("a chain and a diamond, Debian's registry", () => survive(dockerStage, names, 3, 3000))
+  test("a chain and a diamond, Debian's registry", () => survive(dockerStage, names, 3, 3000), 1_800_000)
 })

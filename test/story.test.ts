@@ -26,7 +26,7 @@ function story(makeStage: () => Promise<Stage>, family: Family): void {
     await api('PUT', '/namespaces/app/members/bob', { role: 'viewer' })
     await stage.moveBase('one')
     await stage.furnish()
-    await stage.quiet(60)
+    await stage.quiet(300)
   })
   afterAll(() => stage?.close())
 
@@ -53,7 +53,7 @@ function story(makeStage: () => Promise<Stage>, family: Family): void {
   })
 
   test('they are rebuilt, each once and after its bases, on the new base, until nothing is outdated', async () => {
-    await stage.quiet(90)
+    await stage.quiet(300)
     const builds = new Map<string, BuildView>()
     for (const name of names) {
       const own = await automatic(name)

@@ -165,7 +165,7 @@ requires(
   })
 
   it('is finished by another worker when its own is killed', async () => {
-    const id = await request('killed', { Dockerfile: `FROM ${ref('lib/base')}\nRUN echo now sleeping; sleep 3\n` })
+    const id = await request('killed', { Dockerfile: `FROM ${ref('lib/base')}\nRUN echo now sleeping; sleep 300\n` })
     const worker = join(import.meta.dirname, 'worker.ts')
     const child = spawn(process.execPath, [worker, pg.url, registry.url, registry.host, id], {
       env: { ...process.env },
@@ -173,6 +173,7 @@ requires(
     })
     await until('it sleeps', async () => (await readLog(d, id)).includes('now sleeping\n'))
     child.kill('SIGKILL')
+    git.commit('killed', { Dockerfile: `FROM ${ref('lib/base')}\nRUN echo killed > /k\n` })
     const dir = join(tmpdir(), `drydock-build-${id}`)
     expect(readdirSync(dir).some((name) => name.startsWith('pid-'))).toBe(true)
     expect(await row(id)).toMatchObject({ state: 'running' })

@@ -257,7 +257,7 @@ test('a followed log goes on where it was when the service is back, nothing twic
     proxy.cut()
     await write(2, 'three\n')
     await pg.sql`update build set state = 'succeeded', finished_at = now(), digest = 'sha256:d' where id = ${id}`
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await eventually('it has tried again in vain', 90, async () => (proxy.refused() > 0 ? true : null))
     proxy.mend()
     expect(await following).toMatchObject({ code: 0, out: 'one\n\ntwo\nthree\n' })
   } finally {

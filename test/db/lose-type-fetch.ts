@@ -31,7 +31,7 @@ const told = await Promise.race([
     () => 'answered',
     (error: Error) => `told: ${'code' in error ? String(error.code) : error.message}`,
   ),
-  new Promise((resolve) => setTimeout(() => resolve('never told'), 5000)),
+  new Promise((resolve) => setTimeout(() => resolve('never told'), 90_000)),
 ])
 console.log(told)
 // what nobody awaits is reported in a later turn

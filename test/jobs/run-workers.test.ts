@@ -197,8 +197,7 @@ describe('a database that goes away and comes back', () => {
     await begun.promise
     proxy.cut()
     away.resolve()
-    // the queue has seen that it cannot write: a new connection was refused
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await until(async () => proxy.refused() > 0) // the queue has seen that it cannot write
     proxy.mend()
     await until(
       async () => (await pg.sql`select 1 from graphile_worker._private_jobs where locked_by is not null`).length === 0,

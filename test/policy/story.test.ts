@@ -19,7 +19,7 @@ beforeAll(async () => {
     layers: ['base one', 'a pull request'],
   })
   await api('PUT', '/policies/app', { exclude: ['pr-*'] })
-  await stage.quiet(60)
+  await stage.quiet(300)
 })
 afterAll(() => stage?.close())
 
@@ -47,7 +47,7 @@ test('while the base is snoozed all is flagged and shown as it is, and nothing i
 
 test('when the snooze ends, by itself, mails and builds come; the pull request is left alone', async () => {
   const { expiresAt } = await snooze(3)
-  await stage.quiet(90)
+  await stage.quiet(300)
   for (const name of tags) {
     const builds = await stage.builds(name)
     expect(builds.map(({ state, startedAt }) => [state, startedAt >= expiresAt])).toEqual([['succeeded', true]])

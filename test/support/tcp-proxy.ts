@@ -1,16 +1,26 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** A loopback address in front of another: `cut` ends what is connected and lets nobody in until `mend`; `answered`: bytes that came back. */
-export type TcpProxy = { port: number; cut(): void; mend(): void; answered(): number; close(): Promise<void> }
+/** A loopback address in front of another: `cut` ends what is connected and lets nobody in until `mend`; `refused`: how many came meanwhile; `answered`: bytes that came back. */
+export type TcpProxy = {
+  port: number
+  cut(): void
+  mend(): void
+  refused(): number
+  answered(): number
+  close(): Promise<void>
+}
 
 /** @param port the loopback port behind it */
 export async function tcpProxy(port: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   let whole = true
-  let bytes = 0
+  let [refused, bytes] = [0, 0]
   const server = createServer((near) => {
-    if (!whole) return near.destroy()
+    if (!whole) {
+      refused++
+      return near.destroy()
+    }
     const far = connect(port, '127.0.0.1')
     far.on('data', (chunk) => {
       bytes += chunk.length
@@ -34,6 +44,7 @@ export async function tcpProxy(port: number): Promise<TcpProxy> {
   }
   return {
     port: (server.address() as AddressInfo).port,
+    refused: () => refused,
     answered: () => bytes,
     cut() {
       whole = false

@@ -28,7 +28,7 @@ requires(
     registry = await startSmall()
     git = await startGitServer(null)
     git.commit('quick', { Dockerfile: `FROM ${registry.host}/lib/base:1\nRUN echo quick > /q\n` })
-    git.commit('slow', { Dockerfile: `FROM ${registry.host}/lib/base:1\nRUN sleep 4\nRUN echo slow > /s\n` })
+    git.commit('slow', { Dockerfile: `FROM ${registry.host}/lib/base:1\nRUN sleep 300\nRUN echo slow > /s\n` })
     await pushBase(registry.host)
   })
   beforeEach(async () => {
@@ -107,6 +107,7 @@ requires(
     })
     await service.kill()
     expect(await rows()).toMatchObject([{ name: first.name, state: 'leased', buildId: id }])
+    git.commit('slow', { Dockerfile: `FROM ${registry.host}/lib/base:1\nRUN echo slow > /s\n` })
     await start()
     await succeeded(id)
     expect(((await build(id)).host as { name: string }).name).not.toBe(first.name)
@@ -117,7 +118,7 @@ requires(
     await start(1)
     const ready = await eventually(
       'one is ready',
-      30,
+      90,
       async () => (await rows()).find((row) => row.state === 'ready') ?? null,
     )
     await service.kill()

@@ -8,7 +8,7 @@ import { putRecipe } from '../../../src/build/recipes.ts'
 import { requestBuild } from '../../../src/build/request.ts'
 import type { RemoteBuild } from '../../../src/build/service/remote-build.ts'
 import { readEvents, type ServerEvent } from '../../../src/build/service/server-sent-events.ts'
-import { defaultBuildSettings } from '../../../src/build-settings.ts'
+import { Builds } from '../../../src/build-settings.ts'
 import { type SmallRegistry, startSmallRegistry } from '../../../src/demo/registry/small-registry.ts'
 import type { Deps } from '../../../src/deps.ts'
 import { isDigest } from '../../../src/oci/digest.ts'
@@ -79,9 +79,7 @@ describe('a build service that says what is not so', () => {
     })
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const { builds } = defaultBuildSettings()
-    const impatient = { ...builds, timeouts: { ...builds.timeouts, host: 2 } }
-    d = buildDeps(pg, registry, { builder: 'remote', builderUrl: url, builderToken: 'x'.repeat(30), builds: impatient })
+    d = buildDeps(pg, registry, { builder: 'remote', builderUrl: url, builderToken: 'x'.repeat(30) })
   })
   beforeEach(() => {
     silent = false
@@ -97,13 +95,13 @@ describe('a build service that says what is not so', () => {
   })
 
   let made = 0
-  const run = async () => {
+  const run = async (builds = d.config.builds) => {
     const ref = `${registry.host}/app/x${made++}:1`
     await putRecipe(d, ref, Recipe.parse({ git: { url: 'http://127.0.0.1:1/x.git', ref: 'main' } }))
     const requested = await requestBuild(d, { ref, reason: { kind: 'manual' }, root: null })
     if (requested === 'no-recipe') throw new Error('no recipe')
     const { id } = requested.build
-    await build(d, id)
+    await build({ ...d, config: { ...d.config, builds } }, id)
     const [row] = await pg.sql<{ state: string; digest: string | null; code: string; retryable: boolean }[]>`
       select state, digest, error->>'code' as code, (error->>'retryable')::bool as retryable from build where id = ${id}`
     return { ...row!, log: await readLog(d, id) }
@@ -152,7 +150,8 @@ describe('a build service that says what is not so', () => {
       silent = true
       return { state: 'queued' }
     }
-    expect(await run()).toMatchObject({ state: 'failed', code: 'builder-unreachable', retryable: true })
+    const impatient = Builds.parse({ timeouts: { host: 2 } })
+    expect(await run(impatient)).toMatchObject({ state: 'failed', code: 'builder-unreachable', retryable: true })
   })
 
   it('in lines that end as a standard allows, with ids or without, each once', async () => {

@@ -169,7 +169,7 @@ requires(
   })
 
   it('keeps builds waiting while its workers are busy, and a second process takes its share', async () => {
-    const [slow, next] = [await jobOf('slow', 'sleep 8'), await jobOf('next')]
+    const [slow, next] = [await jobOf('slow', 'sleep 15'), await jobOf('next')]
     await service!.send(slow)
     await stateAt(slow.id, (state) => state === 'running')
     await service!.send(next)
@@ -195,7 +195,7 @@ requires(
   })
 
   it('goes on with a service that was killed in the middle and started again', async () => {
-    const id = await request('restarted', 'sleep 4')
+    const id = await request('restarted', 'sleep 10')
     const running = build(d, id)
     await stepAt(id, 'build')
     await service!.kill()
@@ -206,7 +206,7 @@ requires(
   })
 
   it('is attached to again by the worker that takes over from a killed one: one build, one push', async () => {
-    const id = await request('taken', 'sleep 3')
+    const id = await request('taken', 'sleep 10')
     const args = [worker, pg!.url, registry.url, registry.host, id, JSON.stringify(remote())]
     const dying = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '' } })
     const gone = new Promise((resolve) => dying.once('exit', resolve))
