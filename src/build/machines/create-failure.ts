@@ -3,7 +3,7 @@ export type CreateFailure = 'quota' | 'settings' | 'other'
 /** How clouds say that no more machines may be made now, as their drivers print it. */
 const quota: readonly RegExp[] = [
   // AWS, codes of EC2: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
-  /\b(\w*LimitExceeded(Exception)?|MaxSpotInstanceCountExceeded|InsufficientInstanceCapacity|InsufficientHostCapacity)\b/,
+  /\b(\w*LimitExceeded(Exception)?|MaxSpotInstanceCountExceeded|Insufficient(InstanceCapacity|HostCapacity|AddressCapacity|FreeAddressesInSubnet|ReservedInstanceCapacity)|UnfulfillableCapacity)\b/,
   // Google Compute Engine: reason `quotaExceeded`, code QUOTA_EXCEEDED or ZONE_RESOURCE_POOL_EXHAUSTED
   /\b(quotaExceeded|rateLimitExceeded|QUOTA_EXCEEDED|ZONE_RESOURCE_POOL_EXHAUSTED(_WITH_DETAILS)?)\b/,
   /\bQuota '[^']+' exceeded/i,
@@ -19,6 +19,8 @@ const quota: readonly RegExp[] = [
   // OpenStack Nova, Rackspace
   /\bQuota exceeded\b/i,
   /\bTooManyInstances\b|\bNo valid host was found\b/,
+  // too many questions, of any cloud: the machine was not made, and may be a little later
+  /\bThrottling(Exception)?\b|\bToo ?Many ?Requests\b/i,
   // vSphere, VMware: a pool without memory or CPU left
   /\bInsufficientResourcesFault\b|insufficient (memory|cpu|host) resources/i,
 ]
@@ -29,6 +31,9 @@ const settings: readonly RegExp[] = [
   /Driver "[^"]*" not found/i,
   /Do you have the plugin binary/i,
   /flag needs an argument|invalid value "[^"]*" for flag/i,
+  /Found extra arguments|No machine name specified|Invalid hostname specified|incompatible API version/i,
+  // a driver that misses a flag, or does not understand one: no cloud was asked for that
+  /Error setting machine configuration from flags provided: .*(requires?|required|mandatory|must|specify|either|invalid|unknown|unsupported)/i,
 ]
 
 /** Of what kind a failed `create` is, by what it printed. */

@@ -4,7 +4,7 @@ import { driverEnv } from '../child-env.ts'
 import { type MachineCli, machineCli } from './machine-cli.ts'
 import { machineName } from './machine-name.ts'
 import { insecureRegistries } from './profile.ts'
-import { installationId } from './rows.ts'
+import { aloneIn, installationId } from './rows.ts'
 import { openStore, storePath } from './store.ts'
 
 export type MachineDeps = Pick<Deps, 'sql' | 'log' | 'config'>
@@ -19,8 +19,10 @@ export async function openPark(d: MachineDeps): Promise<MachinePark> {
   const { machines, registries } = d.config
   const cli = machineCli({
     command: machines.command,
-    env: { ...env, MACHINE_STORAGE_PATH: store.path },
-    store: store.path,
+    // docker-machine tells its makers of each creation that failed, with all it printed, unless told not to
+    env: { MACHINE_BUGSNAG_API_TOKEN: 'no-report', ...env, MACHINE_STORAGE_PATH: store.path },
+    store,
+    alone: (work) => aloneIn(d.sql, store.id, work),
     insecure: insecureRegistries([...registries, ...(d.config.outside ?? [])]),
     options: Object.values(machines.profiles).flatMap((profile) => profile.options),
   })

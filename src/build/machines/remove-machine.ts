@@ -13,9 +13,9 @@ type Claimed = { readyAt: Date | null; tries: number; owner: string }
 
 const limitMs = 600_000
 const [firstPauseMs, longestPauseMs] = [5000, 600_000]
-/** Half a machine may be forgotten after so many tries, a whole one never: it costs money until the cloud says that it is gone. */
-const triesBeforeForce = 3
 const triesBeforeAlarm = 5
+const cutOff =
+  'a creation was cut off before docker-machine had noted what the cloud made: it may be there still, and cost money'
 
 /**
  * Removes one machine of our store, and its row once it is gone. Guarantees: whoever dies at it, the row stays, and somebody tries
@@ -24,15 +24,17 @@ const triesBeforeAlarm = 5
 export async function removeMachine(d: RemovalDeps, cli: MachineCli, name: string): Promise<Removal> {
   const claimed = await claimRemoval(d.sql, name)
   if (!claimed) return (await exists(d.sql, name)) ? 'busy' : 'gone'
-  const force = claimed.readyAt === null && claimed.tries >= triesBeforeForce
-  const failure = await held(d, name, 'removing', AbortSignal.timeout(limitMs), (signal) =>
-    cli.remove(name, force, signal),
-  ).catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
-  if (failure === null) {
+  const before = { whole: claimed.readyAt !== null, tries: claimed.tries }
+  const removed = await held(d, name, 'removing', AbortSignal.timeout(limitMs), (signal) =>
+    cli.remove(name, before, signal),
+  ).catch((error: unknown) => ({ gone: false, left: error instanceof Error ? error.message : String(error) }) as const)
+  if (removed.gone) {
     await d.sql`delete from machine where name = ${name} and state = 'removing'`
-    d.log.info({ machine: name }, 'a machine is gone')
+    if (removed.cutOff) d.log.error({ machine: name, store: claimed.owner }, cutOff)
+    else d.log.info({ machine: name }, 'a machine is gone')
     return 'gone'
   }
+  const failure = removed.left
   const tries = claimed.tries + 1
   const pause = backOffMs(tries, firstPauseMs, longestPauseMs) / 1000
   await d.sql`

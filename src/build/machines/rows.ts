@@ -18,6 +18,15 @@ export async function installationId(sql: Deps['sql']): Promise<string> {
 /** Any number, the same in every process: one at a time counts the machines and adds to them. */
 const countLock = 7_233_021
 
+const certificatesLock = 7_233_022
+
+/** Does something while nobody else does it in that store, in any process of this database. */
+export const aloneIn = (sql: Deps['sql'], owner: string, work: () => Promise<void>): Promise<void> =>
+  sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(${certificatesLock}, hashtext(${owner}))`
+    await work()
+  }) as Promise<void>
+
 /** Adds the row of a machine that is about to be made for a build. False: as many as there may be are there. */
 export const reserveForBuild = (sql: Deps['sql'], wanted: Wanted, buildId: string, most: number): Promise<boolean> =>
   sql.begin(async (tx) => {

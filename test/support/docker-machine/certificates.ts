@@ -1,62 +1,68 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * An authority and a client certificate for all machines of a store (`certs/{ca,ca-key,cert,key}.pem`), made once, and a server
- * certificate for this one (`MACHINE/{server,server-key}.pem`, beside copies of the client's). Made with openssl.
+ * The authority and the client's certificate of a store, as `BootstrapCertificates` of libmachine/cert/bootstrap.go makes them: with
+ * nothing that keeps two first creations apart, the certificate before its key, and an end where half of it is there.
  */
-export function makeCertificates(certs: string, machineDir: string): void {
+export function bootstrapCertificates(certs: string): void {
   mkdirSync(certs, { recursive: true, mode: 0o700 })
-  const own = mkdtempSync(join(certs, 'new-'))
-  if (!existsSync(join(certs, 'made'))) {
-    const ca = ['req', '-x509', '-subj', '/O=stand-in', '-days', '30', ...newKey(join(own, 'ca-key.pem'))]
-    openssl([...ca, '-addext', 'keyUsage=keyCertSign', '-out', join(own, 'ca.pem')])
-    sign(own, join(own, 'ca'), 'cert', 'key', 'extendedKeyUsage=clientAuth')
-    settle(own, certs)
-  }
-  sign(
-    own,
-    join(certs, 'ca'),
-    'server',
-    'server-key',
-    'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth',
-  )
-  for (const name of ['server', 'server-key']) copyFileSync(join(own, `${name}.pem`), join(machineDir, `${name}.pem`))
-  for (const name of ['ca', 'cert', 'key']) copyFileSync(join(certs, `${name}.pem`), join(machineDir, `${name}.pem`))
-  rmSync(own, { recursive: true })
+  const at = (name: string) => join(certs, `${name}.pem`)
+  const made = withScratch((scratch) => {
+    if (existsSync(at('ca'))) return false
+    console.log(`Creating CA: ${at('ca')}`)
+    if (existsSync(at('ca-key'))) throw new Error(generating('certificate authority key already exists'))
+    const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', join(scratch, 'ca-key.pem')]
+    const more = ['-subj', '/O=stand-in', '-days', '30', '-addext', 'keyUsage=keyCertSign']
+    openssl(['req', '-x509', ...key, ...more, '-out', join(scratch, 'ca.pem')])
+    for (const name of ['ca', 'ca-key']) writeFileSync(at(name), readFileSync(join(scratch, `${name}.pem`)))
+    return true
+  })
+  if (!made && readFileSync(at('ca'), 'utf8').trim() === '') throw new Error(generating('Failed to decode PEM data'))
+  if (existsSync(at('cert'))) return
+  console.log(`Creating client certificate: ${at('cert')}`)
+  if (existsSync(at('key'))) throw new Error(generating('client key already exists'))
+  signed(certs, 'extendedKeyUsage=clientAuth', at('cert'), at('key'))
 }
 
-const newKey = (file: string): string[] => [
-  '-newkey',
-  'ec',
-  '-pkeyopt',
-  'ec_paramgen_curve:prime256v1',
-  '-nodes',
-  '-keyout',
-  file,
-]
-const openssl = (args: string[]): void => void execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
-
-function sign(dir: string, ca: string, name: string, key: string, extensions: string): void {
-  const [request, more] = [join(dir, `${name}.csr`), join(dir, `${name}.cnf`)]
-  writeFileSync(more, extensions)
-  openssl(['req', '-subj', `/O=stand-in.${name}`, ...newKey(join(dir, `${key}.pem`)), '-out', request])
-  const by = ['-CA', `${ca}.pem`, '-CAkey', `${ca}-key.pem`, '-CAcreateserial', '-CAserial', join(dir, 'serial')]
-  openssl(['x509', '-req', '-in', request, ...by, '-days', '30', '-extfile', more, '-out', join(dir, `${name}.pem`)])
+/** The server's certificate for this machine, beside copies of the client's: part of the provisioning. */
+export function serverCertificates(certs: string, machineDir: string): void {
+  const to = (name: string) => join(machineDir, `${name}.pem`)
+  for (const name of ['ca', 'cert', 'key']) copyFileSync(join(certs, `${name}.pem`), to(name))
+  const names = 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth'
+  signed(certs, names, to('server'), to('server-key'))
 }
 
-/** Two first creations at once: whoever links `ca-key.pem` first has made the authority, the other waits for it and takes it. */
-function settle(own: string, certs: string): void {
+const generating = (why: string): string => `Error creating machine: Error generating certificates: ${why}`
+
+function signed(certs: string, extensions: string, cert: string, key: string): void {
+  for (const name of ['ca', 'ca-key'])
+    if (!existsSync(join(certs, `${name}.pem`)))
+      throw new Error(generating(`open ${join(certs, `${name}.pem`)}: no such file or directory`))
+  withScratch((scratch) => {
+    const at = (name: string) => join(scratch, name)
+    writeFileSync(at('more'), extensions)
+    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', at('key')]
+    openssl(['req', '-subj', '/O=stand-in.<bootstrap>', ...newKey, '-out', at('request')])
+    const by = ['-CA', join(certs, 'ca.pem'), '-CAkey', join(certs, 'ca-key.pem'), '-set_serial', `0x${serial()}`]
+    openssl(['x509', '-req', '-in', at('request'), ...by, '-days', '30', '-extfile', at('more'), '-out', at('cert')])
+    writeFileSync(cert, readFileSync(at('cert')))
+    writeFileSync(key, readFileSync(at('key')), { mode: 0o600 })
+  })
+}
+
+const serial = (): string =>
+  `01${process.pid.toString(16).padStart(8, '0')}${Date.now().toString(16).padStart(14, '0')}`
+
+function withScratch<T>(work: (dir: string) => T): T {
+  const dir = mkdtempSync(join(tmpdir(), 'stand-in-'))
   try {
-    linkSync(join(own, 'ca-key.pem'), join(certs, 'ca-key.pem'))
-    for (const name of ['ca', 'cert', 'key']) copyFileSync(join(own, `${name}.pem`), join(certs, `${name}.pem`))
-    writeFileSync(join(certs, 'made'), '')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    const until = Date.now() + 5000
-    while (!existsSync(join(certs, 'made')))
-      if (Date.now() > until) throw new Error(`${certs} holds half an authority: remove it`)
-      else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+    return work(dir)
+  } finally {
+    rmSync(dir, { recursive: true })
   }
 }
+
+const openssl = (args: string[]): void => void execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })

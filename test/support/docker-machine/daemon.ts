@@ -33,8 +33,11 @@ function freeAddress(): string {
   }
 }
 
-/** Starts a dockerd that outlives this command, and waits until it answers over TLS. All it has is under `dir`, but its sockets. */
-export async function startDaemon(dir: string, machine: Machine, certs: string): Promise<void> {
+/**
+ * Starts a dockerd that outlives this command, and waits until it answers over TLS. All it has is under `dir`, but its sockets;
+ * `known` holds the server's and the client's certificates.
+ */
+export async function startDaemon(dir: string, machine: Machine, known: string, certs: string): Promise<void> {
   const bridge = bridgeOf(machine.name)
   execFileSync('ip', ['link', 'add', bridge, 'type', 'bridge'])
   execFileSync('ip', ['address', 'add', freeAddress(), 'dev', bridge])
@@ -49,7 +52,7 @@ export async function startDaemon(dir: string, machine: Machine, certs: string):
     join(dir, 'docker.pid'),
   ]
   const network = ['--bridge', bridge, '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false']
-  const pem = (name: string) => join(dir, `${name}.pem`)
+  const pem = (name: string) => join(known, `${name}.pem`)
   const tls = [
     '--tlsverify',
     '--tlscacert',
@@ -67,7 +70,7 @@ export async function startDaemon(dir: string, machine: Machine, certs: string):
   })
   closeSync(log)
   child.unref()
-  for (const end = Date.now() + startMs; !(await answersAsItself(dir, machine)); await delay(50)) {
+  for (const end = Date.now() + startMs; !(await answersAsItself(known, machine)); await delay(50)) {
     if (child.exitCode === null && Date.now() < end) continue
     const said = readFileSync(join(dir, 'docker.log'), 'utf8').slice(-2000)
     throw new Error(`Error creating machine: Error running provisioning: dockerd did not start: ${said}`)
@@ -109,7 +112,7 @@ function answers(dir: string, port: number): Promise<boolean> {
 }
 
 /** Ends the daemon with all it started, and takes away its bridge. What is gone already is fine. */
-export async function stopDaemon(dir: string, machine: Machine): Promise<void> {
+export async function stopDaemon(dir: string, machine: { name: string }): Promise<void> {
   const root = execRoot(machine.name)
   await end(pidIn(join(dir, 'docker.pid')), 'dockerd')
   await end(pidIn(join(root, 'containerd/containerd.pid')), 'containerd')

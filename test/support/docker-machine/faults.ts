@@ -16,13 +16,15 @@ const quotas: Record<string, string> = {
     'Expected HTTP response code [202] but got 403 instead: {"forbidden": {"message": "Quota exceeded for cores: Requested 4, but already used 40 of 40 cores", "code": 403}}',
 }
 
-type Fault = { failure: string | null; deaf: boolean; hang: 'before' | 'after' | null; delayMs: number }
+type Hang = 'cloud' | 'before' | 'after'
+type Fault = { failure: string | null; unsaved: boolean; deaf: boolean; hang: Hang | null; delayMs: number }
 
 /**
  * Faults come as driver flags or, for machines that are made with fixed flags, from the file `faults.json` in the store:
  * `--stand-in-fail N` (this creation and the next N-1 fail), `--stand-in-quota N` (the same, in the words of the driver's cloud),
- * `--stand-in-deaf N` (N daemons never come up), `--stand-in-hang before|after` the daemon starts, `--stand-in-delay MS`,
- * `--stand-in-rm-fail N`.
+ * `--stand-in-deaf N` (N daemons never come up), `--stand-in-hang cloud|before|after`: while the cloud makes it (it is there and nobody
+ * has noted it), before or after its daemon starts; `--stand-in-delay MS` while the cloud makes it, `--stand-in-unsaved N` (N times the disk is
+ * full when it is to be noted), `--stand-in-rm-fail N`, `--stand-in-rm-missing N` (the cloud knows it no more), `--stand-in-no-plugin 1`.
  */
 export function atCreate(driver: string, args: readonly string[]): Fault {
   const asked = (name: string) => args.at(args.indexOf(`--stand-in-${name}`) + 1)
@@ -36,14 +38,23 @@ export function atCreate(driver: string, args: readonly string[]): Fault {
       : spend('fail', flag('fail'))
         ? `the cloud said no to ${args.join(' ')}`
         : null,
+    unsaved: spend('unsaved', flag('unsaved')),
     deaf: spend('deaf', flag('deaf')),
-    hang: hang === 'before' || hang === 'after' ? hang : null,
+    hang: hang === 'cloud' || hang === 'before' || hang === 'after' ? hang : null,
     delayMs: Number(flag('delay') ?? setting('delay') ?? 0),
   }
 }
 
-export const atRemove = (_driver: string): string | null =>
-  spend('rm-fail', undefined) ? 'RequestError: send request failed: dial tcp: i/o timeout' : null
+/** What a driver says that cannot remove a machine now; null where it can. */
+export function atRemove(driver: string): string | null {
+  if (setting('no-plugin')) return noPlugin(driver)
+  if (spend('rm-missing', undefined)) return 'Resource not found'
+  return spend('rm-fail', undefined) ? 'RequestError: send request failed: dial tcp: i/o timeout' : null
+}
+
+/** Of libmachine/drivers/plugin/localbinary/plugin.go. */
+export const noPlugin = (driver: string): string =>
+  `Driver "${driver}" not found. Do you have the plugin binary "docker-machine-driver-${driver}" accessible in your PATH?`
 
 /** Takes one of what is left of a fault; `first`: how many there are, told with the first creation. */
 function spend(name: string, first: string | undefined): boolean {

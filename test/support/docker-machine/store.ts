@@ -1,22 +1,35 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** What is known of a machine: written before anything is started, so that half of one can be removed too. */
-export type Machine = { name: string; driver: string; port: number; insecure: string[] }
+/** What docker-machine knows of a machine. `instance`: what the cloud called it, not known before the cloud has answered. */
+export type Machine = {
+  name: string
+  driver: string
+  instance: string | null
+  port: number
+  url: string
+  insecure: string[]
+}
 
 /** Where the real one keeps its state. */
 export const storePath = (): string => process.env.MACHINE_STORAGE_PATH || join(homedir(), '.docker/machine')
 export const certsDir = (): string => join(storePath(), 'certs')
 export const machineDir = (name: string): string => join(storePath(), 'machines', name)
 
+/** The "cloud": a directory for each instance, outside of what docker-machine knows. */
+export const cloudDir = (): string => join(storePath(), 'cloud')
+export const instanceDir = (instance: string): string => join(cloudDir(), instance)
+
+/** All that has a directory, as `List` of libmachine/persist/filestore.go. */
 export function machineNames(): string[] {
   const dir = join(storePath(), 'machines')
-  return existsSync(dir) ? readdirSync(dir).filter((name) => existsSync(join(dir, name, 'config.json'))) : []
+  if (!existsSync(dir)) return []
+  return readdirSync(dir).filter((name) => !name.startsWith('.') && statSync(join(dir, name)).isDirectory())
 }
 
-/** Writes config.json as `inspect` shows it; gives the machine's directory. */
-export function addMachine(machine: Machine): string {
+/** Writes config.json, as `Save` of filestore.go does: the first time in place, later by a file beside it. Gives the machine's directory. */
+export function saveMachine(machine: Machine): string {
   const dir = machineDir(machine.name)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const certs = certsDir()
@@ -27,34 +40,60 @@ export function addMachine(machine: Machine): string {
     ClientCertPath: join(certs, 'cert.pem'),
     StorePath: dir,
   }
+  const { name, driver, instance, port, url, insecure } = machine
   const config = {
     ConfigVersion: 3,
-    Driver: { IPAddress: '127.0.0.1', MachineName: machine.name, StorePath: storePath(), Port: machine.port },
-    DriverName: machine.driver,
-    HostOptions: { EngineOptions: { InsecureRegistry: machine.insecure, TlsVerify: true }, AuthOptions: auth },
-    Name: machine.name,
+    Driver: {
+      ...{ IPAddress: '127.0.0.1', MachineName: name, StorePath: storePath() },
+      ...{ InstanceId: instance, Port: port, URL: url },
+    },
+    DriverName: driver,
+    HostOptions: { EngineOptions: { InsecureRegistry: insecure, TlsVerify: true }, AuthOptions: auth },
+    Name: name,
   }
-  writeFileSync(join(dir, 'config.json.new'), JSON.stringify(config, null, 4))
-  renameSync(join(dir, 'config.json.new'), join(dir, 'config.json'))
+  const [file, text] = [join(dir, 'config.json'), JSON.stringify(config, null, 4)]
+  if (!existsSync(file)) writeFileSync(file, text, { mode: 0o600 })
+  else {
+    const beside = `${file}.tmp${process.pid}`
+    writeFileSync(beside, text, { mode: 0o600 })
+    rmSync(file)
+    renameSync(beside, file)
+  }
   return dir
 }
 
 type Stored = {
   DriverName: string
-  Driver: { Port: number }
+  Driver: { InstanceId: string | null; Port: number; URL: string }
   HostOptions: { EngineOptions: { InsecureRegistry: string[] } }
 }
 
-export function readMachine(name: string, doing = 'Error'): Machine {
+/** `Load` of filestore.go, with its words (libmachine/mcnerror/errors.go). */
+export function readMachine(name: string): Machine {
+  const more = 'Use "docker-machine ls" to list machines. Use "docker-machine create" to add a new one.'
+  if (!existsSync(machineDir(name))) throw new Error(`Docker machine "${name}" does not exist. ${more}`)
   const file = join(machineDir(name), 'config.json')
-  if (!existsSync(file)) {
-    const more = 'Use "docker-machine ls" to list machines. Use "docker-machine create" to add a new one.'
-    throw new Error(
-      `${doing === 'Error' ? '' : `${doing} "${name}": `}Docker machine "${name}" does not exist. ${more}`,
-    )
+  if (!existsSync(file)) throw new Error(`open ${file}: no such file or directory`)
+  let stored: Stored
+  try {
+    stored = JSON.parse(readFileSync(file, 'utf8')) as Stored
+  } catch {
+    throw new Error('Error getting migrated host: unexpected end of JSON input')
   }
-  const { DriverName, Driver, HostOptions } = JSON.parse(readFileSync(file, 'utf8')) as Stored
-  return { name, driver: DriverName, port: Driver.Port, insecure: HostOptions.EngineOptions.InsecureRegistry }
+  const { DriverName, Driver, HostOptions } = stored
+  return {
+    ...{ name, driver: DriverName, instance: Driver.InstanceId, port: Driver.Port, url: Driver.URL },
+    insecure: HostOptions.EngineOptions.InsecureRegistry,
+  }
+}
+
+export const isReadable = (name: string): boolean => {
+  try {
+    readMachine(name)
+    return true
+  } catch {
+    return false
+  }
 }
 
 export const forgetMachine = (name: string): void => rmSync(machineDir(name), { recursive: true, force: true })
