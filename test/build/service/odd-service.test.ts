@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals'
 import { build } from '../../../src/build/build.ts'
 import { readLog } from '../../../src/build/logs.ts'
@@ -7,8 +8,8 @@ import { Recipe } from '../../../src/build/recipe.ts'
 import { putRecipe } from '../../../src/build/recipes.ts'
 import { requestBuild } from '../../../src/build/request.ts'
 import type { RemoteBuild } from '../../../src/build/service/remote-build.ts'
-import { readEvents, type ServerEvent } from '../../../src/build/service/server-sent-events.ts'
-import { Builds } from '../../../src/build-settings.ts'
+import { endingAfter, readEvents, type ServerEvent } from '../../../src/build/service/server-sent-events.ts'
+import { defaultBuildSettings } from '../../../src/build-settings.ts'
 import { type SmallRegistry, startSmallRegistry } from '../../../src/demo/registry/small-registry.ts'
 import type { Deps } from '../../../src/deps.ts'
 import { isDigest } from '../../../src/oci/digest.ts'
@@ -95,13 +96,13 @@ describe('a build service that says what is not so', () => {
   })
 
   let made = 0
-  const run = async (builds = d.config.builds) => {
+  const run = async (tracker = d) => {
     const ref = `${registry.host}/app/x${made++}:1`
     await putRecipe(d, ref, Recipe.parse({ git: { url: 'http://127.0.0.1:1/x.git', ref: 'main' } }))
     const requested = await requestBuild(d, { ref, reason: { kind: 'manual' }, root: null })
     if (requested === 'no-recipe') throw new Error('no recipe')
     const { id } = requested.build
-    await build({ ...d, config: { ...d.config, builds } }, id)
+    await build(tracker, id)
     const [row] = await pg.sql<{ state: string; digest: string | null; code: string; retryable: boolean }[]>`
       select state, digest, error->>'code' as code, (error->>'retryable')::bool as retryable from build where id = ${id}`
     return { ...row!, log: await readLog(d, id) }
@@ -119,7 +120,14 @@ describe('a build service that says what is not so', () => {
 
   it('of a failure in words of its own is believed', async () => {
     answer = () => ({ error: failed('build-failed') })
-    expect(await run()).toMatchObject({ state: 'failed', code: 'build-failed', retryable: true })
+    log = (response) =>
+      void response
+        .writeHead(200, { 'content-type': 'text/event-stream' })
+        .end('id: 1\ndata: [build-failed] as it says\n\n: a sign of life\n\nevent: end\ndata: \n\n')
+    const failure = await run()
+    expect(failure).toMatchObject({ state: 'failed', code: 'build-failed', retryable: true })
+    // the service's log says it, and nothing says it again
+    expect(failure.log.match(/as it says/g)).toHaveLength(1)
   })
 
   it('that somebody cancelled it there ends it as cancelled', async () => {
@@ -150,8 +158,13 @@ describe('a build service that says what is not so', () => {
       silent = true
       return { state: 'queued' }
     }
-    const impatient = Builds.parse({ timeouts: { host: 2 } })
-    expect(await run(impatient)).toMatchObject({ state: 'failed', code: 'builder-unreachable', retryable: true })
+    log = (response) => void response.writeHead(503).end()
+    const { builds } = defaultBuildSettings()
+    const impatient = { ...builds, timeouts: { ...builds.timeouts, host: 15 } }
+    const unheard = await run({ ...d, config: { ...d.config, builds: impatient } })
+    expect(unheard).toMatchObject({ state: 'failed', code: 'builder-unreachable', retryable: true })
+    // of status and log together
+    expect(unheard.log.match(/it answered 503\): waiting/g)).toHaveLength(1)
   })
 
   it('in lines that end as a standard allows, with ids or without, each once', async () => {
@@ -187,4 +200,20 @@ test.each(['\n', '\r\n', '\r'])('events whose lines end in %j, cut anywhere', as
       { type: 'end', data: 'x', id: null },
     ])
   }
+})
+
+test('a stream that falls silent is ended, one that says something now and then is not', async () => {
+  const silent = new PassThrough()
+  silent.write('one')
+  const heard: string[] = []
+  const listen = async (stream: PassThrough, ms: number) => {
+    for await (const bytes of endingAfter(stream, ms)) heard.push(bytes.toString())
+  }
+  await expect(listen(silent, 50)).rejects.toThrow('nothing came for 0.05 s')
+  const awake = new PassThrough()
+  const over = listen(awake, 60_000)
+  for (const text of ['two', 'three']) awake.write(text)
+  awake.end()
+  await over
+  expect(heard.join()).toMatch(/^one,two,?three$/)
 })
