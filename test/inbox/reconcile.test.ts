@@ -27,7 +27,7 @@ describe('reconcile', () => {
     expect((await s.rows.heads())['new/a:1']).toBe(digest)
     const fact = await s.pg.db.tagFact.findFirstOrThrow({ where: { tag: '1', repository: { name: 'new/a' } } })
     expect(fact).toMatchObject({ kind: 'push', digest, exact: false, sourceId: expect.stringMatching(/^reconcile:/) })
-    expect(Math.abs(Number(fact.at / 1_000_000n) - Date.now())).toBeLessThan(20_000)
+    expect(Math.abs(Number(fact.at / 1_000_000n) - Date.now())).toBeLessThan(600_000)
     expect(await registryRow()).toMatchObject({ reconciledAt: expect.any(Date), reconcileError: null })
     expect(await s.rows.jobs()).toContain('refresh refresh')
   })

@@ -10,7 +10,7 @@ const once = { attempts: 1, firstPause: 1, longestPause: 1, longestRetryAfter: 1
 const mebibyte = Buffer.alloc(1024 * 1024, ' ')
 const digest = digestOf(mebibyte)
 
-async function registry(handler: Handler, timeOuts = { idle: 20_000, total: 20_000 }): Promise<void> {
+async function registry(handler: Handler, timeOuts = { idle: 120_000, total: 120_000 }): Promise<void> {
   server = await serveHttp(handler)
   client = makeClient({ url: new URL(server.url), policy: once, timeOuts })
 }
@@ -74,14 +74,14 @@ describe('too long', () => {
     ['no answer at all', (() => undefined) as Handler],
     ['an answer that stalls', ((_request, response) => response.writeHead(200).write('{')) as Handler],
   ])('%s: timeout', async (_, handler) => {
-    await registry(handler, { idle: 100, total: 20_000 })
+    await registry(handler, { idle: 100, total: 120_000 })
     await expect(client.getManifest('a', '1')).rejects.toMatchObject({ code: 'timeout', retryable: true })
   })
 
   test('an answer that trickles without end: timeout', async () => {
     const timers: NodeJS.Timeout[] = []
     await registry((_request, response) => void timers.push(setInterval(() => response.write(' '), 20)), {
-      idle: 20_000,
+      idle: 120_000,
       total: 200,
     })
     const asked = client.getBlob('a', digest, { maxBytes: 100 })
