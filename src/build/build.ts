@@ -3,7 +3,7 @@ import { type Claim, claimBuild } from './claim.ts'
 import type { Course } from './course.ts'
 import { claimTogether, type Takes } from './next-build.ts'
 import { ownCourse } from './own-course.ts'
-import { runClaim } from './run-claim.ts'
+import { buildWrites, runClaim } from './run-claim.ts'
 import { serviceCourse } from './service/service-course.ts'
 import { wakeAnother } from './wake-builders.ts'
 
@@ -15,34 +15,37 @@ const turnMs = 60_000
  * rows' ends. Guarantees: one build of a tag at a time; a build whose worker died goes on where that leads to one push; secrets and the
  * working directory do not stay. `shutdown` ends it at once and leaves the build to be taken over. One for all workers of a process.
  */
-export function buildRunner(
-  d: Deps,
-  course = (claim: Claim): Course => courseOf(d, claim),
-): (takes: Takes, shutdown: AbortSignal) => Promise<void> {
+export function buildRunner(d: Deps, course = coursesOf(d)): (takes: Takes, shutdown: AbortSignal) => Promise<void> {
   const own = new Set<string>()
   const claim = claimTogether(d, own)
   const wake = wakeOnce(d)
+  const writes = buildWrites(d)
   return async (takes, shutdown) => {
     const end = performance.now() + turnMs
     while (!shutdown.aborted) {
       const next = await claim(takes)
       if (!next) return
-      if (next.more) await wake(takes)
+      if (next.more) wake(takes)
       const { id } = next.claim
       own.add(id)
-      await runClaim(d, course(next.claim), next.claim, shutdown).finally(() => own.delete(id))
+      await runClaim(d, course(next.claim), next.claim, shutdown, writes).finally(() => own.delete(id))
       if (performance.now() > end) return wakeAnother(d, takes)
     }
   }
 }
 
-/** For all workers of a process: who would have another look while that is being asked for has no need to ask as well. */
-function wakeOnce(d: Deps): (takes: Takes) => Promise<void> {
-  const asking = new Map<Takes, Promise<void>>()
+/**
+ * For all workers of a process: while a look is being asked for, nobody needs to ask as well. Nothing waits for it: where it fails the
+ * sweep makes up for it.
+ */
+function wakeOnce(d: Deps): (takes: Takes) => void {
+  const asking = new Set<Takes>()
   return (takes) => {
-    const asked = asking.get(takes) ?? wakeAnother(d, takes).finally(() => asking.delete(takes))
-    asking.set(takes, asked)
-    return asked
+    if (asking.has(takes)) return
+    asking.add(takes)
+    wakeAnother(d, takes)
+      .catch((err: unknown) => d.log.debug({ err }, 'another look for builds is left to the sweep'))
+      .finally(() => asking.delete(takes))
   }
 }
 
@@ -50,8 +53,11 @@ function wakeOnce(d: Deps): (takes: Takes) => Promise<void> {
 export async function build(d: Deps, buildId: string, shutdown?: AbortSignal): Promise<void> {
   const claim = await claimBuild(d, buildId)
   if (claim === 'over' || claim === 'busy') return
-  await runClaim(d, courseOf(d, claim), claim, shutdown)
+  await runClaim(d, coursesOf(d)(claim), claim, shutdown)
 }
 
 /** The sort of a build, as its row says. */
-export const courseOf = (d: Deps, { job }: Claim): Course => (job === null ? ownCourse(d) : serviceCourse(d))
+function coursesOf(d: Deps): (claim: Claim) => Course {
+  const [own, service] = [ownCourse(d), serviceCourse(d)]
+  return ({ job }) => (job === null ? own : service)
+}

@@ -82,7 +82,9 @@ export async function noteOverLeases(d: Pick<Deps, 'sql'>): Promise<void> {
     update build set over_seen = clock_timestamp(), over_since = case
       when over_since >= lease_until and over_seen > clock_timestamp() - ${silence.unseen} * interval '1 second' then over_since
       else clock_timestamp() end
-    where state = 'running' and claim_token is not null and lease_until < clock_timestamp()`
+    where id in (
+      select id from build where state = 'running' and claim_token is not null and lease_until < clock_timestamp()
+      for update skip locked)` // whoever writes to one lives, and several of theirs may be in one transaction
 }
 
 /**

@@ -16,6 +16,6 @@ export type Course = {
   findPushed(claim: Claim, target: BuildJob['target'], content: Digest, stop: AbortSignal): Promise<Digest | null>
   /** After the push, also after one found: what becomes of it, but what may wait once `stop` has come. Comes again where a worker dies at it. Throws BuildError. */
   pushed(claim: Claim, target: BuildJob['target'], built: Built, stop: AbortSignal): Promise<void>
-  /** In the transaction that ends the row. */
-  ended(claim: Claim, tx: Tx): Promise<void>
+  /** In the transaction that ends these rows, all of this course. */
+  ended(claims: readonly Pick<Claim, 'id'>[], tx: Tx): Promise<void>
 }

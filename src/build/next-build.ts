@@ -7,6 +7,7 @@ import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { mayStart } from '../pause/may-start.ts'
 import { type Claim, type ClaimRow, claimOf, isLeft, taken } from './claim.ts'
+import { gather } from './gather.ts'
 
 type Needs = Pick<Deps, 'sql' | 'clock' | 'config'>
 
@@ -32,27 +33,16 @@ export function claimTogether(
   d: Needs,
   own: ReadonlySet<string> = new Set(),
 ): (takes: Takes) => Promise<NextBuild | null> {
-  const waiting: { takes: Takes; next: PromiseWithResolvers<NextBuild | null> }[] = []
-  let busy = false
-  const serve = async () => {
-    busy = true
-    while (waiting[0]) {
-      const { takes } = waiting[0]
-      const served = waiting.filter((one) => one.takes === takes).slice(0, mostAtOnce)
-      for (const one of served) waiting.splice(waiting.indexOf(one), 1)
-      await claimSome(d, takes, served.length, [...own]).then(
-        (found) => served.forEach(({ next }, i) => void next.resolve(found[i] ?? null)),
-        (error: unknown) => served.forEach(({ next }) => void next.reject(error)),
-      )
-    }
-    busy = false
-  }
-  return (takes) => {
-    const next = Promise.withResolvers<NextBuild | null>()
-    waiting.push({ takes, next })
-    if (!busy) void serve()
-    return next.promise
-  }
+  const of = (takes: Takes) =>
+    gather<null, NextBuild | null>(
+      async (asking) => {
+        const found = await claimSome(d, takes, asking.length, [...own])
+        return asking.map((_, i) => found[i] ?? null)
+      },
+      { most: mostAtOnce },
+    )
+  const [any, light] = [of('any'), of('light')]
+  return (takes) => (takes === 'any' ? any : light)(null)
 }
 
 const mostAtOnce = 16
@@ -100,10 +90,10 @@ const due = (d: Needs, tx: Tx, takes: Takes, number: number, own: readonly strin
   const elsewhere = d.config.builder === 'remote'
   // Who has its own builds made elsewhere makes nobody else's.
   const mine = tx`(build.job is null or not ${light || elsewhere}) and (not ${light} or build.recipe->>'strategy' = 'rebase')`
-  const eligible = (lane: ReturnType<Tx>, allowed: ReturnType<Tx>) => tx`
+  const eligible = (lane: ReturnType<Tx>) => tx`
     select build.id, build.created_at from build
     where state = 'queued' and priority = ${lane}.priority and namespace_key = ${lane}.namespace_key
-      and (${allowed}.automatic or not build.automatic) and ${mine}
+      and (${lane}.automatic or not build.automatic) and ${mine}
       and not exists (select from build other where other.ref = build.ref and other.state = 'running')`
   return tx`recursive lane as (
     (select priority, namespace_key from build where state = 'queued' order by priority, namespace_key limit 1)
@@ -116,28 +106,29 @@ const due = (d: Needs, tx: Tx, takes: Takes, number: number, own: readonly strin
     select * from unnest(${names}::text[], ${most}::text[]::int[], ${open}::text[]::bool[]) as share (namespace_key, most, open)
   ), running as (
     select namespace_key, count(*) as number from build where state = 'running' group by namespace_key
-  ), fair as (
+  ), ranked as (
     select lane.*, coalesce(running.number, 0) as running, coalesce(share.most, ${general}::int, 2147483647) as most,
-      allowed.automatic, coalesce(served.at, '-infinity') as served
+      coalesce(share.open, ${openByDefault(d)}) and not exists (select from pause where scope in ('*', lane.namespace_key)) as automatic,
+      coalesce(served.at, '-infinity') as served
     from lane
     left join running using (namespace_key)
     left join share using (namespace_key)
     cross join lateral (select max(started_at) as at from build where namespace_key = lane.namespace_key) served
-    cross join lateral (
-      select coalesce(share.open, ${openByDefault(d)})
-        and not exists (select from pause where scope in ('*', lane.namespace_key)) as automatic) allowed
     where coalesce(running.number, 0) < coalesce(share.most, ${general}::int, 2147483647)
-      and exists (${eligible(tx`lane`, tx`allowed`)})
-    order by lane.priority, coalesce(running.number, 0), coalesce(served.at, '-infinity'), lane.namespace_key
+    order by lane.priority, running, served, lane.namespace_key
+  ), fair as (
+    -- "limit 1" keeps this a look into the index for each, and only for as many as are wanted: as a join it would read all that is queued
+    select ranked.* from ranked cross join lateral (${eligible(tx`ranked`)} limit 1) one
+    order by priority, running, served, namespace_key
     limit ${number + spare + 1}
   ), queued as (
     select id, row_number() over (order by priority, running + place,
       case when place = 1 then served else 'infinity' end, namespace_key) as turn
     from (select fair.*, first.id, row_number() over (partition by fair.namespace_key order by fair.priority, first.created_at, first.id) as place
-    from fair
-    cross join lateral (
-      select id, created_at from (${eligible(tx`fair`, tx`fair`)}) own
-      order by created_at, id limit ${number + 1}) first) ranked
+      from fair
+      cross join lateral (
+        select id, created_at from (${eligible(tx`fair`)}) own
+        order by created_at, id limit ${number + 1}) first) placed
     where running + place <= most
   ), due as (
     select id, state, case when deaths = 0 or lease_until < clock_timestamp() - interval '2 minutes' then 0 else ${last} end as turn from build

@@ -31,8 +31,8 @@ export const ownCourse = (d: Deps): Course => ({
     const message = `${claim.ref} was built and pushed, and is still outdated by ${cause.base} at ${cause.toDigest}`
     throw new BuildError('still-outdated', message)
   },
-  async ended(claim, tx) {
-    await storeKeyAsBuilt(tx, claim.id)
+  async ended(claims, tx) {
+    for (const { id } of claims) await storeKeyAsBuilt(tx, id)
     await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
   },
 })

@@ -3,7 +3,7 @@ import { BuildError, describeError } from './build-error.ts'
 import type { BuilderContext, BuildHost, PushIntent, StepName } from './builders/builder.ts'
 import type { Claim, Step } from './claim.ts'
 import { outwait } from './outwait.ts'
-import { storable, storableJson } from './storable.ts'
+import { type SaveSteps, saveStepsTogether } from './save-steps.ts'
 import { throughOutage } from './through-outage.ts'
 
 export type Progress = Pick<BuilderContext, 'signal' | 'step' | 'intend' | 'host'> & {
@@ -22,8 +22,7 @@ const shortMs = 100
 
 /**
  * Keeps Build.steps while steps run, each with its time limit (`limitSeconds`); every write is refused (`claim-lost`) once we no longer own
- * it. Only an intent is waited for until it is on disk: of anything else PostgreSQL may forget the last moments in a crash of its own, and
- * whoever takes the build over then does the same as without them. `mask` hides secrets in what failures say.
+ * it. Only an intent is waited for until it is on disk. `mask` hides secrets in what failures say.
  */
 export function makeProgress(
   d: Pick<Deps, 'sql' | 'clock'>,
@@ -31,6 +30,7 @@ export function makeProgress(
   stop: AbortSignal,
   limitSeconds: Readonly<Record<StepName, number>>,
   mask?: (text: string) => string,
+  saveSteps: SaveSteps = saveStepsTogether(d),
 ): Progress {
   const steps: Step[] = []
   const working = new Set<Promise<unknown>>()
@@ -38,16 +38,10 @@ export function makeProgress(
   let host: BuildHost | null = null
   let builder: string | null = null
   const save = async (durable = false) => {
-    const saved = await throughOutage(
-      () => d.sql`
-      update build set builder = coalesce(${builder}, builder), steps = ${storableJson(steps)}::text::jsonb,
-        bases = coalesce(${intent && storableJson(intent.bases)}::text::jsonb, bases), commit = coalesce(${intent?.commit ? storable(intent.commit) : null}, commit),
-        host = coalesce(${host && storableJson(host)}::text::jsonb, host), previous = coalesce(${intent?.previous ?? null}, previous)
-      where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'
-        and (${durable} or set_config('synchronous_commit', 'off', true) is not null)`,
-      { until: stop },
-    )
-    if (saved.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
+    const saved = await throughOutage(() => saveSteps({ claim, builder, steps, intent, host, durable }), {
+      until: stop,
+    })
+    if (!saved) throw new BuildError('claim-lost', 'another worker took this build over')
   }
   return {
     steps: () => steps,

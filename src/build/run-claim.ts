@@ -8,15 +8,21 @@ import type { Builder, BuilderContext, BuildJob, Built, PushIntent } from './bui
 import { type Claim, postponeClaim, releaseClaim, watchClaim } from './claim.ts'
 import { cleanUp } from './clean-up.ts'
 import type { Course } from './course.ts'
-import { endBuild } from './end-build.ts'
+import { type EndBuild, endTogether } from './end-build.ts'
 import { type LogSink, openLogSink } from './log-sink.ts'
 import { endOrphans } from './orphans.ts'
 import { makeProgress, type Progress } from './progress.ts'
 import type { Recipe } from './recipe.ts'
+import { type SaveSteps, saveStepsTogether } from './save-steps.ts'
 import { isLostDatabase, throughOutage } from './through-outage.ts'
-import { makeWorkDir } from './work-dir.ts'
+import { makeWorkDir, removeWorkDir } from './work-dir.ts'
 
 type Needs = Pick<Deps, 'sql' | 'clock' | 'log' | 'config'>
+
+/** How builds write to their rows; those of one process share one, so that what several write goes together. */
+export type Writes = { saveSteps: SaveSteps; end: EndBuild }
+
+export const buildWrites = (d: Needs): Writes => ({ saveSteps: saveStepsTogether(d), end: endTogether(d) })
 
 type Attempt = {
   d: Needs
@@ -40,7 +46,13 @@ const buildDir = ({ id, job }: Pick<Claim, 'id' | 'job'>): string =>
  * A failure is an outcome of the build (`{code, message, retryable}`); rejects only where the database is lost for long or `shutdown` came,
  * and the build is then left to be taken over. So it is where a registry is away at the end of what was, or may have been, pushed.
  */
-export async function runClaim(d: Needs, course: Course, claim: Claim, shutdown?: AbortSignal): Promise<void> {
+export async function runClaim(
+  d: Needs,
+  course: Course,
+  claim: Claim,
+  shutdown?: AbortSignal,
+  { saveSteps, end }: Writes = buildWrites(d),
+): Promise<void> {
   const stop = new AbortController()
   const gone = new AbortController()
   stop.signal.addEventListener('abort', () => isCancelled(stop.signal.reason) || gone.abort(), { once: true })
@@ -50,7 +62,7 @@ export async function runClaim(d: Needs, course: Course, claim: Claim, shutdown?
   shutdown?.addEventListener('abort', halt, { once: true })
   if (shutdown?.aborted) halt()
   const watching = watchClaim(d, claim, stop, ended.signal)
-  const progress = makeProgress(d, claim, stop.signal, d.config.builds.timeouts, log.masked)
+  const progress = makeProgress(d, claim, stop.signal, d.config.builds.timeouts, log.masked, saveSteps)
   try {
     const failure = await attempt({ d, course, claim, log, progress }).then(
       () => null,
@@ -68,8 +80,8 @@ export async function runClaim(d: Needs, course: Course, claim: Claim, shutdown?
     if (failure !== null) await explain(d, claim, failure, log)
     await log.close()
     if (isClaimLost(failure)) return
-    const said = failure === null ? null : describeError(failure, log.masked)
-    await throughOutage(() => endBuild(d, course, claim, progress.steps(), said), { until: gone.signal })
+    const error = failure === null ? null : describeError(failure, log.masked)
+    await throughOutage(() => end({ course, claim, steps: progress.steps(), error }), { until: gone.signal })
   } finally {
     ended.abort()
     shutdown?.removeEventListener('abort', halt)
@@ -181,7 +193,7 @@ async function runIn(all: Attempt, builder: Builder): Promise<Built> {
       if (isClaimLost(error)) throw error
       log.write(`[cleanup: ${describeError(error).message}]\n`)
     }
-    await rm(dir, { recursive: true, force: true })
+    await removeWorkDir(dir)
     // What took no notice of its end may still write there.
     progress
       .unfinished()

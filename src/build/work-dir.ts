@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readlink, rename, rm, rmdir, symlink, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endOrphans } from './orphans.ts'
@@ -6,21 +6,40 @@ import { processStart } from './process-group.ts'
 
 const ours = /^drydock-(build|service|recipe)-[0-9a-f-]{36}(\.abandoned)?$/
 
+/** One without a note is that of a process that was killed before it could make it; so long after, no living one can be about to. */
+const noteless = 3_600_000
+
 /** A private directory of this process under the system's temporary one, that says whose it is: `removeAbandoned` leaves it alone as long as we live. */
 export async function makeWorkDir(dir: string): Promise<void> {
   await mkdir(dir, { mode: 0o700 })
-  await writeFile(join(dir, 'owner'), `${process.pid} ${await processStart(process.pid)}`, { mode: 0o600 })
+  ownStart ??= processStart(process.pid)
+  // a link that leads nowhere: made in one step, so that it is never half there
+  await symlink(`${process.pid} ${await ownStart}`, join(dir, 'owner'))
+}
+
+/** Never changes; asked for once. */
+let ownStart: Promise<string | null> | undefined
+
+/** What `makeWorkDir` made, with all that is in it by now. */
+export async function removeWorkDir(dir: string): Promise<void> {
+  const isGone = await unlink(join(dir, 'owner'))
+    .then(() => rmdir(dir))
+    .then(
+      () => true,
+      () => false, // more is in it, or it is gone
+    )
+  if (!isGone) await rm(dir, { recursive: true, force: true })
 }
 
 /**
  * Ends the programs and removes the directories of processes that died: keys and checkouts lie there. Only of our own user, only what
- * `makeWorkDir` made, only where that very process (number and start) is gone. Gives the names removed.
+ * `makeWorkDir` made, only where that very process (number and start) is gone, or nobody said whose it is for an hour. Gives the names removed.
  */
-export async function removeAbandoned(root = tmpdir()): Promise<string[]> {
+export async function removeAbandoned(root = tmpdir(), now = new Date()): Promise<string[]> {
   const removed: string[] = []
   for (const name of (await readdir(root)).filter((entry) => ours.test(entry))) {
     const dir = join(root, name)
-    if (!(await isAbandoned(dir))) continue
+    if (!(await isAbandoned(dir, now))) continue
     // Out of the way of who takes the same build over just now.
     const away = dir.endsWith('.abandoned') ? dir : `${dir}.abandoned`
     await rename(dir, away)
@@ -32,16 +51,29 @@ export async function removeAbandoned(root = tmpdir()): Promise<string[]> {
   return removed
 }
 
-/** False where it cannot be told: nobody noted whose it is, or there is no /proc. */
-async function isAbandoned(dir: string): Promise<boolean> {
+/** False where it cannot be told: there is no /proc. */
+async function isAbandoned(dir: string, now: Date): Promise<boolean> {
   try {
     const found = await lstat(dir)
-    const [pid, start] = (await readFile(join(dir, 'owner'), 'utf8')).split(' ')
     if (!found.isDirectory() || found.uid !== process.getuid?.()) return false
     if ((await processStart(process.pid)) === null) return false
+    const note = await noteIn(dir)
+    if (note === null) return now.getTime() - found.mtimeMs > noteless
+    const [pid, start] = note.split(' ')
     return start !== undefined && start !== 'null' && (await processStart(Number(pid))) !== start
   } catch (error) {
-    if (['ENOENT', 'EACCES', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
+    if (isOneOf(error, 'ENOENT', 'EACCES', 'ENOTDIR')) return false
     throw error
   }
 }
+
+/** Null where nobody noted whose it is. */
+const noteIn = (dir: string): Promise<string | null> =>
+  readlink(join(dir, 'owner')).catch((error: unknown) => {
+    // EINVAL: no link of ours
+    if (isOneOf(error, 'ENOENT', 'EINVAL')) return null
+    throw error
+  })
+
+const isOneOf = (error: unknown, ...codes: string[]): boolean =>
+  codes.includes((error as NodeJS.ErrnoException).code ?? '')

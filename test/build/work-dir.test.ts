@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import { processStart } from '../../src/build/process-group.ts'
-import { makeWorkDir, removeAbandoned } from '../../src/build/work-dir.ts'
+import { makeWorkDir, removeAbandoned, removeWorkDir } from '../../src/build/work-dir.ts'
 
 let root: string
 beforeEach(() => {
@@ -40,16 +40,32 @@ it('what a killed process left is removed, with the programs it noted there; wha
   expect(readdirSync(root)).toEqual([mine])
 })
 
-it('a number that another process has by now is no owner; what nobody noted, or is not ours, stays', async () => {
+it('a number that another process has by now is no owner; what nobody noted stays for an hour, what is not ours for ever', async () => {
   for (const [entry, owner] of [
     [name('service', '1'), `${process.pid} 1`],
     [name('build', '2'), null],
     ['drydock-demo-x', '1 1'],
   ] as const) {
     mkdirSync(join(root, entry))
-    if (owner !== null) writeFileSync(join(root, entry, 'owner'), owner)
+    if (owner !== null) symlinkSync(owner, join(root, entry, 'owner'))
   }
   expect(await removeAbandoned(root)).toEqual([name('service', '1')])
   expect(existsSync(join(root, name('build', '2')))).toBe(true)
-  expect(existsSync(join(root, 'drydock-demo-x'))).toBe(true)
+  const [soon, late] = [59, 61].map((minutes) => new Date(Date.now() + minutes * 60_000))
+  expect(await removeAbandoned(root, soon)).toEqual([])
+  expect(await removeAbandoned(root, late)).toEqual([name('build', '2')])
+  expect(readdirSync(root)).toEqual(['drydock-demo-x'])
+})
+
+it('what a build has made in its directory goes with it', async () => {
+  for (const [entry, file] of [
+    [name('build', '1'), null],
+    [name('build', '2'), 'checkout'],
+  ] as const) {
+    await makeWorkDir(join(root, entry))
+    if (file !== null) writeFileSync(join(root, entry, file), 'something')
+    await removeWorkDir(join(root, entry))
+    await removeWorkDir(join(root, entry))
+  }
+  expect(readdirSync(root)).toEqual([])
 })

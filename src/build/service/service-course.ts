@@ -39,8 +39,9 @@ export const serviceCourse = (d: Deps): Course => ({
       where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
     if (owned.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
   },
-  async ended(claim, tx) {
-    await tx`update build set job = job - 'credentials' where id = ${claim.id} and state not in ('queued', 'running')`
+  async ended(claims, tx) {
+    const ids = claims.map(({ id }) => id)
+    await tx`update build set job = job - 'credentials' where id = any(${ids}::text[]::uuid[]) and state not in ('queued', 'running')`
   },
 })
 
