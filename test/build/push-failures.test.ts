@@ -137,6 +137,7 @@ requires(
     expect(await readLog(estate.d, id)).toContain('tags could not be moved to it: latest (')
     expect((await registry.client.headManifest('app/further', 'stable'))?.digest).toBe(left.digest)
     proxy.fate = () => 'through'
+    await estate.pg.sql`update build set lease_until = lease_until + interval '1 hour' where id = ${id}`
     await build(estate.d, id)
     expect(await row(id)).toMatchObject({ state: 'running' })
     await estate.pg.sql`update build set lease_until = clock_timestamp() where id = ${id}`

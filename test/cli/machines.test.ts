@@ -29,14 +29,24 @@ test('machines: in the API, the shell and the numbers, with why one is still the
   expect(next).toBeNull()
   expect(items).toMatchObject([
     { name: 'm-left', state: 'removing', build: null, readyAt: old.toISOString(), error },
-    { name: 'm-used', state: 'leased', build: id, readyAt: null, error: null, ageSeconds: 0, driver: 'amazonec2' },
+    {
+      name: 'm-used',
+      state: 'leased',
+      build: id,
+      readyAt: null,
+      error: null,
+      ageSeconds: expect.any(Number),
+      driver: 'amazonec2',
+    },
   ])
-  expect(items[0]!.ageSeconds).toBeGreaterThanOrEqual(3600)
+  expect(items[0]!.ageSeconds - items[1]!.ageSeconds).toBeGreaterThanOrEqual(3599)
   const env = { DRYDOCK_URL: api.url, DRYDOCK_TOKEN: api.token }
   const { code, out } = await drydock(['machines'], env)
   expect(code).toBe(0)
   expect(out.split('\n')[0]!.split('\t')).toEqual([
-    ...['m-left', 'removing', 'default', 'amazonec2', '60 min', '-', 'host-1a2b', 'i/o timeout'],
+    ...['m-left', 'removing', 'default', 'amazonec2'],
+    expect.stringMatching(/^6\d min$/),
+    ...['-', 'host-1a2b', 'i/o timeout'],
   ])
   const json = JSON.parse((await drydock(['machines', '--json'], env)).out) as { name: string }[]
   expect(json.map((machine) => machine.name)).toEqual(['m-left', 'm-used'])

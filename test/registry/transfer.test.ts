@@ -9,9 +9,10 @@ let client: RegistryClient
 
 async function registry(handler: Handler): Promise<void> {
   server = await serveHttp(handler)
-  const policy = { attempts: 1, firstPause: 1, longestPause: 1, longestRetryAfter: 1 }
-  client = makeClient({ url: new URL(server.url), policy, timeOuts: { idle: 2000, total: 20_000 } })
+  client = clientOf(120_000)
 }
+const policy = { attempts: 1, firstPause: 1, longestPause: 1, longestRetryAfter: 1 }
+const clientOf = (idle: number) => makeClient({ url: new URL(server.url), policy, timeOuts: { idle, total: 120_000 } })
 afterEach(async () => {
   client.close()
   await server.close()
@@ -126,12 +127,14 @@ test('a stream that stops coming is a time-out, one that breaks off unreachable,
     response.write('12345')
   }
   await registry((...all) => answer(...all))
-  const read = async () => {
-    const found = await client.openBlob('a', some, { size: 10 })
+  const read = async (by = client) => {
+    const found = await by.openBlob('a', some, { size: 10 })
     if (found) for await (const piece of found) expect(piece.length).toBeGreaterThan(0)
     return found
   }
-  await expect(read()).rejects.toMatchObject({ code: 'timeout', retryable: true })
+  const impatient = clientOf(100)
+  await expect(read(impatient)).rejects.toMatchObject({ code: 'timeout', retryable: true })
+  impatient.close()
   answer = (_request, response) => {
     response.writeHead(200, { 'content-length': '10' })
     response.write('12345', () => response.destroy())

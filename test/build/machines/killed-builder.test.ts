@@ -46,7 +46,7 @@ requires(
     await registry.close()
   })
 
-  const start = (pool = 0) =>
+  const start = (pool = 0, more: Record<string, string> = {}) =>
     service.start({
       ...machines.env,
       DRYDOCK_REGISTRY_URL: registry.url,
@@ -57,6 +57,7 @@ requires(
       DRYDOCK_MACHINE_POOL: String(pool),
       DRYDOCK_GIT_PROTOCOLS: 'http',
       DRYDOCK_SETTLE: '0',
+      ...more,
     })
   const request = async (name: string): Promise<string> => {
     const ref = `${registry.host}/app/${name}:1`
@@ -74,11 +75,8 @@ requires(
     })
   const noneLeft = async () => {
     await eventually('no machine is left', 90, async () => (await rows()).length === 0 || null)
-    expect([await machines.names(), machines.daemons(), creations(machines.env.MACHINE_STORAGE_PATH)]).toEqual([
-      [],
-      [],
-      [],
-    ])
+    const left = [await machines.names(), machines.daemons(), creations(machines.env.MACHINE_STORAGE_PATH)]
+    expect([...left, machines.instances()]).toEqual([[], [], [], []])
   }
 
   it('while its machine is made: half of it is removed, and the command that made it ended', async () => {
@@ -95,6 +93,30 @@ requires(
     await start()
     await succeeded(id)
     expect((await build(id)).host).toMatchObject({ driver: 'none', name: expect.not.stringContaining(half.name) })
+    await noneLeft()
+  })
+
+  it('while the cloud makes its machine: the creation goes on until docker-machine can name what it made, and is undone', async () => {
+    machines.fault({ delay: 15_000 })
+    await start()
+    const id = await request('quick')
+    const half = await eventually('the cloud makes it', 90, async () =>
+      machines.instances().length > 0 ? (await rows())[0]! : null,
+    )
+    await service.kill()
+    expect(creations(machines.env.MACHINE_STORAGE_PATH)).toHaveLength(1)
+    machines.fault({})
+    await start()
+    await succeeded(id)
+    expect((await build(id)).host).toMatchObject({ driver: 'none', name: expect.not.stringContaining(half.name) })
+    await noneLeft()
+  })
+
+  it('with machines, and started again with another builder: they are removed all the same', async () => {
+    await start(1)
+    await eventually('one is ready', 90, async () => (await rows()).find((row) => row.state === 'ready') ?? null)
+    await service.kill()
+    await start(0, { DRYDOCK_BUILDER: 'rebase' })
     await noneLeft()
   })
 
