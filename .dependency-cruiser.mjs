@@ -11,11 +11,11 @@ const pure = [
   '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|stale-bases|triggers|preview|play|root-of|follow-plans|foresee|preview-causes|preview-node|preview-edges)\\.ts',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/envelope',
-  '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|recipe|key|build-error|storable|path-globs|cron)\\.ts',
+  '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|secret-forms|recipe|key|build-error|storable|path-globs|cron)\\.ts',
   '^src/build/machines/(machine-name|profile|read-endpoint|create-failure|driver-secrets|retire)\\.ts',
   '^src/notify/digest',
   '^src/pause/may-start',
-  '^src/triggers/(git-push|repository-key|wanted-by-push|signature)\\.ts',
+  '^src/triggers/(git-push|repository-key|wanted-by-push|signature|form-field)\\.ts',
   '^src/policy/(tag-shape|newer-tag|tag-globs|immutable-tag|tag-policy|curate-tags)\\.ts',
 ]
 const front = '^src/(pipeline\\.ts|api/|ui/|cli/|main\\.ts)'

@@ -26,12 +26,16 @@ export const CredentialInput = z
       .string()
       .min(1)
       .max(10_000)
-      .regex(/^[^\r\n\0]*$/, 'must be one line')
+      .regex(/^[^\0]*$/, 'must hold no NUL')
       .optional(),
     privateKey: z.string().min(1).max(100_000).optional(),
     knownHosts: z.string().min(1).max(100_000).optional(),
   })
   .refine((c) => c.kind === 'ssh' || c.password !== undefined, { path: ['password'], message: 'is needed' })
+  .refine((c) => c.kind === 'secret' || !/[\r\n]/.test(c.password ?? ''), {
+    path: ['password'],
+    message: 'must be one line, but for a build secret',
+  })
   .refine((c) => c.kind !== 'ssh' || c.privateKey !== undefined, { path: ['privateKey'], message: 'is needed' })
   .refine((c) => c.kind !== 'ssh' || c.knownHosts !== undefined, { path: ['knownHosts'], message: 'is needed' })
   .refine((c) => (c.kind === 'secret') === (c.urlPrefix === ''), {

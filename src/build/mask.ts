@@ -1,6 +1,8 @@
+import { finderOf, type SecretForms, secretForms } from './secret-forms.ts'
+
 /** Hides secrets in text that comes in pieces: a secret that is cut in two by the pieces is hidden as well. */
 export type Mask = {
-  /** from now on hides this secret, and the forms in which tools write it (base64 of user:secret, percent-encoded) */
+  /** from now on hides this secret, and the forms in which tools write it (base64 of user:secret, percent-encoded, …) */
   add(secret: string, username?: string): void
   /** takes a piece and gives what can safely be shown by now */
   feed(piece: string): string
@@ -10,9 +12,6 @@ export type Mask = {
   end(): string
 }
 
-const shortest = 3
-/** of a secret of several lines only these are hidden where they stand alone: others are `{` and `true` */
-const shortestLine = 8
 const longestHeld = 8192
 const longestSequence = 256
 
@@ -21,21 +20,19 @@ export function makeMask(): Mask {
   /** the beginning of an escape sequence whose end has not come */
   let begun = ''
   let held = ''
-  let secrets: string[] = []
+  const forms: SecretForms[] = []
+  let finder = finderOf(forms)
+  const known = new Set<string>()
   const take = (text: string) => {
-    held = hide(held + plain(text), secrets)
+    held = finder.without(held + plain(text))
   }
   return {
     add(secret, username = '') {
-      const whole = plain(secret)
-      const lines = whole.split('\n').map((line) => line.trim())
-      const said = [whole, whole.trim()].flatMap((text) => [
-        ...[text, encodeURIComponent(text.toWellFormed())],
-        ...[base64(text), base64(`${username}:${text}`)],
-      ])
-      const all = new Set([...secrets, ...said.filter((text) => text.length >= shortest)])
-      if (lines.length > 1) for (const line of lines) if (line.length >= shortestLine) all.add(line)
-      secrets = [...all].sort((a, b) => b.length - a.length)
+      const key = JSON.stringify([secret, username])
+      if (known.has(key)) return
+      known.add(key)
+      forms.push(secretForms(plain(secret), username))
+      finder = finderOf(forms)
     },
     feed(piece) {
       const text = begun + piece
@@ -45,12 +42,12 @@ export function makeMask(): Mask {
       const newline = held.lastIndexOf('\n') + 1
       // A line is shown whole; of an endless one only what no secret can reach into any more.
       const endless = held.length - newline > longestHeld
-      const cut = endless ? beforePair(held, held.length - (secrets[0]?.length ?? 1) - 16) : newline
+      const cut = endless ? beforePair(held, held.length - finder.reach - 16) : newline
       const shown = held.slice(0, Math.max(cut, 0))
       held = held.slice(shown.length)
       return shown
     },
-    whole: (text) => hide(plain(text), secrets),
+    whole: (text) => finder.without(plain(text)),
     end() {
       take(begun)
       const shown = held
@@ -64,11 +61,6 @@ export function makeMask(): Mask {
 /** `at`, or one less where that is in the middle of a character. */
 export const beforePair = (text: string, at: number): number =>
   /[\ud800-\udbff]/.test(text.charAt(at - 1)) ? at - 1 : at
-
-const base64 = (text: string): string => Buffer.from(text).toString('base64')
-
-const hide = (text: string, secrets: readonly string[]): string =>
-  secrets.reduce((out, secret) => out.replaceAll(secret, '***'), text)
 
 /** Without terminal control: CSI and OSC sequences go, a carriage return becomes a newline, other control characters vanish. */
 const plain = (text: string): string =>

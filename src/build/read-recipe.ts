@@ -133,7 +133,7 @@ function failed(d: Pick<Deps, 'clock' | 'log'>, { ref, head, reading }: Wanted, 
   const at = d.clock()
   const wait = Math.min(waits.first * 2 ** Math.min(attempts - 1, 20), waits.longest)
   const nextAt = new Date(at.getTime() + wait * 1000).toISOString()
-  d.log.warn({ err: error, ref, code, next: nextAt }, 'recipe: its Dockerfile could not be read as evidence')
+  d.log.warn({ err: { code, message }, ref, next: nextAt }, 'recipe: its Dockerfile could not be read as evidence')
   return { digest: head, commit: null, at: at.toISOString(), error: { code, message }, attempts, nextAt }
 }
 

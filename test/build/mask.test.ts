@@ -73,4 +73,76 @@ describe('what a log may show', () => {
     const said = 'a\x1b[31mred\x1b[0m\x1b]0;title\x07b\r\nc\rd\x00\x08e\tf\x9b'
     expect(through([said], [])).toBe('aredb\nc\nde\tf')
   })
+
+  describe('hides the lines of a longer secret that are short', () => {
+    const secret = '{\n  "pin": "4711",\n  "user": "root",\n  "on": true\n}\nhunter2\nK9=='
+    it('where they stand alone, and not within other words', () => {
+      expect(through(['hunter2 (hunter2) "hunter2" ghunter2 hunter21\n'], [[secret]])).toBe(
+        '*** (***) "***" ghunter2 hunter21\n',
+      )
+      expect(through(['pin is 4711 K9==\n'], [[secret]])).toBe('pin is *** ***\n')
+    })
+    it('and leaves what says nothing', () => {
+      const said = 'root { } true "root" 1\n'
+      expect(through([said], [[secret]])).toBe(said)
+    })
+  })
+
+  describe('hides base64 of it', () => {
+    const base64 = (text: string) => Buffer.from(text).toString('base64')
+    it('wherever in a longer text it stands, in either alphabet', () => {
+      const text = fc.string({ minLength: 8, maxLength: 60, unit: fc.constantFrom(...'abcXYZ019?>~ÿ') })
+      fc.assert(
+        fc.property(text, fc.string({ maxLength: 7 }), fc.string({ maxLength: 7 }), (secret, before, after) => {
+          for (const alphabet of ['base64', 'base64url'] as const) {
+            const said = Buffer.from(before + secret + after).toString(alphabet)
+            const shown = through([`${said}\n`], [[secret]])
+            expect(Buffer.from(shown.replace('***', ''), 'base64').toString('latin1')).not.toContain(secret)
+            expect(shown).toContain('***')
+          }
+        }),
+      )
+    })
+    it('in lines of any width', () => {
+      const key = Array.from({ length: 40 }, (_, i) => `line ${i} of a key`).join('\n')
+      for (const width of [16, 64, 76]) {
+        const lines = base64(`${key}\n`).match(new RegExp(`.{1,${width}}`, 'g')) ?? []
+        const shown = through([`${lines.join('\n')}\n`], [[key]])
+        expect(shown.replaceAll('***', '').replaceAll('\n', '').length).toBeLessThan(24)
+      }
+    })
+    it('and leaves other hashes alone', () => {
+      const said = `sha256:${'0123456789abcdef'.repeat(4)} ${base64('nothing of the kind here')}\n`
+      expect(through([said], [['s3cret-of-some-length']])).toBe(said)
+    })
+  })
+
+  it.each([
+    ['percent', encodeURIComponent],
+    ['percent, in small letters', (text: string) => encodeURIComponent(text).replace(/%../g, (x) => x.toLowerCase())],
+    ['a form', (text: string) => new URLSearchParams({ '': text }).toString().slice(1)],
+    ['JSON', (text: string) => JSON.stringify(text)],
+    ['JSON in JSON', (text: string) => JSON.stringify({ text })],
+    ['a shell', (text: string) => `'${text.replaceAll("'", "'\\''")}'`],
+    ['HTML', (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)],
+    ['hex', (text: string) => Buffer.from(text).toString('hex')],
+  ])('hides it as %s writes it', (_, write) => {
+    for (const secret of ['a/b&c=d "e" \'f\' <g>', 'pässwörd 1%', 'x'.repeat(20)]) {
+      const shown = through([`said ${write(secret)}.\n`], [[secret]])
+      expect(shown).toContain('***')
+      expect(shown).not.toContain(write(secret))
+    }
+  })
+
+  it('takes secrets of any size', () => {
+    const secret = '&"\\'.repeat(3333)
+    const key = Array.from({ length: 1400 }, (_, i) => `${'&'.repeat(i % 67)}${i}`).join('\n')
+    expect(through([`a ${secret} b\n`], [[secret], [key]])).toBe('a *** b\n')
+    expect(through([`${JSON.stringify(key)} ${encodeURIComponent(secret)}`], [[key], [secret]])).toBe('"***" ***')
+  })
+
+  it('takes no longer for secrets that were made to be slow', () => {
+    const secret = '\\'.repeat(5000)
+    expect(through([`${'\\'.repeat(20_000)}x\n`], [[secret]])).not.toContain(secret)
+  })
 })
