@@ -42,9 +42,11 @@ export function confidenceWords(of: {
   return `found by ${who}, not certain: ${still.length > 0 ? `${listed(still)} still there` : 'several names fit'}`
 }
 
-/** "waiting for a, b" */
-export const rebuildWords = ({ state, waitsFor }: { state: string; waitsFor: readonly string[] }): string =>
-  `${state}${waitsFor.length > 0 ? ` for ${waitsFor.join(', ')}` : ''}`
+type Rebuild = { state: string; waitsFor: readonly string[]; because?: string | undefined }
+
+/** "waiting for a, b: a has no recipe" */
+export const rebuildWords = ({ state, waitsFor, because }: Rebuild): string =>
+  `${state}${waitsFor.length > 0 ? ` for ${waitsFor.join(', ')}` : ''}${because ? `: ${because}` : ''}`
 
 /** "a, b and c" */
 export function listed(items: readonly string[]): string {

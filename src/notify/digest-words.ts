@@ -96,7 +96,7 @@ const otherFates: Record<Exclude<Outlook['fate'], 'outdated'>, string> = {
   unknown: 'its bases cannot be judged at the moment; the link says why',
 }
 
-function rebuildStep({ state, waitsFor }: RebuildState, content: NoticeContent): string {
+function rebuildStep({ state, waitsFor, because }: RebuildState, content: NoticeContent): string {
   switch (state) {
     case 'none':
       return 'no recipe, so it stays outdated until somebody rebuilds and pushes it; below is how to add a recipe'
@@ -105,8 +105,11 @@ function rebuildStep({ state, waitsFor }: RebuildState, content: NoticeContent):
     case 'pinned':
       return `its FROM names a digest, so a rebuild cannot help: let it name ${shortDigest(content.to)}`
     case 'settling':
-      return 'a rebuild is planned, as soon as the base has stayed put for a while'
+      return because
+        ? `a rebuild is planned: ${because}`
+        : 'a rebuild is planned, as soon as the base has stayed put for a while'
     case 'waiting':
+      if (because) return `its rebuild waits for others: ${because}`
       return `a rebuild is planned, after ${waitsFor.length > 0 ? list(waitsFor) : 'its bases'}`
     case 'approval':
       return 'a rebuild is planned and waits for approval'

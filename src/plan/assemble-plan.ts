@@ -7,6 +7,7 @@
 import type { MayStart } from '../pause/may-start.ts'
 import { baseOrder } from './base-order.ts'
 import { type Around, decideTag, type Outcome } from './decide-tag.ts'
+import { type Lack, mayShare } from './settle.ts'
 
 /** States as the API shows them. */
 export type RebuildStateName =
@@ -21,8 +22,8 @@ export type RebuildStateName =
   | 'running'
   | 'failed'
 
-/** `build`: the build that this state speaks of; `waitsFor`: refs, where it waits. */
-export type RebuildState = { state: RebuildStateName; build: string | null; waitsFor: string[] }
+/** `build`: the build that this state speaks of; `waitsFor`: refs, where it waits; `because`: why, in words, where that is not plain. */
+export type RebuildState = { state: RebuildStateName; build: string | null; waitsFor: string[]; because?: string }
 
 /** A counted cause. `from`, `to`: head digests of `base`; `since`: registry ns at which the present stretch began. */
 export type PlanCause = {
@@ -33,6 +34,8 @@ export type PlanCause = {
   confidence: 'declared' | 'inferred' | 'ambiguous'
   pinned: boolean
   since: bigint
+  /** of the tag, on which it is outdated; absent or empty: not known */
+  platforms?: readonly string[]
 }
 
 export type PlanBuild = {
@@ -60,6 +63,12 @@ export type PlanTag = {
   /** when its head came, our clock or the registry's, whichever is earlier; null where it is deleted or unknown */
   headSince: Date | null
   causes: PlanCause[]
+  /** what it is built for: by its recipe, else what it is there for now; absent or empty: not known */
+  platforms?: readonly string[]
+  /** as a base: what it had lately and has no more, unless our own build left it out */
+  lacks?: readonly Lack[]
+  /** of a registry that only is looked at */
+  outside?: boolean
   /** names of the bases that count and are not pinned */
   bases: string[]
   /** of `bases`, candidates for one content: which of them it was built on is not certain */
@@ -181,7 +190,11 @@ function decideGroup(
     },
     headSince: (ref) => tags.get(ref)?.headSince ?? null,
     isComplete: (ref) => tags.get(ref)?.complete ?? false,
-    hasRoot: (ref, root) => tags.get(ref)?.causes.some((cause) => cause.base === root) ?? false,
+    lacks: (ref) => tags.get(ref)?.lacks ?? [],
+    isOutside: (ref) => tags.get(ref)?.outside || (decided.get(ref)?.lagsOutside ?? false),
+    stateOf: (ref) => decided.get(ref)?.rebuild.state ?? null,
+    hasRoot: (ref, root, on) =>
+      tags.get(ref)?.causes.some(({ base, platforms }) => base === root && mayShare(platforms, on)) ?? false,
   }
   const outcome = (tag: PlanTag) => decideTag(tag, around)
   for (const tag of group) decided.set(tag.ref, outcome(tag))

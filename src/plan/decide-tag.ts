@@ -10,8 +10,8 @@ import type {
 } from './assemble-plan.ts'
 import { pastBuilds } from './past-builds.ts'
 import { rootOf } from './root-of.ts'
-import { settledAt } from './settle.ts'
-import { staleBases } from './stale-bases.ts'
+import { type Lack, lackedBy, settledAt } from './settle.ts'
+import { lagsOutside, staleBases } from './stale-bases.ts'
 import { type Judged, judgeTriggers } from './triggers.ts'
 
 /**
@@ -27,11 +27,14 @@ export type Outcome = {
   triggers: Trigger[]
   queue: WantedBuild | null
   withdraw: string | null
+  /** all it is outdated by comes through what lags outside */
+  lagsOutside: boolean
 }
 
 /**
  * `cycle`: the tags of its cycle, itself included; empty where it is in none. `isDue`: it is moving and waits for nothing.
- * `isComplete`: a base that was pushed platform by platform has all of them. `hasRoot`: it is outdated because that base moved.
+ * `isComplete`: a base that was pushed platform by platform has all of them; `lacks`: it has not, yet. `hasRoot`: it is outdated because
+ * that base moved, on one of these platforms. `isOutside`: nobody here can do anything about how it lags. `stateOf`: of what is decided.
  */
 export type Around = Policy &
   Pick<PlanInput, 'pushes' | 'plans'> & {
@@ -40,11 +43,17 @@ export type Around = Policy &
     isDue: (ref: string) => boolean
     headSince: (ref: string) => Date | null
     isComplete: (ref: string) => boolean
-    hasRoot: (ref: string, root: string) => boolean
+    lacks: (ref: string) => readonly Lack[]
+    hasRoot: (ref: string, root: string, platforms: readonly string[]) => boolean
+    isOutside: (ref: string) => boolean
+    stateOf: (ref: string) => RebuildStateName | null
   }
 
 const be = (state: RebuildStateName, more: Partial<RebuildState> & Partial<Outcome> = {}): Outcome => ({
-  rebuild: { state, build: more.build ?? null, waitsFor: more.waitsFor ?? [] },
+  rebuild: {
+    ...{ state, build: more.build ?? null, waitsFor: more.waitsFor ?? [] },
+    ...(more.because ? { because: more.because } : {}),
+  },
   wanted: null,
   held: false,
   moving: more.moving ?? false,
@@ -52,10 +61,14 @@ const be = (state: RebuildStateName, more: Partial<RebuildState> & Partial<Outco
   triggers: [],
   queue: null,
   withdraw: null,
+  lagsOutside: false,
 })
 
 /** Decides on one tag, when all that it is based on is decided. The rules in their order; docs/design/plan.md. */
-export const decideTag = (tag: PlanTag, around: Around): Outcome => withBuilds(tag, decide(tag, around))
+export const decideTag = (tag: PlanTag, around: Around): Outcome => ({
+  ...withBuilds(tag, decide(tag, around)),
+  lagsOutside: lagsOutside(tag, around),
+})
 
 /** What would become of the tag if no build of it were queued or running. */
 function decide(tag: PlanTag, around: Around): Outcome {
@@ -81,15 +94,38 @@ type Found = { judged: Judged[]; triggers: PlanCause[]; moving: string[] }
 function ofFree(tag: PlanTag, { judged, triggers, moving }: Found, around: Around): Outcome {
   const free = isFree(tag, triggers)
   const waitsFor = [...new Set([...staleBases(tag, free, around), ...moving])].sort()
-  if (waitsFor.length > 0) return be('waiting', { waitsFor, moving: waitsFor.some(around.isMoving) })
+  if (waitsFor.length > 0) return waiting(waitsFor, around)
   if (!free) return barred(tag, judged)
   const settled = settledAt(triggers, around)
   if (settled && settled > around.now) return be('settling', { moving: true, again: settled })
+  const lacked = lackedBy(tag, triggers, around)
+  if (lacked.length > 0) return untilWhole(lacked)
   const past = pastBuilds(tag, around.now)
   if (past.say === 'failed') return be('failed', { ...past, moving: past.again !== null })
   if (past.say === 'stopped') return be('manual', past)
   if (past.say === 'unseen') return be('waiting', { ...past, moving: true })
   return inItsPlan(tag, triggers, around)
+}
+
+/** Why it waits in vain is told, where it does. */
+function waiting(waitsFor: string[], { isMoving, isOutside, stateOf }: Around): Outcome {
+  if (waitsFor.some(isMoving)) return be('waiting', { waitsFor, moving: true })
+  const whys: Partial<Record<RebuildStateName, string>> = {
+    ...{ none: 'has no recipe', manual: 'is not rebuilt by itself', pinned: 'names a digest in its FROM' },
+    ...{ failed: 'could not be built', paused: 'is held', waiting: 'waits itself' },
+  }
+  const why = (ref: string) =>
+    `${ref} ${isOutside(ref) ? 'lags, outside' : (whys[stateOf(ref) ?? 'waiting'] ?? 'waits')}`
+  return be('waiting', { waitsFor, because: waitsFor.map(why).join('; ') })
+}
+
+/** A base is being pushed platform by platform, or one was dropped: nothing is built on it for a platform that it had. */
+function untilWhole(lacked: ReturnType<typeof lackedBy>): Outcome {
+  const again = new Date(Math.min(...lacked.map(({ until }) => until.getTime())))
+  const waitsFor = [...new Set(lacked.map(({ base }) => base))]
+  const what = (base: string) => lacked.flatMap((lack) => (lack.base === base ? lack.platform : [])).join(', ')
+  const words = waitsFor.map((base) => `${base} had ${what(base)} before, and has not yet`).join('; ')
+  return be('settling', { waitsFor, moving: true, again, because: `${words}; waited for until ${again.toISOString()}` })
 }
 
 /**

@@ -4,16 +4,18 @@ import { namespaceKeyOf } from '../build/namespace-key.ts'
 import { Recipe } from '../build/recipe.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import { parsePlatform } from '../oci/platform.ts'
 import { parseReference, tagRef } from '../oci/reference.ts'
 import { type MayStart, mayStart } from '../pause/may-start.ts'
 import { loadPauses } from '../pause/pauses.ts'
 import { isCauseSnoozed, isTagSnoozed } from '../policy/snoozed.ts'
 import type { PlanCause, PlanInput, PlanRecipe, PlanTag, RootPlan } from './assemble-plan.ts'
 import { buildsOf, ownPushes, standsOf } from './load-builds.ts'
-import { wholeAgain } from './load-complete.ts'
+import { latestHeads } from './load-heads.ts'
 import { recipeChanges } from './load-recipe-changes.ts'
 import { unjudgedTags } from './load-unjudged.ts'
 import { rootsOf } from './root-of.ts'
+import { isWholeAgain, lackedAtMost, lacksOf, withoutRevision } from './settle.ts'
 
 /**
  * What is decided from, of these tags and all their bases at every depth. A number of statements that does not depend on how many
@@ -37,11 +39,7 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
   const unjudged = await unjudgedTags(tx)
   const moves = [...causes.values()].flat().filter((cause) => cause.via === null)
   const pushes = await ownPushes(tx, [...new Set(moves.map((cause) => cause.to))])
-  const settling = tags.filter((tag) => isFresh(earlier(tag.headAt, tag.judgedAt), now, d.config.settle))
-  const whole = await wholeAgain(
-    tx,
-    settling.map((tag) => tag.ref),
-  )
+  const heads = await latestHeads(tx, newlyPushed(d, tags, stands))
   const startOf = await starts(d, tx)
   return {
     pushes,
@@ -54,6 +52,9 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
       (tag): PlanTag => ({
         ref: tag.ref,
         headSince: earlier(tag.headAt, tag.judgedAt),
+        outside: tag.outside,
+        platforms: wantedPlatforms(tag, recipes.get(tag.ref)?.recipe),
+        lacks: lacksOf(heads.get(tag.ref) ?? [], earlier(tag.headAt, tag.judgedAt)),
         causes: causes.get(tag.ref) ?? [],
         bases: tag.bases,
         doubtful: tag.doubtful,
@@ -65,15 +66,29 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
         held: tag.held || snoozed.has(tag.ref),
         judged: unjudged !== 'too-many' && !unjudged.has(tag.ref),
         recipeChange: changed.get(tag.ref) ?? null,
-        complete: whole.has(tag.ref),
+        complete: isWholeAgain((heads.get(tag.ref) ?? []).map(({ platforms }) => platforms)),
         start: recipes.get(tag.ref)?.rule.auto ? startOf(tag.ref) : { start: true },
       }),
     ),
   }
 }
 
-const isFresh = (since: Date | null, now: Date, settle: number): boolean =>
-  since !== null && settle > 0 && since.getTime() + settle * 1000 > now.getTime()
+/** Tags that somebody else pushed not long ago: they may still settle, or lack what they had. */
+function newlyPushed(
+  { config, clock }: Pick<Deps, 'config' | 'clock'>,
+  tags: readonly TagRow[],
+  stands: ReadonlyMap<string, PlanTag['stand']>,
+): string[] {
+  const after = clock().getTime() - Math.max(config.settle, lackedAtMost) * 1000
+  const isNew = ({ headAt, judgedAt }: TagRow) => (earlier(headAt, judgedAt)?.getTime() ?? after) > after
+  return tags.flatMap((tag) => (stands.get(tag.ref) !== 'at' && isNew(tag) ? [tag.ref] : []))
+}
+
+/** What a build of the tag is for: by its recipe, else what it is there for now. */
+function wantedPlatforms({ platforms }: TagRow, recipe: Recipe | undefined): string[] {
+  const named = recipe?.platforms.flatMap((platform) => parsePlatform(platform) ?? []) ?? []
+  return (named.length > 0 ? named : platforms).map(withoutRevision)
+}
 
 /** Whether builds may start by themselves in the namespace of a tag. */
 async function starts(d: Pick<Deps, 'config' | 'clock'>, tx: Tx): Promise<(ref: string) => MayStart> {
@@ -130,6 +145,8 @@ type TagRow = {
   ref: string
   headAt: bigint | null
   judgedAt: Date | null
+  platforms: string[]
+  outside: boolean
   bases: string[]
   doubtful: string[]
   spec: string | null
@@ -140,8 +157,10 @@ type TagRow = {
 const tagsOf = (tx: Tx, refs: string[], now: Date) => tx<TagRow[]>`
   select asked.ref, t.head_at, t.judged_at, recipe.spec::text as spec,
     t.ref is not null and (t.ignored is not null or ${isTagSnoozed(tx, now)}) as held,
-    coalesce(named.bases, '{}') as bases, coalesce(named.doubtful, '{}') as doubtful
+    coalesce(named.bases, '{}') as bases, coalesce(named.doubtful, '{}') as doubtful, coalesce(registry.outside, false) as outside,
+    array(select platform->>'platform' from jsonb_array_elements(t.platforms) platform) as platforms
   from unnest(${refs}::text[]) as asked (ref) left join tag t on t.ref = asked.ref left join recipe on recipe.ref = asked.ref
+  left join repository on repository.id = t.repository_id left join registry on registry.id = repository.registry_id
   left join lateral (
     select array_agg(distinct base->>'ref') as bases,
       array_agg(distinct base->>'ref') filter (where base->>'confidence' = 'ambiguous') as doubtful
@@ -157,7 +176,7 @@ async function causesOf(
   now: Date,
 ): Promise<{ causes: Map<string, PlanCause[]>; snoozed: Set<string> }> {
   const rows = await tx<(PlanCause & { ref: string; quiet: boolean })[]>`
-    select t.ref, c.base, c.from_digest as "from", c.to_digest as "to", c.via, c.confidence, c.pinned, c.since,
+    select t.ref, c.base, c.from_digest as "from", c.to_digest as "to", c.via, c.confidence, c.pinned, c.since, c.platforms,
       ${isCauseSnoozed(tx, now)} as quiet
     from cause c join tag t on t.id = c.tag_id
     where c.counted and t.ref = any(${refs}) order by t.ref, c.base, c.role`

@@ -173,6 +173,7 @@ function tagThen(
     key: same ? tag.key : String(level),
     recipeChange: last === null ? (tag.recipeChange ?? null) : null,
     start: { start: true },
+    lacks: [],
     builds: own ? [own, ...done] : done,
     stand: own ? 'at' : tag.stand,
     judged: true,

@@ -73,7 +73,13 @@ function inheritedCause(tag: PreviewTag, edge: PreviewEdge, root: RestCause, { s
   const isFree = (rival: string) =>
     !stage.moves.has(rival) && !causes.get(rival)?.some((cause) => cause.base === root.base)
   const ambiguous = rivalsOf(tag, edge, stage).some(isFree)
-  return { ...root, via: edge.base, confidence: ambiguous ? 'ambiguous' : sure(edge), pinned: edge.pinned }
+  return {
+    ...root,
+    platforms: [],
+    via: edge.base,
+    confidence: ambiguous ? 'ambiguous' : sure(edge),
+    pinned: edge.pinned,
+  }
 }
 
 /** A build of ours names what it was built on. */

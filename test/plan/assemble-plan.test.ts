@@ -203,7 +203,7 @@ describe('waiting', () => {
     ['the base is pinned', tag('b', [cause('r', { pinned: true })])],
   ])('for an outdated base: %s', (_, base) => {
     const { states, queue } = plan([tag('a', [viaB]), base!])
-    expect(states.get('a')).toEqual({ state: 'waiting', build: null, waitsFor: ['b'] })
+    expect(states.get('a')).toMatchObject({ state: 'waiting', build: null, waitsFor: ['b'] })
     expect(queue.some((wanted) => wanted.ref === 'a')).toBe(false)
   })
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { wholeAgain } from '../../src/plan/load-complete.ts'
-import { isWholeAgain } from '../../src/plan/settle.ts'
+import { latestHeads } from '../../src/plan/load-heads.ts'
+import { isWholeAgain, lackedAtMost, lacksOf, mayShare, withoutRevision } from '../../src/plan/settle.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 
 const [amd, arm, s390] = ['linux/amd64', 'linux/arm64', 'linux/s390x']
@@ -42,6 +42,42 @@ test.each(cases)('%s', (_name, heads, whole) => {
   expect(isWholeAgain(heads.map((platforms) => new Set(platforms as string[])))).toBe(whole)
 })
 
+describe('what a base lacks', () => {
+  const at = (seconds: number) => new Date(1_000_000_000_000 + seconds * 1000)
+  const head = (platforms: (string | undefined)[], left: number | null) => ({
+    platforms: new Set(platforms as string[]),
+    left: left === null ? null : at(left),
+  })
+  const lacks = (heads: ReturnType<typeof head>[], since: number | null = 0) =>
+    lacksOf(heads, since === null ? null : at(since)).map(({ platform, until }) => [
+      platform,
+      (until.getTime() - at(0).getTime()) / 1000 - lackedAtMost,
+    ])
+  test('is what any head before had, until so long after it was left', () => {
+    expect(lacks([head([amd, arm], null), head([amd, arm], 0)])).toEqual([])
+    expect(lacks([head([amd], null), head([amd, arm], 0)])).toEqual([[arm, 0]])
+    expect(lacks([head([amd], null), head([amd], 9), head([amd, arm], 3)], 9)).toEqual([[arm, 3]])
+    expect(lacks([head([arm, s390], null), head([arm], 9), head([amd, arm, s390], 3)], 9)).toEqual([[amd, 3]])
+    expect(lacks([head([amd], null), head([arm], 9), head([arm], 3)], 9)).toEqual([[arm, 9]])
+  })
+  test('is nothing where the present head is not known, or nothing was before', () => {
+    expect(lacks([])).toEqual([])
+    expect(lacks([head([], null), head([amd], 1)])).toEqual([])
+    expect(lacks([head([amd], null)])).toEqual([])
+  })
+  test("counts from our clock where the registry's is ahead, and not at all without a time", () => {
+    expect(lacks([head([amd], null), head([arm], 86_400)], 5)).toEqual([[arm, 5]])
+    expect(lacks([head([amd], null), head([arm], null)], null)).toEqual([])
+  })
+  test("is not a new revision of Windows' base", () => {
+    expect(withoutRevision('windows/amd64;10.0.20348.2227')).toBe('windows/amd64;10.0.20348')
+    expect(['windows/amd64', 'linux/arm/v7'].map(withoutRevision)).toEqual(['windows/amd64', 'linux/arm/v7'])
+    expect(mayShare(['windows/amd64'], ['windows/amd64;10.0.20348.1'])).toBe(true)
+    expect(mayShare(['linux/amd64'], ['linux/arm64'])).toBe(false)
+    expect([mayShare([], ['linux/arm64']), mayShare(['linux/arm64'], undefined)]).toEqual([true, true])
+  })
+})
+
 describe('in the database', () => {
   let pg: TestDatabase
   beforeAll(async () => {
@@ -79,16 +115,20 @@ describe('in the database', () => {
     const whole = await tagAt('whole', [both, [amd!], both])
     const half = await tagAt('half', [both, [amd!]])
     const other = await tagAt('other', [both, [arm!], [arm!, s390!]])
-    expect(await pg.sql.begin((tx) => wholeAgain(tx, [whole, half, other, 'reg/unheard-of:1']))).toEqual(
-      new Set([whole]),
-    )
-    expect(await pg.sql.begin((tx) => wholeAgain(tx, [half]))).toEqual(new Set())
-    expect(await pg.sql.begin((tx) => wholeAgain(tx, []))).toEqual(new Set())
+    const found = await pg.sql.begin((tx) => latestHeads(tx, [whole, half, other, 'reg/unheard-of:1']))
+    expect([...found].map(([ref, heads]) => [ref, heads.map(({ platforms }) => [...platforms].sort())])).toEqual([
+      [half, [[amd], both]],
+      [other, [[arm, s390], [arm], both]],
+      [whole, [both, [amd], both]],
+    ])
+    expect(await pg.sql.begin((tx) => latestHeads(tx, []))).toEqual(new Map())
   })
 
   test('only the latest pushes are looked at', async () => {
     const all = Array.from({ length: 12 }, (_, i) => `linux/p${String(i).padStart(2, '0')}`)
     const one = await tagAt('one', [all, ...all.map((_, i) => all.slice(0, i + 1))])
-    expect(await pg.sql.begin((tx) => wholeAgain(tx, [one]))).toEqual(new Set())
+    const [heads] = (await pg.sql.begin((tx) => latestHeads(tx, [one]))).values()
+    expect(heads).toHaveLength(12)
+    expect(heads?.[0]?.platforms.size).toBe(12)
   })
 })

@@ -41,7 +41,7 @@ export function storedVerdicts(sql: Sql, now: () => Date) {
         select ${id}, count(*), ${digest}, ${at}, true from tag_span where tag_id = ${id}`
     },
     /** What the tag is based on and what it is outdated by, in place of what was stored. */
-    async judge(name: string, bases: Base[], causes: CauseRow[] = []): Promise<void> {
+    async judge(name: string, bases: Base[], causes: CauseRow[] = [], on = ['linux/amd64']): Promise<void> {
       const id = await tagId(name)
       const rows = bases.map((base) => ({
         ref: ref(base.name),
@@ -50,7 +50,7 @@ export function storedVerdicts(sql: Sql, now: () => Date) {
         confidence: 'declared',
         digest: null,
       }))
-      const platforms = JSON.stringify([{ platform: 'linux/amd64', bases: rows }])
+      const platforms = JSON.stringify(on.map((platform) => ({ platform, bases: rows })))
       const status = causes.length > 0 ? 'outdated' : 'current'
       await sql`
         update tag set platforms = ${platforms}::text::jsonb, status = ${status}::tag_status, judged_at = ${now()} where id = ${id}`

@@ -39,6 +39,7 @@ export const Rebuild = z
     ]),
     build: z.string().nullable(),
     waitsFor: z.array(z.string()),
+    because: z.string().optional().describe('why it waits, in words; only where that is not plain'),
   })
   .meta({ id: 'Rebuild' })
 
