@@ -9,7 +9,7 @@ import type { Logger } from 'pino'
 import { apiApp } from './api/app.ts'
 import { isBuildService } from './api/builder-service.ts'
 import { defaultBuilder } from './build/builders/builders.ts'
-import { machineKeeper } from './build/machines/machine-keeper.ts'
+import { keeperFor } from './build/machines/keeper-for.ts'
 import { keyInForce } from './build/vault-key.ts'
 import { sweepBuilds } from './build/wake-builders.ts'
 import { removeAbandoned } from './build/work-dir.ts'
@@ -117,10 +117,8 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     if (workerRoles.worker)
       closers.push(every(planMs, () => d.jobs.enqueue(d.sql, 'plan', {}, { key: 'plan', queue: 'plan' }), log))
     if (workerRoles.worker) closers.push(every(config.watchInterval * 1000, () => sweepWatches(d), log))
-    if (workerRoles.builder && config.builder === 'docker-machine') {
-      const keeper = machineKeeper(d)
-      closers.push(keeper.close, every(machinesMs, keeper.turn, log))
-    }
+    const keeper = workerRoles.builder ? await keeperFor(d) : null
+    if (keeper) closers.push(keeper.close, every(machinesMs, keeper.turn, log))
     closers.push(every(keyMs, () => endWithoutKey(d, close), log))
     const buildService = workerRoles.builder && isBuildService(config)
     const { server, url } = await listen(d, { web: roles.includes('web'), builder: buildService })

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import pino from 'pino'
@@ -141,6 +141,38 @@ requires('docker')('the keeper of machines', () => {
       'a machine cannot be removed, and may cost money',
       'a machine cannot be removed, and may cost money',
     ])
+  })
+
+  it('forgets nothing while its directory is away, and makes nothing in its place', async () => {
+    const id = join(machines.env.MACHINE_STORAGE_PATH, 'drydock-store')
+    const keeper = keeperOf({ default: 1 })
+    await keeper.turned()
+    const [ready] = await rows()
+    const owner = readFileSync(id)
+    for (const away of ['drydock-store', 'machines'])
+      renameSync(join(machines.env.MACHINE_STORAGE_PATH, away), join(machines.env.MACHINE_STORAGE_PATH, `${away}-away`))
+    await pg.sql`update machine set lease_until = now() - interval '1 s'`
+    await keeper.turned()
+    const kept = async () => (await rows()).find((row) => row.name === ready!.name)
+    expect(await kept()).toMatchObject({
+      state: 'removing',
+      error: { message: expect.stringContaining('state directory') },
+    })
+    await keeper.turned()
+    expect(await kept()).toMatchObject({ state: 'removing' })
+    expect(machines.daemons()).toHaveLength(1)
+    for (const away of ['drydock-store', 'machines'])
+      renameSync(join(machines.env.MACHINE_STORAGE_PATH, `${away}-away`), join(machines.env.MACHINE_STORAGE_PATH, away))
+    expect(readFileSync(id)).toEqual(owner)
+  })
+
+  it('calls for help where nobody was told what the cloud made', async () => {
+    machines.fault({ unsaved: 1 })
+    const keeper = keeperOf({ default: 1 })
+    await keeper.turned()
+    expect(machines.instances()).toHaveLength(1)
+    expect(lines.filter((line) => line.level === 50)).toMatchObject([{ msg: expect.stringContaining('cut off') }])
+    await machines.machine('sweep')
   })
 
   it('leaves alone what another directory knows, and tells once that nobody answers for it', async () => {

@@ -7,12 +7,12 @@ import { join } from 'node:path'
  * The authority and the client's certificate of a store, as `BootstrapCertificates` of libmachine/cert/bootstrap.go makes them: with
  * nothing that keeps two first creations apart, the certificate before its key, and an end where half of it is there.
  */
-export function bootstrapCertificates(certs: string): void {
+export function bootstrapCertificates(certs: string, say: (line: string) => void): void {
   mkdirSync(certs, { recursive: true, mode: 0o700 })
   const at = (name: string) => join(certs, `${name}.pem`)
   const made = withScratch((scratch) => {
     if (existsSync(at('ca'))) return false
-    console.log(`Creating CA: ${at('ca')}`)
+    say(`Creating CA: ${at('ca')}`)
     if (existsSync(at('ca-key'))) throw new Error(generating('certificate authority key already exists'))
     const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', join(scratch, 'ca-key.pem')]
     const more = ['-subj', '/O=stand-in', '-days', '30', '-addext', 'keyUsage=keyCertSign']
@@ -22,7 +22,7 @@ export function bootstrapCertificates(certs: string): void {
   })
   if (!made && readFileSync(at('ca'), 'utf8').trim() === '') throw new Error(generating('Failed to decode PEM data'))
   if (existsSync(at('cert'))) return
-  console.log(`Creating client certificate: ${at('cert')}`)
+  say(`Creating client certificate: ${at('cert')}`)
   if (existsSync(at('key'))) throw new Error(generating('client key already exists'))
   signed(certs, 'extendedKeyUsage=clientAuth', at('cert'), at('key'))
 }

@@ -27,7 +27,7 @@ export async function create({ name, driver, url, insecure, args }: Asked): Prom
     throw new Error('Error creating machine: Invalid hostname specified. Allowed hostname chars are: 0-9a-zA-Z . -')
   if (driver === 'missing') throw new Error(noPlugin(driver))
   if (machineNames().includes(name)) throw new Error(`Docker machine "${name}" already exists`)
-  bootstrapCertificates(certsDir())
+  bootstrapCertificates(certsDir(), console.log)
   console.log('Running pre-create checks...')
   const fault = atCreate(driver, args)
   if (fault.failure) throw new Failure(`Error with pre-create check: "${fault.failure}"`, 3)
