@@ -221,6 +221,7 @@ const isClaimLost = (error: unknown): boolean => error instanceof BuildError && 
 async function explain(d: Needs, claim: Claim, failure: unknown, log: LogSink): Promise<void> {
   const { code, message } = describeError(failure, log.masked)
   if (!(failure instanceof BuildError && failure.told)) log.write(`\n[${code}] ${message}\n`)
-  if (code === 'internal')
-    d.log.error({ err: failure, build: claim.id, ref: claim.ref }, 'a build failed inside Drydock')
+  if (code !== 'internal') return
+  const err = { message, stack: log.masked(failure instanceof Error ? (failure.stack ?? '') : '') }
+  d.log.error({ err, build: claim.id, ref: claim.ref }, 'a build failed inside Drydock')
 }
