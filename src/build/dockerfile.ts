@@ -2,36 +2,40 @@ import { type Arg, type Copy, type Dockerfile, DockerfileParser, type From, type
 import { parseReference, type Reference } from '../oci/reference.ts'
 import { BuildError } from './build-error.ts'
 import { type ArgLookup, expandArgs } from './expand-args.ts'
-import { hasHeredocs, withoutHeredocs } from './heredocs.ts'
+import { withoutHeredocs } from './heredocs.ts'
+import { type Edit, lineOffsets, type Place, type Token, tokenAt } from './places.ts'
 
-/**
- * One place of a Dockerfile that names a foreign base: its offsets in the text, and the platform its FROM asks for. `counts`: the stage
- * that is built needs it.
- */
-export type BaseUse = {
-  reference: Reference
-  role: 'runtime' | 'build'
-  counts: boolean
-  platform: string | null
-  start: number
-  end: number
-}
+/** `counts`: the stage that is built needs it. `stage`: the number of the one it stands in. */
+type Placed = Place & { role: 'runtime' | 'build'; counts: boolean; stage: number }
+
+/** One place of a Dockerfile that names a foreign base, and the platform its FROM asks for. */
+export type BaseUse = Placed & { reference: Reference; platform: string | null }
 
 type Use = BaseUse | UnresolvedUse
-/** `parent`: the stage it begins with; `needs`: those it copies from; `uses`: what it takes from outside, its FROM first */
-type Stage = { name: string | null; use: Use | null; parent: number | null; needs: number[]; uses: Use[] }
-type Token = { text: string; start: number; end: number; line: number }
+/**
+ * `parent`: the stage it begins with; `needs`: those it copies from; `uses`: what it takes from outside, its FROM first; `edits`: words of it
+ * that another parser might read otherwise
+ */
+type Stage = {
+  name: string | null
+  use: Use | null
+  parent: number | null
+  needs: number[]
+  uses: Use[]
+  edits: Edit[]
+}
 
 /** A FROM that names nothing until somebody gives its arguments a value. `line`: counted from 1. */
-export type UnresolvedUse = { role: 'runtime' | 'build'; counts: boolean; line: number; message: string }
+export type UnresolvedUse = Placed & { line: number; message: string }
 
-export type Uses = { uses: BaseUse[]; unresolved: UnresolvedUse[] }
+/** `edits`: names of stages and platforms written out, so that no variable or capital is left in them. `built`: the number of the stage that is built. */
+export type Uses = { uses: BaseUse[]; unresolved: UnresolvedUse[]; edits: Edit[]; built: number }
 
 /**
  * Every base a Dockerfile takes from outside: each FROM, `COPY --from` and `RUN --mount from=` that names no stage of its own.
  * `runtime` is the one the last stage (or `target`) ends in, through aliases; all others are `build`. Without a target all count; with
  * one those of the stages it needs. `args` are the recipe's build arguments, `builtin` what the builder predefines (BuildKit:
- * TARGETPLATFORM, …). ONBUILD triggers of a base are not looked into.
+ * TARGETPLATFORM, …). ONBUILD triggers of a base are not known here (builders/pull-bases.ts).
  * Errors: `unresolved-arg`, `base-invalid`, `dockerfile-invalid`, `target-absent`.
  */
 export function readBases(...asked: Parameters<typeof readUses>): BaseUse[] {
@@ -61,8 +65,13 @@ export function readUses(
     const stage = stages.at(-1)
     for (const token of sourcesOf(instruction, offsets)) {
       const named = stageNamed(token, stages)
-      if (named === null) stage?.uses.push(externalUse(token, token.text, null))
-      else stage?.needs.push(stages.indexOf(named))
+      if (named === null) {
+        stage?.uses.push(externalUse(token, token.text, null))
+        continue
+      }
+      stage?.needs.push(stages.indexOf(named))
+      if (named.name !== null && named.name === token.text.toLowerCase())
+        stage?.edits.push(...writtenOut(token, named.name))
     }
   }
   const built = stageOf(target, stages)
@@ -70,11 +79,15 @@ export function readUses(
   while (end.parent !== null) end = stages[end.parent]!
   const needed = target === null ? new Set(stages.keys()) : neededBy(built, stages)
   const ruled = stages.flatMap((stage, at) =>
-    stage.uses.map((use): Use => ({ ...use, role: use === end.use ? 'runtime' : 'build', counts: needed.has(at) })),
+    stage.uses.map((use): Use => {
+      return { ...use, role: use === end.use ? 'runtime' : 'build', counts: needed.has(at), stage: at }
+    }),
   )
   return {
     uses: ruled.filter((use) => 'reference' in use),
     unresolved: ruled.filter((use): use is UnresolvedUse => !('reference' in use)),
+    edits: stages.flatMap((stage) => stage.edits),
+    built,
   }
 }
 
@@ -96,19 +109,6 @@ function neededBy(stage: number, stages: readonly Stage[], found = new Set<numbe
   for (const other of parent === null ? needs : [parent, ...needs]) neededBy(other, stages, found)
   return found
 }
-
-/** The same Dockerfile with each use replaced by `replace(use)`: the whole token, so that no argument can change it again. */
-export function rewriteBases<T extends BaseUse>(text: string, uses: readonly T[], replace: (use: T) => string): string {
-  const fromTheEnd = [...uses].sort((a, b) => b.start - a.start)
-  return fromTheEnd.reduce((out, use) => out.slice(0, use.start) + replace(use) + out.slice(use.end), text)
-}
-
-/** True where a Dockerfile uses what the legacy builder does not know: mounts, links, heredocs, a frontend of its own. */
-export const needsBuildKit = (text: string): boolean =>
-  /^(\uFEFF?#\s*\w+\s*=.*\r?\n)*\uFEFF?#\s*syntax\s*=/i.test(text) ||
-  hasHeredocs(text, DockerfileParser.parse(text).getEscapeCharacter()) ||
-  /^\s*RUN\s+(--\w+=\S+\s+)*--(mount|network|security)=/im.test(text) ||
-  /^\s*(COPY|ADD)\s+(--\w+(=\S+)?\s+)*--(link|parents|exclude|chmod|checksum)\b/im.test(text)
 
 /** The arguments in force in FROM lines: those declared before the first FROM, build arguments over defaults. */
 function globalArgs(
@@ -152,17 +152,24 @@ function readFrom(
   if (!range) throw new BuildError('dockerfile-invalid', `line ${from.getRange().start.line + 1}: FROM names nothing`)
   const token = tokenAt(from.getImage() ?? '', range, offsets)
   const wanted = expanded(token, lookup, escapeChar)
-  const stage = (use: Use | null, parent: number | null): Stage => ({
+  const flag = from.getPlatformFlag()
+  const asked = flag?.getValue() ?? null
+  const platform = asked === null ? null : expandArgs(asked, lookup, escapeChar) || null
+  const where = flag?.getValueRange()
+  const edits = asked && platform && where ? writtenOut(tokenAt(asked, where, offsets), platform) : []
+  const stage = (use: Use | null, parent: number | null, meant: string | null): Stage => ({
     ...{ name, use, parent, needs: [], uses: use === null ? [] : [use] },
+    edits: meant === null ? edits : [...edits, ...writtenOut(token, meant)],
   })
-  if (typeof wanted !== 'string') return stage(wanted, null)
-  if (wanted.toLowerCase() === 'scratch') return stage(null, null)
-  const parent = stages.findLastIndex((other) => other.name === wanted.toLowerCase())
-  if (parent >= 0) return stage(null, parent)
-  const flag = from.getPlatformFlag()?.getValue() ?? null
-  const platform = flag === null ? null : expandArgs(flag, lookup, escapeChar) || null
-  return stage(externalUse(token, wanted, platform), null)
+  if (typeof wanted !== 'string') return stage(wanted, null, null)
+  const parent = stages.findLastIndex((other) => other.name !== null && other.name === wanted.toLowerCase())
+  if (parent >= 0) return stage(null, parent, stages[parent]!.name)
+  if (wanted === 'scratch') return stage(null, null, wanted)
+  return stage(externalUse(token, wanted, platform), null, null)
 }
+
+const writtenOut = ({ start, end, text }: Token, meant: string): Edit[] =>
+  text === meant ? [] : [{ start, end, text: meant }]
 
 /** What `COPY --from=` and `RUN --mount=…,from=` name; neither expands variables. */
 function sourcesOf(instruction: Instruction, offsets: number[]): Token[] {
@@ -187,9 +194,11 @@ function stageNamed({ text, line }: Token, stages: readonly Stage[]): Stage | nu
 
 const whereIs = ({ line, text }: Token): string => `line ${line + 1}: ${text}`
 
+/** Its role, and whether it counts, are found when all stages are known. */
+const placed = ({ start, end }: Token): Placed => ({ start, end, role: 'build', counts: true, stage: 0 })
+
 const unresolved = (token: Token, message: string): UnresolvedUse => ({
-  role: 'build',
-  counts: true,
+  ...placed(token),
   line: token.line + 1,
   message: `${whereIs(token)} ${message}`,
 })
@@ -206,23 +215,13 @@ function expanded(token: Token, lookup: ArgLookup, escapeChar: string): string |
 
 /** A word with variables that comes to no reference has one without a value: `debian:$VERSION`. */
 function externalUse(token: Token, wanted: string, platform: string | null): Use {
+  if (isImageId.test(wanted))
+    throw new BuildError('base-invalid', `${whereIs(token)} is the id of an image on some daemon, and no reference`)
   const reference = /\$/.test(wanted) ? null : parseReference(wanted)
-  if (reference) return { reference, role: 'build', counts: true, platform, start: token.start, end: token.end }
+  if (reference) return { ...placed(token), reference, platform }
   if (/\$/.test(token.text) || wanted === '') return unresolved(token, 'has no value to build from')
   throw new BuildError('base-invalid', `${whereIs(token)} is no image reference (it says "${wanted}")`)
 }
 
-type TextRange = { start: { line: number; character: number }; end: { line: number; character: number } }
-
-const tokenAt = (text: string, range: TextRange, offsets: number[]): Token => ({
-  text,
-  start: offsets[range.start.line]! + range.start.character,
-  end: offsets[range.end.line]! + range.end.character,
-  line: range.start.line,
-})
-
-/** Where each line starts; a line ends with LF, CRLF or CR, as the parser counts them. */
-const lineOffsets = (text: string): number[] => [
-  0,
-  ...[...text.matchAll(/\r\n|\n|\r/g)].map((m) => m.index + m[0].length),
-]
+/** What Docker may look up on the daemon alone: whole, or shortened as it shows them. */
+const isImageId = /^(sha256:[0-9a-f]+|[0-9a-f]{12}|[0-9a-f]{64})$/

@@ -16,6 +16,9 @@ import type { JobRegistries } from './job-registries.ts'
  */
 export type ResolvedUse = BaseUse & { digest: Digest; pull: string }
 
+/** What was found out for other platforms of the same build: what names point at, and what the build's logins were seen to read. */
+export type Known = { digests: Map<string, Digest>; proved: Set<string> }
+
 export type BaseResolver = {
   d: Pick<Deps, 'registries'>
   registries: Pick<JobRegistries, 'client'>
@@ -25,26 +28,34 @@ export type BaseResolver = {
   platform: string
   /** of a registry nobody configured: the daemon asks it, and says which content it got */
   pullByName: (reference: Reference, platform: string | null) => Promise<Digest>
+  /** others build on the same daemon: it may hold a digest, and would give it, whoever may read it */
+  isShared: boolean
   signal: AbortSignal
 }
 
 /**
  * Asks for the digest of every base before anything is built, each name once for all platforms (`known`), so that a name that moves
  * meanwhile gives no build that mixes contents. Each use comes back under the name of its registry, however the Dockerfile calls it.
- * A registry is asked with the build's own logins. Errors: `base-absent`, `base-denied`, and those of the registry client.
+ * A registry is asked with the build's own logins, for a digest too that is given: a daemon that holds it would not ask.
+ * Errors: `base-absent`, `base-denied`, `base-unreachable`, and those of the registry client.
  */
 export async function resolveBases(
   r: BaseResolver,
   uses: readonly BaseUse[],
-  known: Map<string, Digest> = new Map(),
+  known: Known = { digests: new Map(), proved: new Set() },
 ): Promise<ResolvedUse[]> {
-  for (const { name, digest } of r.given) if (!known.has(name)) known.set(name, digest)
+  const { digests, proved } = known
+  for (const { name, digest } of r.given) if (!digests.has(name)) digests.set(name, digest)
   const resolved: ResolvedUse[] = []
   for (const use of uses) {
     const reference = { ...use.reference, host: r.d.registries.canonicalHost(use.reference.host) }
     const name = formatReference(reference)
-    const digest = known.get(name) ?? reference.digest ?? (await resolveName(r, use, reference))
-    known.set(name, digest)
+    const said = digests.get(name) ?? reference.digest
+    const digest = said ?? (await resolveName(r, use, reference))
+    digests.set(name, digest)
+    const content = `${reference.host}/${reference.repository}@${digest}`
+    if (said !== null && said !== undefined && r.isShared && !proved.has(content)) await prove(r, reference, digest)
+    proved.add(content)
     const platform = parsePlatform(use.platform ?? r.platform)
     const own = await platformManifest(r, reference, digest, platform)
     resolved.push({ ...use, reference, digest, pull: `${reference.host}/${reference.repository}@${own}` })
@@ -60,6 +71,19 @@ async function resolveName(r: BaseResolver, use: BaseUse, reference: Reference):
   )
   if (!found) throw new BuildError('base-absent', `the base ${formatReference(reference)} does not exist`)
   return found.digest
+}
+
+/** Sees that the build may read a content. */
+async function prove(r: BaseResolver, reference: Reference, digest: Digest): Promise<void> {
+  const name = `${reference.host}/${reference.repository}@${digest}`
+  const client = await r.registries.client(reference, 'pull')
+  if (!client)
+    throw new BuildError(
+      'base-unreachable',
+      `${name}: this host is never asked, so nobody knows whether this build may read it`,
+    )
+  const found = await asked(r, reference, () => client.headManifest(reference.repository, digest, { signal: r.signal }))
+  if (!found) throw new BuildError('base-absent', `the base ${name} does not exist`)
 }
 
 /** The manifest of just this platform; the digest itself where it is no index, names no such platform, or cannot be asked for. */

@@ -1,6 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of a Dockerfile
 import { describe, expect, it } from '@jest/globals'
-import { needsBuildKit, readBases, readUses, rewriteBases } from '../../src/build/dockerfile.ts'
+import { readBases, readUses } from '../../src/build/dockerfile.ts'
+import { needsBuildKit } from '../../src/build/needs-buildkit.ts'
+import { rewritten } from '../../src/build/places.ts'
 import { formatReference } from '../../src/oci/reference.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
@@ -156,6 +158,9 @@ describe('the bases of a Dockerfile', () => {
     ['a modifier nobody can resolve here', 'ARG B=x\nFROM ${B^^}', 'unresolved-arg'],
     ['a variable where none is expanded', 'FROM h.io/a:1\nCOPY --from=$B a b', 'unresolved-arg'],
     ['what is no reference', 'FROM h.io/A:1', 'base-invalid'],
+    ['a short id', 'FROM 9ad7ba32825c', 'base-invalid'],
+    ['an id', `FROM h.io/a:1\nCOPY --from=${digest} a b`, 'base-invalid'],
+    ['an id without its algorithm', `FROM ${'a'.repeat(64)}`, 'base-invalid'],
     ['a replacement by pattern', 'ARG V=1.2\nFROM h.io/a:${V/.*/x}', 'unresolved-arg'],
     [
       'a pattern that would take for ever',
@@ -174,10 +179,26 @@ describe('the bases of a Dockerfile', () => {
   it('is rewritten at exactly those places', () => {
     const text =
       'ARG B=h.io/a:1\r\nFROM --platform=linux/amd64 $B AS b\r\nFROM h.io/a:1\nCOPY --from=h.io/c:1 /a /h.io/c:1\nFROM b\n'
-    const out = rewriteBases(text, readBases(text, {}), (use) => `<${formatReference(use.reference)}>`)
+    const edits = readBases(text, {}).map((use) => ({ ...use, text: `<${formatReference(use.reference)}>` }))
+    const out = rewritten(text, edits)
     expect(out).toBe(
       'ARG B=h.io/a:1\r\nFROM --platform=linux/amd64 <h.io/a:1> AS b\r\nFROM <h.io/a:1>\nCOPY --from=<h.io/c:1> /a /h.io/c:1\nFROM b\n',
     )
+  })
+})
+
+describe('what is written out before another parser reads it', () => {
+  it.each([
+    ['ARG S=build\nFROM h.io/a:1 AS build-x\nFROM ${S}-x', 'FROM build-x'],
+    ['FROM h.io/a:1 AS Base\nFROM BASE', 'FROM base'],
+    ['ARG B=scratch\nFROM $B', 'FROM scratch'],
+    ['FROM h.io/a:1 AS x\nFROM "x"', 'FROM x'],
+    ['FROM h.io/a:1 AS b\nFROM --platform=$BUILDPLATFORM h.io/b:1', 'FROM --platform=linux/amd64 h.io/b:1'],
+    ['FROM h.io/a:1 AS B\nCOPY --from=B x y', 'COPY --from=b x y'],
+    ['FROM h.io/a:1 AS b\nCOPY --from=0 x y', 'COPY --from=0 x y'],
+  ])('%j', (text, last) => {
+    const out = rewritten(text, readUses(text, {}, { BUILDPLATFORM: 'linux/amd64' }).edits)
+    expect(out.split('\n').at(-1)).toBe(last)
   })
 })
 

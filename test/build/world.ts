@@ -25,7 +25,7 @@ export function buildDeps(pg: TestDatabase, registry: { url: string; host: strin
       webhookToken: null,
     },
   ]
-  const usual = { gitProtocols: ['http'], builder: 'docker', settle: 0, ...defaultBuildSettings() }
+  const usual = { secretKey, gitProtocols: ['http'], builder: 'docker', settle: 0, ...defaultBuildSettings() }
   const config = { registries, ...usual, ...more } as unknown as Config
   const base = testDeps(pg)
   return {

@@ -4,12 +4,16 @@ import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { formatReference, type Reference, tagRef } from '../../oci/reference.ts'
 import { BuildError } from '../build-error.ts'
 import type { CheckoutPaths } from '../checkout-paths.ts'
-import { readBases, rewriteBases } from '../dockerfile.ts'
-import { type ResolvedUse, resolveBases } from '../resolve-bases.ts'
+import { type BaseUse, readUses, type UnresolvedUse } from '../dockerfile.ts'
+import { checkDockerfile } from '../dockerfile-check/check-dockerfile.ts'
+import { rewritten } from '../places.ts'
+import { type Known, type ResolvedUse, resolveBases } from '../resolve-bases.ts'
+import { apart, argFlags, checkArgs, declared } from './arg-flags.ts'
 import { type DockerHost, docker, type Engine, engineFor, writeDockerConfig } from './docker-cli.ts'
 import { localRepository } from './docker-hosts.ts'
 import { layerNotes } from './docker-layers.ts'
 import { dockerRun, lastWords, pull, type Session } from './docker-session.ts'
+import { pullBases } from './pull-bases.ts'
 
 /** What was built for one platform: the daemon's id of it, the local tag it stands under, and the bases it was given. */
 export type LocalContent = { platform: string | null; content: Digest; localTag: string; uses: ResolvedUse[] }
@@ -19,31 +23,42 @@ export async function buildPlatform(
   session: Session,
   source: CheckoutPaths,
   platform: string | null,
-  known: Map<string, Digest>,
+  known: Known,
   signal: AbortSignal,
 ): Promise<LocalContent> {
   const { d, job, context, host, registries } = session
   const { args, target, secrets } = job.recipe
+  checkArgs(args)
   const text = await readFile(source.dockerfile, 'utf8')
   const engine = engineFor(host, text, secrets.length > 0)
-  const read = readBases(text, args, engine === 'legacy' ? {} : builtinArgs(host, platform), target ?? null)
+  const builtin = builtinArgs(host, platform)
+  const read = readUses(text, args, builtin, target ?? null)
+  // The legacy builder also builds stages that nothing needs, up to the one that is asked for.
+  const isBuilt = (use: BaseUse | UnresolvedUse) => use.counts || (engine === 'legacy' && use.stage <= read.built)
+  const open = read.unresolved.find(isBuilt)
+  if (open) throw new BuildError('unresolved-arg', open.message)
   const resolver = {
-    ...{ d, registries, given: job.bases, platform: platform ?? host.platform, signal },
+    ...{ d, registries, given: job.bases, platform: platform ?? host.platform, isShared: session.isShared, signal },
     pullByName: (reference: Reference, asked: string | null) =>
       pullByName(session, reference, asked ?? platform, signal),
   }
-  // The legacy builder also builds the stages that nothing needs.
-  const wanted = read.filter((use) => use.counts || engine === 'legacy')
-  const uses = await resolveBases(resolver, wanted, known)
+  const uses = await resolveBases(resolver, read.uses.filter(isBuilt), known)
   for (const use of uses) context.log.write(`base ${formatReference(use.reference)} is ${use.digest} (${use.role})\n`)
-  const pulls = new Map(uses.map((use) => [`${use.pull} ${use.platform}`, use]))
-  for (const use of pulls.values()) await pull(session, use.reference, use.pull, use.platform ?? platform, signal)
+  const pulled = await pullBases(session, uses, platform, { resolver, known }, signal)
+  const unused = [...read.uses, ...read.unresolved].filter((use) => !isBuilt(use))
+  const dockerfile = rewritten(text, [
+    ...read.edits,
+    ...uses.map((use) => ({ ...use, text: use.pull })),
+    ...unused.map((use) => ({ ...use, text: nobodys })),
+  ])
+  checkDockerfile(dockerfile, new Map([...pulled.allowed, [nobodys, []]]))
 
   const name = platform === null ? '1' : platform.replaceAll('/', '-')
-  const file = await writeDockerfile(job.dir, name, source, text, uses)
+  const file = await writeDockerfile(job.dir, name, source, dockerfile)
   const localTag = `${localRepository(job.id)}:${name}`
   const idFile = join(job.dir, `id-${name}`)
   const secretsDir = join(job.dir, 'secrets')
+  const given = argFlags(engine === 'legacy' ? { ...declared(builtin, text), ...args } : args)
   try {
     const flags = [
       ...['--no-cache', '--force-rm', '--tag', localTag, '--file', file, '--iidfile', idFile],
@@ -51,19 +66,22 @@ export async function buildPlatform(
       ...(host.buildkit === 'default' ? ['--provenance=false', '--sbom=false'] : []),
       ...(platform === null ? [] : ['--platform', platform]),
       ...(target === undefined ? [] : ['--target', target]),
-      ...Object.entries(args).flatMap(([arg, value]) => ['--build-arg', `${arg}=${value}`]),
+      ...given.flags,
+      ...(engine === 'buildkit' ? apart(session) : []),
       ...(await secretFlags(session, secretsDir)),
     ]
-    await runBuild(session, engine, [...flags, source.context], signal)
+    await runBuild(session, engine, { args: [...flags, source.context], env: given.env }, signal)
   } finally {
     await rm(secretsDir, { recursive: true, force: true })
   }
   const content = parseDigest((await readFile(idFile, 'utf8')).trim())
   if (!content) throw new BuildError('build-failed', 'docker build told no id of what it built')
-  return { platform, content, localTag, uses }
+  return { platform, content, localTag, uses: [...uses, ...pulled.triggered] }
 }
 
-async function runBuild(session: Session, engine: Engine, args: string[], signal: AbortSignal): Promise<void> {
+type Command = { args: string[]; env: Record<string, string> }
+
+async function runBuild(session: Session, engine: Engine, { args, env }: Command, signal: AbortSignal): Promise<void> {
   const configDir = await writeDockerConfig(session.job.dir, 'config-build', null)
   const run = dockerRun(session, configDir, signal)
   const layers = engine === 'legacy' ? layerNotes(session.job.dir) : null
@@ -71,7 +89,7 @@ async function runBuild(session: Session, engine: Engine, args: string[], signal
     run.onOutput?.(text)
     layers?.read(text)
   }
-  const ran = await docker(['build', ...args], { ...run, engine, onOutput })
+  const ran = await docker(['build', ...args], { ...run, engine, env, onOutput })
   await layers?.written()
   if (ran.code === 0) return
   const words = lastWords(ran.stderr)
@@ -80,21 +98,20 @@ async function runBuild(session: Session, engine: Engine, args: string[], signal
   throw new BuildError('build-failed', words || `docker build exited with ${ran.code}`)
 }
 
-/** The Dockerfile in which every base is its digest, beside it the .dockerignore that belongs to it. */
+/** What a stage begins with that is not built: a content that no daemon has and no registry serves. */
+const nobodys = `drydock.invalid/unused@sha256:${'0'.repeat(64)}`
+
+/** The Dockerfile as Docker gets it, beside it the .dockerignore that belongs to it. */
 async function writeDockerfile(
   jobDir: string,
   name: string,
   source: Pick<CheckoutPaths, 'dockerfile' | 'ignoreFile'>,
   text: string,
-  uses: readonly ResolvedUse[],
 ): Promise<string> {
   const dir = join(jobDir, `dockerfile-${name}`)
   await mkdir(dir, { mode: 0o700 })
   const file = join(dir, basename(source.dockerfile))
-  await writeFile(
-    file,
-    rewriteBases(text, uses, (use) => use.pull),
-  )
+  await writeFile(file, text)
   if (source.ignoreFile) await cp(source.ignoreFile, `${file}.dockerignore`)
   return file
 }
@@ -113,7 +130,7 @@ async function secretFlags({ job, context }: Session, dir: string): Promise<stri
   return flags
 }
 
-/** BuildKit predefines these in FROM lines; the legacy builder does not. */
+/** BuildKit predefines these in FROM lines; for the legacy builder they are written out. */
 function builtinArgs(host: DockerHost, platform: string | null): Record<string, string> {
   const named = (prefix: string, text: string) => {
     const [os = '', arch = '', variant = ''] = text.split('/')

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BuildError } from '../build-error.ts'
 import { dockerEnv } from '../child-env.ts'
-import { needsBuildKit } from '../dockerfile.ts'
+import { needsBuildKit } from '../needs-buildkit.ts'
 import { type Ran, runProcess } from '../run-process.ts'
 import type { DockerEndpoint } from './docker-hosts.ts'
 
@@ -27,6 +27,8 @@ export type DockerRun = {
   /** the daemon; default: the one our own environment names */
   endpoint?: DockerEndpoint
   engine?: Engine
+  /** build arguments, whose names mean nothing to the command (arg-flags.ts) */
+  env?: Readonly<Record<string, string>>
   onOutput?: (text: string) => void
   notesDir?: string
 }
@@ -34,6 +36,7 @@ export type DockerRun = {
 /** Runs the docker CLI. It sees its endpoint, else our DOCKER_HOST, but neither our own docker configuration nor any other variable. */
 export function docker(args: readonly string[], run: DockerRun): Promise<Ran> {
   const env = dockerEnv(run.endpoint?.env ?? {}, {
+    ...run.env,
     HOME: run.configDir,
     DOCKER_CONFIG: run.configDir,
     DOCKER_CLI_HINTS: 'false',

@@ -16,6 +16,8 @@ export type DockerEndpoint = { env: Readonly<Record<string, string>> }
  */
 export type DockerHosts = {
   name: string
+  /** whether a daemon of these is used by more than one build */
+  isShared: boolean
   acquire: (job: BuildJob, context: BuilderContext, signal: AbortSignal) => Promise<DockerEndpoint>
   release: (buildId: string, signal: AbortSignal, dir?: string) => Promise<void>
 }
@@ -27,6 +29,7 @@ export const verifyContainer = (buildId: string): string => `drydock-verify-${bu
 /** The daemon that `DOCKER_HOST` or the default socket names: shared with whoever else uses it, so that what a build left is removed. */
 export const localDocker: DockerHosts = {
   name: 'docker',
+  isShared: true,
   acquire: async () => ({ env: {} }),
   async release(buildId, signal, dir) {
     const layers = dir === undefined ? [] : await notedLayers(dir)

@@ -15,6 +15,8 @@ export type Session = {
   registries: JobRegistries
   host: DockerHost
   endpoint: DockerEndpoint
+  /** other builds use the same daemon, and what it holds */
+  isShared: boolean
 }
 
 export const dockerRun = ({ context, job, endpoint }: Session, configDir: string, signal: AbortSignal): DockerRun => ({

@@ -9,7 +9,7 @@ import { checkOutRecipe } from '../checkout-recipe.ts'
 import { jobRegistries } from '../job-registries.ts'
 import { type BuiltPlatform, publish } from '../publish.ts'
 import { isPushRefused, pushRefused } from '../push-refused.ts'
-import { basesOf } from '../resolve-bases.ts'
+import { basesOf, type Known } from '../resolve-bases.ts'
 import type { Builder } from './builder.ts'
 import { buildPlatform, type LocalContent } from './docker-build.ts'
 import { docker, findDocker } from './docker-cli.ts'
@@ -34,11 +34,11 @@ export const dockerBuilder = (d: DockerDeps, hosts: DockerHosts = localDocker): 
         return { endpoint, host: await findDocker(job.dir, signal, endpoint) }
       })
       context.log.write(`docker ${host.serverVersion} on ${host.platform}\n`)
-      const session: Session = { d, job, context, registries, host, endpoint }
+      const session: Session = { d, job, context, registries, host, endpoint, isShared: hosts.isShared }
       const source = await context.step('checkout', (signal) => checkOutRecipe(d, job, context, signal))
       const built = await context.step('build', async (signal) => {
         const all: LocalContent[] = []
-        const known = new Map<string, Digest>()
+        const known: Known = { digests: new Map(), proved: new Set() }
         const platforms = job.recipe.platforms.length > 0 ? job.recipe.platforms : [null]
         for (const platform of platforms) all.push(await buildPlatform(session, source, platform, known, signal))
         if (!hasCandidate(session)) await verify(session, all, signal)

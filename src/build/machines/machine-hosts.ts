@@ -119,6 +119,7 @@ export function machineHosts(d: MachineDeps & Pick<Deps, 'config'>, pauses: Paus
 
   return {
     name: 'docker-machine',
+    isShared: false,
     async acquire(job, context, signal) {
       const { machines } = d.config
       const profile = profileFor(machines, job.recipe.machine, namespaceKeyOf(d, job.target))

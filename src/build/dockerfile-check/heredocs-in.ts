@@ -1,0 +1,41 @@
+/** What may end a heredoc: a line that is `name`, tabs before it left out where `chomp`. */
+export type HeredocEnd = { name: string; chomp: boolean }
+
+/**
+ * Each `<<` of an instruction in order, with every name that any of Docker's parsers may wait for there. More than any one of them sees,
+ * wherever it stands (quotes, arithmetic, JSON): a name that no line bears costs nothing. Never less.
+ * After heredocsFromLine and shell.Lex of moby/buildkit.
+ */
+export function heredocsIn(text: string): HeredocEnd[][] {
+  return [...text.matchAll(/<<(-?)/g)].map((found) => {
+    const chomp = found[1] === '-'
+    const rest = text.slice(found.index + found[0].length)
+    const names = namesAt(rest).flatMap((name) => [
+      { name, chomp },
+      // a variable that is empty may stand before the dash
+      ...(name.startsWith('-') ? [{ name: name.slice(1), chomp: true }] : []),
+    ])
+    return names.filter(({ name }) => name !== '')
+  })
+}
+
+/** True where a variable's own words, an escape or a rare blank may make a heredoc or its name: no list of names is then whole. */
+export const hasHiddenHeredoc = (text: string): boolean =>
+  /<(?:\\+|\$\w+|\$\{[^}]*\})+</.test(text) ||
+  /\$\{[^}]*<<|<<-?\S*\$\{\w*[^\w}]/.test(text) ||
+  (text.includes('<<') && /[^\S \t]|\u0085/.test(text))
+
+function namesAt(rest: string): string[] {
+  // Newer parsers pass over blanks between the mark and its name.
+  const start = rest.trimStart()
+  const bare = /^[^\s<]*/.exec(start)![0]
+  const quoted = /^(?:\\.|"(?:\\.|[^"\\])*"|'[^']*'|[^\s<"'\\])*/.exec(start)![0]
+  const names = [bare, quoted].flatMap((name) => [name, unquoted(name), name.replaceAll(/["']/g, '')])
+  return [...new Set(names.flatMap((name) => [name, name.replaceAll(/\$\{\w*\}|\$\w+/g, '')]))]
+}
+
+const unquoted = (word: string): string =>
+  word.replace(
+    /\\(.)|"((?:\\.|[^"\\])*)"|'([^']*)'/g,
+    (_, escaped, double, single) => escaped ?? double?.replaceAll(/\\(["$\\])/g, '$1') ?? single ?? '',
+  )
