@@ -9,7 +9,7 @@ export type RegistryProxy = {
   url: string
   host: string
   /** asked for each request; set by a test */
-  fate: (request: { method: string; path: string }) => Fate
+  fate: (request: { method: string; path: string; authorization: string | undefined }) => Fate
   /** every request, `METHOD PATH` */
   seen: string[]
   close: () => Promise<void>
@@ -20,7 +20,7 @@ export async function registryProxy(port: number): Promise<RegistryProxy> {
   const server = createServer((request, response) => {
     const { method = '', url: path = '' } = request
     proxy.seen.push(`${method} ${path}`)
-    const fate = proxy.fate({ method, path })
+    const fate = proxy.fate({ method, path, authorization: request.headers.authorization })
     if (fate === 'through') pass(port, request, response)
     else if (fate === 'cut') request.socket.destroy()
     else if (fate === 'silence') request.resume()
