@@ -38,6 +38,7 @@ const idle: Course = {
   }),
   given: () => ({ bases: [], annotations: {}, logins: {} as never }),
   findPushed: async () => null,
+  unstage: async () => [],
   pushed: async () => undefined,
   ended: async () => undefined,
 }

@@ -14,6 +14,12 @@ export type Course = {
   given(claim: Claim, target: BuildJob['target']): Pick<BuildJob, 'logins' | 'bases' | 'annotations'>
   /** The digest that the target is at, if that is the content which a dead attempt was about to push; else null. */
   findPushed(claim: Claim, target: BuildJob['target'], content: Digest, stop: AbortSignal): Promise<Digest | null>
+  /** Removes what a push that was cut short left under staging tags; gives the tags that stay. */
+  unstage(
+    claim: Claim & { recipe: NonNullable<Claim['recipe']> },
+    target: BuildJob['target'],
+    stop: AbortSignal,
+  ): Promise<string[]>
   /** After the push, also after one found: what becomes of it, but what may wait once `stop` has come. Comes again where a worker dies at it. Throws BuildError. */
   pushed(claim: Claim, target: BuildJob['target'], built: Built, stop: AbortSignal): Promise<void>
   /** In the transaction that ends these rows, all of this course. */

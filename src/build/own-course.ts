@@ -13,6 +13,7 @@ import { namespaceLogins } from './logins.ts'
 import { moveTags, recordPushed } from './record-pushed.ts'
 import { type CauseAfter, stillOutdated } from './still-outdated.ts'
 import { storeKeyAsBuilt } from './store-key.ts'
+import { unstage } from './unstage.ts'
 
 /** A tracker's own builds: with the credentials of the tag's namespace; what was pushed is recorded, judged at once, and planned on. */
 export const ownCourse = (d: Deps): Course => ({
@@ -23,6 +24,10 @@ export const ownCourse = (d: Deps): Course => ({
   },
   given: (claim, target) => ({ logins: namespaceLogins(d, target), bases: [], annotations: causeAnnotations(claim) }),
   findPushed: (_claim, target, content, stop) => findPushed(d, target, content, stop),
+  async unstage({ recipe }, target, stop) {
+    const client = d.registries.byName(target.host)
+    return client && recipe.strategy === 'dockerfile' ? unstage(client, target, recipe, stop) : []
+  },
   async pushed(claim, target, built, stop) {
     await recordPushed(d, claim, built)
     const further = await moveTags(d, target, built.digest, claim.recipe?.tags ?? [], stop)

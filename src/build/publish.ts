@@ -15,6 +15,7 @@ import type { BuilderContext, BuildJob, PushIntent } from './builders/builder.ts
 import { holdsContent } from './find-pushed.ts'
 import { headOf, moveTag } from './move-tag.ts'
 import { annotatedManifest, type Blob, indexOf, type PlatformEntry, type PlatformObject } from './published-manifest.ts'
+import { deleted, staysAsStaged } from './unstage.ts'
 
 /**
  * One platform as it was built: `content` is the daemon's id of it. `platform` is null where the recipe names none. `push` brings it to
@@ -142,11 +143,7 @@ async function removeStaging(
 ): Promise<void> {
   const left: string[] = []
   for (const { staging } of staged) {
-    const removed = await client.deleteTag(job.target.repository, staging, { signal }).catch((error: unknown) => {
-      if (error instanceof RegistryError) return false
-      throw error
-    })
-    if (!removed) left.push(staging)
+    if (!(await deleted(client, job.target.repository, staging, signal))) left.push(staging)
   }
-  if (left.length > 0) context.log.write(`[the registry removes no single tags: ${left.join(', ')} stays]\n`)
+  if (left.length > 0) context.log.write(staysAsStaged(left))
 }

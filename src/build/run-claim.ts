@@ -15,6 +15,7 @@ import { makeProgress, type Progress } from './progress.ts'
 import type { Recipe } from './recipe.ts'
 import { type SaveSteps, saveStepsTogether } from './save-steps.ts'
 import { isLostDatabase, throughOutage } from './through-outage.ts'
+import { staysAsStaged } from './unstage.ts'
 import { makeWorkDir, removeWorkDir } from './work-dir.ts'
 
 type Needs = Pick<Deps, 'sql' | 'clock' | 'log' | 'config'>
@@ -135,6 +136,7 @@ async function afterCrash(all: Attempt, builder: Builder): Promise<Built | null>
     },
   )
   const found = claim.intent && (await askPushed(all, claim.intent))
+  if (found || claim.deaths >= mostDeaths) await unstageAll(all, stagedSeconds)
   if (!found && claim.deaths >= mostDeaths)
     throw new BuildError('worker-died', `${claim.deaths} workers died at this build (a lack of memory?)`)
   if (!found || !claim.intent) return null
@@ -145,6 +147,22 @@ async function afterCrash(all: Attempt, builder: Builder): Promise<Built | null>
 }
 
 const mostDeaths = 3
+
+/** Seconds for what a push that was cut short left in the registry; with a cancel in mind: it is done beside the clean-up. */
+const stagedSeconds = 20
+const stagedAfterStop = 1.4
+
+/** The build's own end never depends on it. */
+async function unstageAll({ course, claim, target, log }: Attempt, seconds: number): Promise<void> {
+  try {
+    const left = await course.unstage(claim, target, AbortSignal.timeout(seconds * 1000))
+    if (left.length > 0) log.write(staysAsStaged(left))
+  } catch (error) {
+    log.write(
+      `[staging tags may stay until the next build of ${claim.ref}: ${describeError(error, log.masked).message}]\n`,
+    )
+  }
+}
 
 async function askPushed(all: Attempt, { content, bases, commit }: PushIntent): Promise<Built | null> {
   if (content === null) return null
@@ -205,7 +223,8 @@ async function runIn(all: Attempt, builder: Builder): Promise<Built> {
     built = await builder.run(job, context)
   } catch (error) {
     if (isClaimLost(error)) throw error
-    await clean()
+    const pushing = progress.steps().some(({ name }) => name === 'push')
+    await Promise.all([clean(), pushing && unstageAll(all, signal.aborted ? stagedAfterStop : stagedSeconds)])
     // The registry may have taken it, and gone before it said so.
     const found = intent && !signal.aborted && describeError(error).retryable ? await askPushed(all, intent) : null
     if (!found) throw error

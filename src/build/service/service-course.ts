@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import type { RegistryClient } from '../../registry/registries.ts'
 import { BuildError } from '../build-error.ts'
 import type { BuildJob } from '../builders/builder.ts'
 import { builderFor } from '../builders/builders.ts'
@@ -7,6 +8,7 @@ import type { Course } from '../course.ts'
 import { holdsContent } from '../find-pushed.ts'
 import { jobRegistries } from '../job-registries.ts'
 import { storableJson } from '../storable.ts'
+import { unstage } from '../unstage.ts'
 import type { Grant } from './grant.ts'
 import { StoredJob } from './job.ts'
 import { openGrant } from './seal.ts'
@@ -23,16 +25,13 @@ export const serviceCourse = (d: Deps): Course => ({
     const job = jobOf(claim)
     return { logins: sealedLogins(opener(d, claim, job)), bases: job.bases, annotations: job.annotations ?? {} }
   },
-  async findPushed(claim, target, content, stop) {
-    const registries = jobRegistries(d, sealedLogins(opener(d, claim, jobOf(claim))), () => undefined)
-    try {
-      const client = await registries.client(target, 'push')
+  findPushed: (claim, target, content, stop) =>
+    withClient(d, claim, target, async (client) => {
       const found = await client?.getManifest(target.repository, target.tag, { signal: stop })
       return found && holdsContent(found, content) ? found.digest : null
-    } finally {
-      registries.close()
-    }
-  },
+    }),
+  unstage: (claim, target, stop) =>
+    withClient(d, claim, target, async (client) => (client ? unstage(client, target, claim.recipe, stop) : [])),
   async pushed(claim, _target, { digest, bases, commit }) {
     const owned = await d.sql`
       update build set digest = ${digest}, bases = ${storableJson(bases)}::text::jsonb, commit = ${commit}
@@ -44,6 +43,21 @@ export const serviceCourse = (d: Deps): Course => ({
     await tx`update build set job = job - 'credentials' where id = any(${ids}::text[]::uuid[]) and state not in ('queued', 'running')`
   },
 })
+
+/** The target's registry, with what the tracker sealed for it. */
+async function withClient<T>(
+  d: Deps,
+  claim: Claim,
+  target: BuildJob['target'],
+  work: (client: RegistryClient | null) => Promise<T>,
+): Promise<T> {
+  const registries = jobRegistries(d, sealedLogins(opener(d, claim, jobOf(claim))), () => undefined)
+  try {
+    return await work(await registries.client(target, 'push'))
+  } finally {
+    registries.close()
+  }
+}
 
 function jobOf({ job }: Claim): StoredJob & Pick<BuildJob, 'bases'> {
   const parsed = StoredJob.safeParse(job)
