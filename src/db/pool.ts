@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 
 /**
@@ -24,11 +25,30 @@ export function makePool(url: string, max: number, onError: (error: Error) => vo
   return pool
 }
 
+/** How long an end waits for what is still being written, milliseconds; the database may be away. */
+const drainMs = 2000
+
 class QueuePool extends pg.Pool {
   override connect(): Promise<pg.PoolClient>
   override connect(callback: Parameters<pg.Pool['connect']>[0]): void
   override connect(callback?: Parameters<pg.Pool['connect']>[0]): unknown {
-    return callback ? super.connect(callback) : retryable(super.connect())
+    if (callback) return super.connect(callback)
+    // Refused, the queue would ask for minutes, and keep the process alive; what it has not written by now is left to a sweep.
+    if (this.ending) return new Promise(() => {})
+    return retryable(super.connect())
+  }
+
+  /** A pool that ends serves nobody who waits; the queue has stopped, and may not have been given the connection to write that with. */
+  override end(): Promise<void>
+  override end(callback: () => void): void
+  override end(callback?: () => void): unknown {
+    if (callback) return super.end(callback)
+    return this.#drained().then(() => super.end())
+  }
+
+  async #drained(): Promise<void> {
+    const until = performance.now() + drainMs
+    while (this.waitingCount + this.totalCount > this.idleCount && performance.now() < until) await sleep(10)
   }
 }
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import pino from 'pino'
@@ -142,6 +143,28 @@ describe('a running job', () => {
     expect(await redone).toBe(2)
   })
 })
+
+test('a process that stops in the midst of its jobs ends by itself, and holds none of them any more', async () => {
+  const script = fileURLToPath(new URL('ending-worker.ts', import.meta.url))
+  for (let i = 0; i < 3; i++) {
+    await pg.sql`delete from graphile_worker._private_jobs`
+    await jobs.enqueueMany(
+      pg.sql,
+      'build',
+      Array.from({ length: 60 }, () => ({})),
+    )
+    const child = spawn(process.execPath, [script, pg.url], {
+      env: { ...process.env, NODE_OPTIONS: '' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const said = text(child.stdout)
+    expect(await once(child, 'exit')).toEqual([0, null])
+    const left = await pg.sql<{ locked: boolean }[]>`
+      select locked_by is not null as locked from graphile_worker._private_jobs`
+    expect(left.filter(({ locked }) => locked)).toEqual([])
+    expect(left.length).toBeGreaterThanOrEqual(60 - Number(await said))
+  }
+}, 60_000)
 
 test('jobs of one queue run one after another, and a failed one is tried again later without holding up the rest', async () => {
   const told: string[] = []
