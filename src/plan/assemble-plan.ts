@@ -52,6 +52,8 @@ export type PlanBuild = {
   bases: readonly { name: string | null; digest: string }[]
   /** error code of a failure */
   code: string | null
+  /** what failed may pass by itself: a registry, a git server or a host was away, a disk full */
+  passing?: boolean
   finishedAt: Date | null
 }
 

@@ -159,7 +159,8 @@ function barred(tag: PlanTag, judged: Judged[]): Outcome {
   const tried = judged.some(({ bar }) => bar === 'tried' || bar === 'cycle')
   if (!tried) return be('manual')
   const build = tag.builds.find((done) => done.digest !== null)?.id ?? null
-  return tag.stand === 'unseen' ? be('waiting', { build, moving: true }) : be('failed', { build })
+  if (tag.stand === 'unseen') return be('waiting', { build, moving: true })
+  return be(tag.stand === 'back' ? 'manual' : 'failed', { build })
 }
 
 const noBase = { base: null, from: null, to: null }

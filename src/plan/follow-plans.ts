@@ -27,7 +27,10 @@ export type Steps = {
 
 export function followPlans(input: PlanInput, decided: Plan, plans: readonly KnownPlan[]): Steps {
   const known = new Map(plans.map((plan) => [plan.root, plan]))
-  const found = [...decided.triggers].flatMap(([ref, triggers]) => triggers.map((cause) => ({ ref, cause })))
+  const mayBeOurs = ourOwn(input)
+  const found = [...decided.triggers].flatMap(([ref, triggers]) =>
+    triggers.flatMap((cause) => (mayBeOurs(cause) ? [] : [{ ref, cause }])),
+  )
   const judged = new Set(input.tags.flatMap((tag) => (tag.judged ? [tag.ref] : [])))
   // What waits for a base that nobody rebuilds, or failed for good, starts nothing, whatever its causes.
   const isComing = (ref: string) => decided.moving.has(ref) || decided.states.get(ref)!.state === 'paused'
@@ -55,6 +58,17 @@ export function followPlans(input: PlanInput, decided: Plan, plans: readonly Kno
     if (/^(open|approval|stopped)$/.test(plan.state) && !alive.has(plan.root)) steps.end.push(plan)
   }
   return steps
+}
+
+/**
+ * Whether a base may be where a running build of ours has just put it: the build's row does not know it yet, and a plan of such an "outside"
+ * change would be of none. Nothing is lost: what is built on it waits for that build anyway, and its end is planned anew.
+ */
+function ourOwn({ tags }: PlanInput): (trigger: Trigger) => boolean {
+  const running = new Set(
+    tags.flatMap(({ ref, builds }) => (builds.some(({ state }) => state === 'running') ? [ref] : [])),
+  )
+  return ({ base, to, root }) => base !== null && running.has(base) && root === `${base}@${to}`
 }
 
 /** The outside changes of which something is queued, runs, settles, waits for what is moving, or will be tried again. */

@@ -2,7 +2,7 @@ import type { PlanBuild, PlanTag } from './assemble-plan.ts'
 
 /**
  * What past builds with the same inputs say of another one. due: nothing against it. failed: `again` = when it may be tried again,
- * null = never by itself. unseen: it was built, and the registry has not shown the push yet. stopped: a person cancelled it.
+ * null = never by itself. unseen: it was built, and the registry has not shown the push yet. stopped: a person cancelled it, or put it back.
  */
 export type Past = { say: 'due' } | { say: 'failed' | 'unseen' | 'stopped'; build: string; again: Date | null }
 
@@ -32,8 +32,15 @@ const final: ReadonlySet<string> = new Set([
   'config-unreadable',
 ])
 
-/** Hours from the n-th failure to the next try. */
-const backOff = [0, 0, 1, 2, 4, 8, 16, 32]
+const hour = 3_600_000
+const minute = 60_000
+const waits = (unit: number, ...each: number[]) => each.map((one) => one * unit)
+
+/** Milliseconds from the n-th failure to the next try. The last counts for all further ones. */
+const backOff = waits(hour, 0, 0, 1, 2, 4, 8, 16, 32)
+
+/** The same after outages, which say nothing of the tag: those that came one after the other, whatever failed before them. */
+const afterOutages = waits(minute, 0, 0, 1, 2, 4, 8, 16, 32, 60)
 
 /** The tag's finished builds are given newest first, back to the latest that succeeded. */
 export function pastBuilds({ builds, key, stand }: PlanTag, now: Date): Past {
@@ -41,7 +48,7 @@ export function pastBuilds({ builds, key, stand }: PlanTag, now: Date): Past {
   const good = done.findIndex((build) => build.state === 'succeeded')
   const latest = good === -1 ? null : done[good]!
   if (latest && latest.key === key && stand !== 'overtaken')
-    return { say: stand === 'unseen' ? 'unseen' : 'failed', build: latest.id, again: null }
+    return { say: ofStand(stand), build: latest.id, again: null }
   const since = good === -1 ? done : done.slice(0, good)
   return afterFailures(
     since.filter((build) => build.key === key && build.code !== noLongerWanted),
@@ -49,13 +56,20 @@ export function pastBuilds({ builds, key, stand }: PlanTag, now: Date): Past {
   )
 }
 
+/** What was put back waits for a person, as what was cancelled does. */
+const ofStand = (stand: PlanTag['stand']): 'unseen' | 'stopped' | 'failed' =>
+  stand === 'unseen' ? 'unseen' : stand === 'back' ? 'stopped' : 'failed'
+
 function afterFailures(failures: PlanBuild[], now: Date): Past {
   const [latest] = failures
   if (!latest?.finishedAt) return { say: 'due' }
   if (latest.state === 'cancelled') return { say: 'stopped', build: latest.id, again: null }
   if (latest.code !== null && final.has(latest.code)) return { say: 'failed', build: latest.id, again: null }
-  const tries = failures.filter((build) => build.state === 'failed').length
-  const hours = backOff[Math.min(tries, backOff.length) - 1]!
-  const again = new Date(latest.finishedAt.getTime() + hours * 3_600_000)
+  const failed = failures.filter((build) => build.state === 'failed')
+  const first = failed.findIndex(({ passing }) => passing !== true)
+  const outages = first === -1 ? failed.length : first
+  const [steps, tries] =
+    outages > 0 ? [afterOutages, outages] : [backOff, failed.filter(({ passing }) => passing !== true).length]
+  const again = new Date(latest.finishedAt.getTime() + steps[Math.min(tries, steps.length) - 1]!)
   return again > now ? { say: 'failed', build: latest.id, again } : { say: 'due' }
 }

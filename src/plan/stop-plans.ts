@@ -8,7 +8,8 @@ type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
 
 /**
  * Stops each open plan of which more than half of the first ten tags failed since it was made, or approved: its queued builds are
- * withdrawn and its people told. True where one was.
+ * withdrawn and its people told. True where one was. What may pass by itself (a registry, a git server, a host away) says nothing of
+ * the new base, and does not count.
  */
 export async function stopPlans(d: Needs): Promise<boolean> {
   const failing = await d.sql<{ id: string; ends: ('succeeded' | 'failed')[]; toBuild: number }[]>`
@@ -17,6 +18,7 @@ export async function stopPlans(d: Needs): Promise<boolean> {
     from plan cross join lateral (
       select distinct on (build.ref) build.plan_id, build.ref, build.state, build.finished_at from build
       where build.plan_id = plan.id and build.automatic and build.state in ('succeeded', 'failed')
+        and not coalesce(build.state = 'failed' and (build.error->>'retryable')::boolean, false)
         and build.finished_at > coalesce(plan.approved_at, '-infinity')
       order by build.ref, build.finished_at) first
     where plan.state = 'open' and exists (select from build where plan_id = plan.id and state = 'failed')

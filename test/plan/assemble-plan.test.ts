@@ -50,6 +50,8 @@ const build = (id: string, state: PlanBuild['state'], more: Partial<PlanBuild> =
   ...more,
 })
 const failures = (...seconds: number[]) => seconds.map((s, i) => build(`f${i}`, 'failed', { finishedAt: ago(s) }))
+const outages = (...seconds: number[]) =>
+  failures(...seconds).map((one) => ({ ...one, code: 'unreachable', passing: true }))
 const quiet = (ref: string, more: Partial<PlanTag> = {}) => tag(ref, [], { recipe: null, key: null, ...more })
 const ambiguous = cause('b', { confidence: 'ambiguous' })
 
@@ -84,7 +86,7 @@ describe('not built', () => {
     [
       'put back to what it was before that build',
       tag('a', [cause('b')], { builds: [build('x', 'succeeded')], stand: 'back' }),
-      'failed',
+      'manual',
     ],
     [
       'built on exactly that head, by a build with other inputs',
@@ -280,6 +282,24 @@ describe('after failures', () => {
     const given = tag('a', [cause('b')], { builds: failures(...seconds) })
     if (left === null) expect(outcome(given)).toMatchObject({ state: 'queued', queued: true })
     else expect(outcome(given)).toMatchObject({ state: 'failed', build: 'f0', queued: false, lookAgainAt: ago(-left) })
+  })
+
+  test.each<[string, PlanBuild[], number | null]>([
+    ['twice: at once', outages(1, 2), null],
+    ['three times: after a minute', outages(20, 99, 99), 40],
+    ['four times: after two', outages(60, ...Array(3).fill(999)), 60],
+    ['thirty times: after an hour', outages(hour - 60, ...Array(29).fill(99 * hour)), 60],
+    [
+      'after five failures of its own: as if it were the first',
+      [...outages(1), ...failures(...Array(5).fill(2))],
+      null,
+    ],
+    ['before a failure of its own: nothing', [...failures(30), ...outages(...Array(9).fill(40))], null],
+    ['between failures of its own', [...failures(30), ...outages(40), ...failures(50, 60)], hour - 30],
+  ])('outages, %s', (_, builds, left) => {
+    const found = outcome(tag('a', [cause('b')], { builds }))
+    if (left === null) expect(found).toMatchObject({ state: 'queued', queued: true })
+    else expect(found).toMatchObject({ state: 'failed', queued: false, lookAgainAt: ago(-left) })
   })
 
   test('what is built on it waits while it will be tried again', () => {

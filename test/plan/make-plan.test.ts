@@ -178,7 +178,7 @@ describe('a plan', () => {
     expect(await states('app/child')).toEqual(['failed'])
     await s.push('app/child', 'app/child-1')
     await plan(d())
-    expect(await states('app/child')).toEqual(['failed'])
+    expect(await states('app/child')).toEqual(['manual'])
     expect(await s.builds()).toHaveLength(1)
     await s.push('app/child', 'somebody-elses')
     await plan(d())

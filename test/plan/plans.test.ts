@@ -252,6 +252,24 @@ describe('a plan whose first builds fail', () => {
     expect((await s.builds()).filter((b) => b.state === 'queued')).toHaveLength(12)
   })
 
+  test('because a registry or a host is away goes on, and its tags are tried again after minutes', async () => {
+    await family(12)
+    await plan(d())
+    for (let tries = 0; tries < 3; tries++) {
+      for (const name of children(12)) {
+        await s.run(name)
+        await s.end(name, null, 'unreachable', true)
+      }
+      seconds += 1
+      await plan(d())
+    }
+    expect((await only()).state).toBe('open')
+    expect((await s.builds()).filter((b) => b.state === 'queued')).toEqual([])
+    seconds += 60
+    await plan(d())
+    expect((await s.builds()).filter((b) => b.state === 'queued')).toHaveLength(12)
+  })
+
   test('of fewer than ten is not stopped before ten were tried', async () => {
     await family(5)
     await plan(d())
@@ -372,6 +390,21 @@ test('a stopped plan is over once nothing of its root is left', async () => {
   for (const name of [...children(12), 'app/grand']) await s.judge(name, [{ name: 'lib/base' }])
   await plan(d())
   expect((await only()).state).toBe('done')
+})
+
+test('what a running build of ours has just pushed makes no plan of its own', async () => {
+  await family(1)
+  await plan(d())
+  await s.run('app/c00')
+  await s.push('app/c00', 'c00-2')
+  await s.judge('app/c00', [{ name: 'lib/base' }])
+  await s.judge('app/grand', [{ name: 'app/c00' }], [{ base: 'app/c00', to: 'c00-2' }])
+  await plan(d())
+  expect(await only()).toMatchObject({ state: 'open', base: ref('lib/base') })
+  await s.end('app/c00', 'c00-2')
+  await plan(d())
+  expect(await only()).toMatchObject({ state: 'open', base: ref('lib/base') })
+  expect((await s.builds()).filter((b) => b.state === 'queued')).toMatchObject([{ ref: ref('app/grand') }])
 })
 
 test('a changed recipe does not build on a base whose plan waits for approval or was cancelled', async () => {

@@ -77,8 +77,8 @@ export function storedVerdicts(sql: Sql, now: () => Date) {
       await sql`update build set state = 'running', started_at = ${now()} where ref = ${ref(name)} and state = 'queued'`
     },
     /** Ends the build that runs: it pushed `digest`, or failed. */
-    async end(name: string, digest: string | null, code = 'build-failed'): Promise<void> {
-      const error = digest === null ? JSON.stringify({ code, message: code }) : null
+    async end(name: string, digest: string | null, code = 'build-failed', retryable = false): Promise<void> {
+      const error = digest === null ? JSON.stringify({ code, message: code, retryable }) : null
       await sql`
         update build set state = ${digest === null ? 'failed' : 'succeeded'}, finished_at = ${now()}, digest = ${digest}, error = ${error}::text::jsonb
         where ref = ${ref(name)} and state = 'running'`
