@@ -42,6 +42,8 @@ export type Stage = {
   outdated: () => Promise<OutdatedView[]>
   builds: (name: string) => Promise<BuildView[]>
   diffIds: (name: string) => Promise<string[]>
+  /** What is to be looked at later is looked at now. */
+  lookNow: () => Promise<void>
   /** Waits until no tag is outdated, no build is queued or running and no job is left. */
   quiet: (seconds: number) => Promise<void>
   close: () => Promise<void>
@@ -112,6 +114,9 @@ async function makeStage(
     builds: async (name) =>
       (await items<BuildView>(`/builds?limit=100&ref=${encodeURIComponent(ref(name))}`)).reverse(),
     diffIds: (name) => diffIds(registry, name),
+    async lookNow() {
+      await pg.sql`update graphile_worker._private_jobs set run_at = now() where run_at > now()`
+    },
     quiet: (seconds) =>
       eventually('nothing is outdated and nothing is left to do', seconds, async () =>
         (await isIdle(pg)) && (await outdated()).length === 0 && (await isIdle(pg)) ? true : null,
@@ -190,7 +195,7 @@ async function dockerWorkshop({ service, ref }: Common): Promise<Workshop> {
         const path = `/recipes/${encodeURIComponent(ref(name))}`
         await service.api('PUT', path, { git: source, auto: true, on: 'all' })
         const build = await service.api<BuildView>('POST', '/builds', { ref: ref(name) })
-        await eventually(`the first build of ${name} has succeeded`, 90, async () => {
+        await eventually(`the first build of ${name} has succeeded`, 300, async () => {
           const { state, error } = await service.api<BuildView>('GET', `/builds/${build.id}`)
           if (state === 'failed') throw new Error(`${name}: ${JSON.stringify(error)}`)
           return state === 'succeeded' ? true : null

@@ -18,7 +18,7 @@ function story(makeStage: () => Promise<Stage>, family: Family): void {
 
   beforeAll(async () => {
     stage = await makeStage()
-    await stage.service.start({ ...stage.settings, DRYDOCK_SETTLE: '2' })
+    await stage.service.start({ ...stage.settings, DRYDOCK_SETTLE: '3600' })
     const { api } = stage.service
     await api('PUT', '/users/ann', { email: 'ann@example.org' })
     await api('PUT', '/users/bob', { email: 'bob@example.org' })
@@ -50,9 +50,13 @@ function story(makeStage: () => Promise<Stage>, family: Family): void {
       expect(rebuild.state).toBe(waitsFor.length === 0 ? 'settling' : 'waiting')
       expect(rebuild.waitsFor).toEqual(waitsFor)
     }
+    expect((await Promise.all(names.map(automatic))).flat()).toEqual([])
   })
 
   test('they are rebuilt, each once and after its bases, on the new base, until nothing is outdated', async () => {
+    await stage.service.stop()
+    await stage.service.start({ ...stage.settings, DRYDOCK_SETTLE: '0' })
+    await stage.lookNow() // the time in which it might have settled is over
     await stage.quiet(300)
     const builds = new Map<string, BuildView>()
     for (const name of names) {

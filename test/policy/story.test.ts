@@ -46,7 +46,7 @@ test('while the base is snoozed all is flagged and shown as it is, and nothing i
 })
 
 test('when the snooze ends, by itself, mails and builds come; the pull request is left alone', async () => {
-  const { expiresAt } = await snooze(3)
+  const { expiresAt } = await snooze(15)
   await stage.quiet(300)
   for (const name of tags) {
     const builds = await stage.builds(name)

@@ -18,6 +18,8 @@ export type TestService = {
   start: (settings: Record<string, string>, roles?: string) => Promise<void>
   /** SIGKILL to the service alone: what it has started lives on. */
   kill: () => Promise<void>
+  /** SIGTERM, and waits for its end. */
+  stop: () => Promise<void>
   /** A call of the API as its admin; any status of 400 and above is an error that holds the answer. */
   api: <T>(method: string, path: string, body?: unknown) => Promise<T>
   log: () => string
@@ -79,6 +81,7 @@ export async function makeService(databaseUrl: string): Promise<TestService> {
     hook: { url: `${url}/v2/webhooks/events`, token: hookToken },
     start,
     kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
     log,
     async api<T>(method: string, path: string, body?: unknown): Promise<T> {
       const answer = await fetch(`${url}/api/v1${path}`, {
