@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { type Traits, traitsOf } from './estate-traits.ts'
 import { cyclic, graph, picks, reachedFrom0 } from './graphs.ts'
-import { simulatedEstate, type Traits, traitsOf } from './simulated-estate.ts'
+import { simulatedEstate } from './simulated-estate.ts'
 
 type Options = { moves: number; failing: boolean; most: number; traits?: Traits }
 

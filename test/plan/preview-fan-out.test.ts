@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import type { RebuildStateName } from '../../src/plan/assemble-plan.ts'
 import { type PreviewTag, preview } from '../../src/plan/preview.ts'
 import type { PreviewNode } from '../../src/plan/preview-node.ts'
-import { simulatedEstate, type Traits, traitsOf } from './simulated-estate.ts'
+import { traitsOf } from './estate-traits.ts'
+import { simulatedEstate } from './simulated-estate.ts'
 
 /** The preview against the planner itself: what it says of a push of tag 0 is what then happens in the simulated estate. */
 
@@ -26,13 +27,13 @@ const cyclic = world(
     .map((rows) => [[], ...rows.map((bases, i) => bases.filter((base) => base !== i + 1 && base <= rows.length))]),
 )
 
-const plain: Required<Traits> = {
+const plain: ReturnType<typeof traitsOf> = {
   recipe: () => ({ auto: true, runnable: true, base: null }),
   held: () => false,
   edge: () => ({ confidence: 'declared', pinned: false }),
 }
 
-function previewOf(estate: ReturnType<typeof simulatedEstate>, rows: number[][], traits: Required<Traits>) {
+function previewOf(estate: ReturnType<typeof simulatedEstate>, rows: number[][], traits: ReturnType<typeof traitsOf>) {
   const below = new Set([0])
   for (let size = 0; size !== below.size; ) {
     size = below.size

@@ -9,29 +9,17 @@ import {
   type RootPlan,
 } from '../../src/plan/assemble-plan.ts'
 import { foresee } from '../../src/plan/foresee.ts'
+import type { Traits } from './estate-traits.ts'
 
-type Sim = PlanBuild & { ref: string; started: number; finished: number }
-
-/** What is not plain about it. Without traits every tag but 0 has an automatic recipe, and every base is declared. */
-export type Traits = {
-  recipe?: (tag: number) => PlanTag['recipe']
-  held?: (tag: number) => boolean
-  /** ambiguous: another name, outside and never moving, is at that content too */
-  edge?: (tag: number, base: number) => Pick<PlanCause, 'confidence' | 'pinned'>
+/** `version`: of its recipe; `found`: what its bases were when it began, used or not. */
+type Sim = PlanBuild & {
+  ref: string
+  started: number
+  finished: number
+  version: number
+  found: ReadonlyMap<string, string>
 }
 
-/** One number a tag and an edge picks what is not plain about it. */
-export const traitsOf = (kinds: number[], links: number[]): Required<Traits> => ({
-  recipe: (tag) => {
-    const kind = kinds[tag % kinds.length]!
-    return kind === 0 ? null : { auto: kind !== 1, runnable: kind !== 2, base: null }
-  },
-  held: (tag) => kinds[tag % kinds.length] === 3,
-  edge: (tag, base) => {
-    const link = links[(tag * 7 + base) % links.length]!
-    return { confidence: link === 0 ? 'ambiguous' : 'declared', pinned: link === 1 }
-  },
-})
 /**
  * An estate in which only names and contents exist: a tag is at a content and remembers at which contents of its bases it was
  * built. Verdicts are computed here, apart from the service's judge. Tag 0 is nobody's recipe. Everything is a base at runtime.
@@ -45,6 +33,7 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
   const builds: Sim[] = []
   const pushes = new Map<string, OwnPush>()
   const plans = new Map<string, RootPlan>()
+  const recipes = new Map<string, { version: number; change: string }>()
   let start: MayStart = { start: true }
   let clock = 1
   let seconds = 0
@@ -81,17 +70,16 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
     since: BigInt(movedAt.get(base)!),
   })
 
-  const keyOf = (ref: string) =>
-    basesOf
-      .get(ref)!
-      .map((base) => at.get(base))
-      .join()
+  const versionOf = (ref: string) => recipes.get(ref)?.version ?? 0
+  const keyOf = (ref: string) => [versionOf(ref), ...basesOf.get(ref)!.map((base) => at.get(base))].join()
+  const uses = (ref: string, base: string) => traits.uses?.(indexOf(ref), indexOf(base)) ?? true
 
   function tags(): PlanTag[] {
     const judged = causes()
     return refs.map((ref, i) => {
       const own = builds.filter((build) => build.ref === ref).reverse()
       const good = own.findIndex((build) => build.state === 'succeeded')
+      const pushed = own.find((build) => build.digest !== null)
       return {
         ref,
         headSince: new Date(0),
@@ -103,7 +91,8 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
         held: traits.held?.(i) ?? false,
         key: keyOf(ref),
         builds: good === -1 ? own : own.slice(0, good + 1),
-        stand: good === -1 ? null : 'at',
+        stand: pushed ? 'at' : null,
+        recipeChange: pushed && pushed.version !== versionOf(ref) ? recipes.get(ref)!.change : null,
         judged: true,
         start,
       }
@@ -162,6 +151,10 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
       at.set(ref, content)
       movedAt.set(ref, clock++)
     },
+    /** Somebody stores another recipe; `change`: its root. */
+    changeRecipe(ref: string, change: string) {
+      recipes.set(ref, { version: versionOf(ref) + 1, change })
+    },
     /** Decides as the service does, and does it. False where there was nothing to do. */
     plan(): boolean {
       const policy: Policy = { now: new Date(seconds * 1000), settle: 0, observe: false }
@@ -184,8 +177,7 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
             bases: [],
             code: null,
             finishedAt: null,
-            started: 0,
-            finished: 0,
+            ...{ started: 0, finished: 0, version: 0, found: new Map() },
           })
       }
       if (queue.length === 0 && gone.length === 0 && lookAgainAt) {
@@ -212,8 +204,10 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
     start(build: Sim) {
       const digestOf = (name: string) =>
         edgeOf(build.ref, name).pinned ? builtOn.get(build.ref)!.get(name)! : at.get(name)!
-      const used = basesOf.get(build.ref)!.map((name) => ({ name, digest: digestOf(name) }))
-      Object.assign(build, { state: 'running', started: clock++, bases: used, key: keyOf(build.ref) })
+      const found = new Map(basesOf.get(build.ref)!.map((name) => [name, digestOf(name)]))
+      const used = [...found].flatMap(([name, digest]) => (uses(build.ref, name) ? { name, digest } : []))
+      const [key, version] = [keyOf(build.ref), versionOf(build.ref)]
+      Object.assign(build, { state: 'running', started: clock++, bases: used, found, key, version })
     },
     finish(build: Sim, fails: boolean) {
       const now = new Date(seconds * 1000)
@@ -222,10 +216,14 @@ export function simulatedEstate(bases: readonly (readonly number[])[], traits: T
       const digest = `${build.ref}-${clock}`
       at.set(build.ref, digest)
       movedAt.set(build.ref, clock)
-      builtOn.set(build.ref, new Map(build.bases.map((base) => [base.name!, base.digest])))
+      for (const { name, digest } of build.bases) builtOn.get(build.ref)!.set(name!, digest)
       const before = pushes.get(build.reason.to!)?.chain ?? []
       pushes.set(digest, { root: build.root, chain: [build.ref, ...before] })
-      Object.assign(build, { state: 'succeeded', digest, finishedAt: now, finished: clock++ })
+      const isVain = [...build.found].some(
+        ([name, from]) => !edgeOf(build.ref, name).pinned && at.get(name) === from && moved(build.ref, name),
+      )
+      const end = isVain ? { state: 'failed', code: 'still-outdated' } : { state: 'succeeded' }
+      Object.assign(build, { ...end, digest, finishedAt: now, finished: clock++ })
     },
     tags,
     states: () =>
