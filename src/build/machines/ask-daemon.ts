@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { childEnv } from '../child-env.ts'
 import { runProcess } from '../run-process.ts'
-import type { MachineEndpoint } from './read-endpoint.ts'
 
 /** Whether the three files that DOCKER_CERT_PATH must hold are there. */
 export async function hasCertificates(dir: string): Promise<boolean> {
@@ -19,9 +18,13 @@ export async function hasCertificates(dir: string): Promise<boolean> {
 const answerMs = 20_000
 
 /** Null where the daemon answers the docker command, over TLS; else why not. */
-export async function askDaemon(endpoint: MachineEndpoint, signal: AbortSignal): Promise<string | null> {
+export async function askDaemon(
+  endpoint: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<string | null> {
   const limit = AbortSignal.timeout(answerMs)
-  const env = childEnv({ ...endpoint, DOCKER_CONFIG: endpoint.DOCKER_CERT_PATH, HOME: endpoint.DOCKER_CERT_PATH })
+  const nobodys = endpoint.DOCKER_CERT_PATH ?? '/nonexistent'
+  const env = childEnv({ ...endpoint, DOCKER_CONFIG: nobodys, HOME: nobodys })
   const args = ['version', '--format', '{{.Server.Version}}']
   try {
     const ran = await runProcess('docker', args, { env, signal: AbortSignal.any([signal, limit]) })

@@ -84,15 +84,22 @@ describe('a creation that failed', () => {
       '{"forbidden": {"message": "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances", "code": 403}}',
     ],
     ['Account Limit reached. Please open a support ticket.'],
+    ['InsufficientFreeAddressesInSubnet: There are not enough free addresses in subnet'],
+    ['Throttling: Rate exceeded status code: 400'],
+    ['{"id":"too_many_requests","message":"429 Too Many Requests"}'],
   ])('is waited out: %s', (text) => expect(createFailure(`Running pre-create checks...\n${text}`)).toBe('quota'))
   test.each([
     'flag provided but not defined: -amazonec2-regoin',
     'Error loading driver "foo": Driver "foo" not found. Do you have the plugin binary "docker-machine-driver-foo" accessible in your PATH?',
+    'Error setting machine configuration from flags provided: digitalocean driver requires the --digitalocean-access-token option',
+    'Error setting machine configuration from flags provided: --url option is required when no driver is selected',
+    'Invalid command line. Found extra arguments [drydock-abcdef-0123456789abcdef]',
   ])('is not tried again: %s', (text) => expect(createFailure(text)).toBe('settings'))
   test.each([
     'Error creating machine: Error in driver during machine creation: Too many retries waiting for SSH to be available.',
     'Code="OperationNotAllowed" Message="The VM is not allowed in this region"',
     'dial tcp: i/o timeout',
+    'Error setting machine configuration from flags provided: RequestError: send request failed',
     'AuthFailure: AWS was not able to validate the provided access credentials',
     '',
   ])('is tried again: %s', (text) => expect(createFailure(text)).toBe('other'))

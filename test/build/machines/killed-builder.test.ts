@@ -28,6 +28,7 @@ requires(
     registry = await startSmall()
     git = await startGitServer(null)
     git.commit('quick', { Dockerfile: `FROM ${registry.host}/lib/base:1\nRUN echo quick > /q\n` })
+    git.commit('long', { Dockerfile: `FROM ${registry.host}/lib/base:1\nRUN sleep 30\n` })
     git.commit('slow', { Dockerfile: `FROM ${registry.host}/lib/base:1\nRUN sleep 300\nRUN echo slow > /s\n` })
     await pushBase(registry.host)
   })
@@ -133,6 +134,21 @@ requires(
     await start()
     await succeeded(id)
     expect(((await build(id)).host as { name: string }).name).not.toBe(first.name)
+    await noneLeft()
+  })
+
+  it('is told from a machine that is lost under a build, for which the recipe is not blamed', async () => {
+    await start()
+    const id = await request('long')
+    await eventually('it builds', 90, async () =>
+      ((await build(id)).steps as { name: string }[]).some((step) => step.name === 'build') ? true : null,
+    )
+    for (const pid of machines.daemons()) process.kill(pid, 'SIGKILL')
+    const failed = await eventually('it fails', 90, async () => {
+      const { state, error } = await build(id)
+      return state === 'running' ? null : { state, error }
+    })
+    expect(failed).toMatchObject({ state: 'failed', error: { code: 'machine-lost', retryable: true } })
     await noneLeft()
   })
 
