@@ -13,8 +13,7 @@ type Plan = {
   createdAt: string
   seconds: number | null
   cycles: string[][]
-  counts: { nodes: number; toBuild: number }
-  builds: Record<string, number>
+  counts: { nodes: number; toBuild: number; built: number }
 }
 type Node = { ref: string; level: number | null; because: string | null; state: string; waitsFor: string[] }
 type Whole = Plan & {
@@ -63,7 +62,7 @@ export const plansCommand = (program: Command, ctx: Context): void => {
 /** What stands for the base where there is none. */
 const changed = 'recipes'
 
-const done = ({ builds, counts }: Plan): string => `${builds.succeeded ?? 0} of ${counts.toBuild}`
+const done = ({ counts }: Plan): string => `${counts.built} of ${counts.toBuild}`
 
 async function showOne(ctx: Context, id: string, { json }: { json?: boolean }): Promise<void> {
   const plan = await client(ctx.env).json<Whole>('GET', `/plans/${at(id)}`)

@@ -14,9 +14,20 @@ export const whyCommand = (program: Command, ctx: Context): void => {
       if (options.json) return print(ctx, found)
       say(ctx, headline(ctx, found))
       for (const line of found.tag ? linesOf(ctx, found.tag, found.chains) : []) say(ctx, `  ${line}`)
+      for (const line of await failureOf(ctx, found.tag)) say(ctx, `  ${line}`)
       for (const build of found.builds) say(ctx, `  ${buildLine(build)}`)
       if (found.watch) say(ctx, `  ${watchLine(found.watch)}`)
     })
+}
+
+/** Of the build that failed, why, and where its log is. */
+async function failureOf(ctx: Context, tag: WhyView['tag']): Promise<string[]> {
+  const { state: now, build: id } = tag?.rebuild ?? { state: 'none', build: null }
+  if (now !== 'failed' || id === null) return []
+  const { error } = await client(ctx.env).json<BuildView>('GET', `/builds/${at(id)}`)
+  return [
+    `the build failed: ${error ? `${error.message} (${error.code})` : 'it left the tag outdated'}; drydock logs ${id}`,
+  ]
 }
 
 function headline(ctx: Context, { ref, tag, chains }: WhyView): string {

@@ -120,6 +120,6 @@ function rebuildStep({ state, waitsFor, because }: RebuildState, content: Notice
     case 'running':
       return 'a rebuild is running'
     case 'failed':
-      return 'its rebuild failed: somebody has to look at the log'
+      return `its rebuild failed${because ? ` (${because})` : ''}: somebody has to look at the log`
   }
 }

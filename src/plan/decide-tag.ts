@@ -101,7 +101,10 @@ function ofFree(tag: PlanTag, { judged, triggers, moving }: Found, around: Aroun
   const lacked = lackedBy(tag, triggers, around)
   if (lacked.length > 0) return untilWhole(lacked)
   const past = pastBuilds(tag, around.now)
-  if (past.say === 'failed') return be('failed', { ...past, moving: past.again !== null })
+  if (past.say === 'failed') {
+    const because = past.again ? `tried again at ${past.again.toISOString()}` : 'not tried again with the same inputs'
+    return be('failed', { ...past, because, moving: past.again !== null })
+  }
   if (past.say === 'stopped') return be('manual', past)
   if (past.say === 'unseen') return be('waiting', { ...past, moving: true })
   return inItsPlan(tag, triggers, around)

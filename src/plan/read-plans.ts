@@ -31,6 +31,8 @@ export type PlanRow = {
   cycles: string[][]
   nodes: number
   toBuild: number
+  /** of these, tags that a build of it has pushed */
+  built: number
   builds: Partial<Record<(typeof buildStates)[number], number>>
 }
 
@@ -39,6 +41,7 @@ const columns = (d: Pick<Deps, 'sql'>) => d.sql`
   plan.approved_by, plan.approved_at, plan.approved_nodes, plan.ended_at, plan.seconds, plan.truncated, plan.cycles,
   (select count(*)::int from plan_node where plan_id = plan.id) as nodes,
   (select count(*)::int from plan_node where plan_id = plan.id and level is not null) as to_build,
+  (select count(distinct ref)::int from build where plan_id = plan.id and state = 'succeeded') as built,
   (select coalesce(jsonb_object_agg(state, n), '{}') from (
     select state, count(*)::int as n from build where plan_id = plan.id group by state) counted) as builds`
 

@@ -30,7 +30,7 @@ afterAll(async () => {
 test('a plan is listed and shown, approved, cancelled, from the API and the shell', async () => {
   const { items } = await api.get('plans?state=approval')
   const id = items[0]!.id
-  expect(items).toMatchObject([{ base: ref('lib/base'), counts: { nodes: 3, toBuild: 2 } }])
+  expect(items).toMatchObject([{ base: ref('lib/base'), counts: { nodes: 3, toBuild: 2, built: 0 } }])
   const whole = await api.get(`plans/${id}`)
   expect(whole).toMatchObject({
     ...{ state: 'approval', because: { code: 'too-many' }, next: null },

@@ -37,7 +37,10 @@ export const FanOut = z
       .describe('expected when it was made, with builders enough; null: some of it was never built here'),
     truncated: z.boolean().describe('more tags are based on it than were looked at: those are added when they are due'),
     cycles: z.array(z.array(z.string())).describe('tags based on each other: each is built at most once'),
-    counts: z.object({ nodes: Count, toBuild: Count }),
+    counts: z.object({
+      ...{ nodes: Count, toBuild: Count },
+      built: Count.describe('tags that a build of it has pushed; `builds` counts a tag as often as it was built'),
+    }),
     builds: z.object(
       Object.fromEntries(buildStates.map((state) => [state, Count])) as Record<
         (typeof buildStates)[number],
@@ -70,12 +73,12 @@ export const WholeFanOut = FanOut.extend({
   told: z.array(Told).describe('who is mailed about these tags'),
 }).meta({ id: 'WholeFanOut' })
 
-export const showPlan = ({ nodes, toBuild, builds, ...row }: PlanRow): z.infer<typeof FanOut> => ({
+export const showPlan = ({ nodes, toBuild, built, builds, ...row }: PlanRow): z.infer<typeof FanOut> => ({
   ...row,
   createdAt: row.createdAt.toISOString(),
   approvedAt: row.approvedAt?.toISOString() ?? null,
   endedAt: row.endedAt?.toISOString() ?? null,
-  counts: { nodes, toBuild },
+  counts: { nodes, toBuild, built },
   builds: { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0, ...builds },
 })
 

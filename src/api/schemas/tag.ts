@@ -39,7 +39,10 @@ export const Rebuild = z
     ]),
     build: z.string().nullable(),
     waitsFor: z.array(z.string()),
-    because: z.string().optional().describe('why it waits, in words; only where that is not plain'),
+    because: z
+      .string()
+      .optional()
+      .describe('why it waits, or when it is tried again, in words; only where that is not plain'),
   })
   .meta({ id: 'Rebuild' })
 
