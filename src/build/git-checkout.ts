@@ -32,6 +32,8 @@ export type CheckoutRequest = {
   maxBytes?: number
   /** files and directories of the whole checkout */
   maxFiles?: number
+  /** seconds for which an http server may say nothing */
+  silence?: number
 }
 
 export type Checkout = { dir: string; commit: string }
@@ -44,7 +46,7 @@ const defaultMaxFiles = 1_000_000
 
 /**
  * The files of one commit, without `.git`, and the commit's id. Fetches that ref alone where the server allows it. Errors: `git-url`,
- * `git-protocol`, `git-auth`, `git-host-key`, `git-redirect`, `git-ref-not-found`, `git-unreachable` (retryable),
+ * `git-protocol`, `git-auth`, `git-host-key`, `git-tls`, `git-redirect`, `git-repository-absent`, `git-ref-not-found`, `git-path-invalid`, `git-unreachable` (retryable),
  * `checkout-too-large`, `credential-missing`, `submodule-invalid`, `lfs-absent`, `lfs-invalid`, `lfs-not-offered`, `git-failed`.
  */
 export async function checkOut(request: CheckoutRequest): Promise<Checkout> {
@@ -70,15 +72,21 @@ export type CheckedOut = { commit: string; submodules: Submodule[] }
 /** `limits`: what the whole checkout may still have; becomes less. */
 async function checkOutOne(request: CheckoutRequest, work: Work, limits: TreeLimits): Promise<CheckedOut> {
   const { url, ref, data, tree } = work
-  const { env, secret } = await gitEnvironment(data, url, request.protocols, work.credential)
+  const { env, secret } = await gitEnvironment(data, url, request.protocols, work.credential, request.silence)
   const git = gitIn({
     ...{ env: { ...env, GIT_WORK_TREE: tree }, cwd: data, notesDir: request.dir },
     ...{ signal: request.signal, maxBytes: limits.bytes, url: url.text },
   })
-  await git.must(['init', '--quiet', '--template='])
   request.log(`fetching ${ref} of ${url.text}\n`)
   const offered = secret === undefined ? {} : { secret }
-  const commit = await fetchCommit(git, url, ref, offered)
+  const fetchAs = async (format: ObjectFormat) => {
+    await rm(join(data, 'git'), { recursive: true, force: true })
+    await git.must(['init', '--quiet', '--template=', ...(format === 'sha1' ? [] : [`--object-format=${format}`])])
+    return fetchCommit(git, url, ref, offered)
+  }
+  const [likely, other] = /^[0-9a-f]{64}$/.test(ref) ? (['sha256', 'sha1'] as const) : (['sha1', 'sha256'] as const)
+  const commit = (await fetchAs(likely)) ?? (await fetchAs(other))
+  if (commit === null) throw new BuildError('git-failed', `${url.text} has objects of no format that is known`)
   const { bytes, files, links } = await readTree(git, commit, request.signal, limits)
   limits.bytes -= bytes
   limits.files -= files
@@ -91,15 +99,31 @@ async function checkOutOne(request: CheckoutRequest, work: Work, limits: TreeLim
   return { commit, submodules }
 }
 
-async function fetchCommit(git: Git, url: GitUrl, ref: string, offered: { secret?: string }): Promise<string> {
+type ObjectFormat = 'sha1' | 'sha256'
+
+/** Null: the server's objects are of the other format. https://git-scm.com/docs/hash-function-transition */
+async function fetchCommit(git: Git, url: GitUrl, ref: string, offered: { secret?: string }): Promise<string | null> {
   const alone = await git.run(['fetch', '--depth=1', '--no-tags', '--quiet', '--', url.text, ref], offered)
-  if (alone.code === 0) await git.must(['update-ref', 'refs/drydock/wanted', 'FETCH_HEAD^{commit}'])
+  if (alone.code === 0) await keep(git, 'FETCH_HEAD^{commit}', url, ref)
+  else if (isOtherFormat(alone.stderr)) return null
   else if (needsWhole(alone.stderr)) {
     const all = ['+refs/heads/*:refs/drydock/heads/*', '+refs/tags/*:refs/drydock/tags/*']
-    await git.must(['fetch', '--no-tags', '--quiet', '--', url.text, ...all], offered)
-    await git.must(['update-ref', 'refs/drydock/wanted', await commitOf(ref, git)])
+    const whole = await git.run(['fetch', '--no-tags', '--quiet', '--', url.text, ...all], offered)
+    if (isOtherFormat(whole.stderr)) return null
+    if (whole.code !== 0) throw gitError(whole.stderr, url.text)
+    await keep(git, await commitOf(ref, git), url, ref)
   } else throw gitError(alone.stderr, url.text)
   return git.must(['rev-parse', 'refs/drydock/wanted'])
+}
+
+const isOtherFormat = (stderr: string): boolean => /mismatched algorithms/i.test(stderr)
+
+async function keep(git: Git, found: string, url: GitUrl, ref: string): Promise<void> {
+  const kept = await git.run(['update-ref', 'refs/drydock/wanted', found])
+  if (kept.code === 0) return
+  if (/expected commit type/.test(kept.stderr))
+    throw new BuildError('git-ref-not-found', `${ref} of ${url.text} is no commit, but a file or a directory`)
+  throw gitError(kept.stderr, url.text)
 }
 
 /** A server may know the ref only among all refs (an abbreviated commit), refuse a bare commit, or not do shallow fetches. */

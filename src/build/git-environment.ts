@@ -26,6 +26,9 @@ case "$1" in
 esac
 `
 
+/** Seconds; whoever prepares a large answer says every few of them that it is still there. */
+const usualSilence = 120
+
 /**
  * Writes what git needs into `dir` (a private directory that is wiped later) and gives its environment. Of git's own
  * configuration nothing applies but what stands here: no protocol but the listed ones, no helper, hook, redirect, prompt,
@@ -36,12 +39,17 @@ export async function gitEnvironment(
   url: GitUrl,
   protocols: readonly string[],
   credential: ClearCredential | null,
+  silence = usualSilence,
 ): Promise<GitEnvironment> {
   const config: [string, string][] = [
     ['protocol.allow', 'never'],
     ...protocols.map((protocol): [string, string] => [`protocol.${protocol}.allow`, 'always']),
     ['credential.helper', ''],
     ['http.followRedirects', 'false'],
+    ['http.lowSpeedLimit', '1'],
+    ['http.lowSpeedTime', String(silence)],
+    ['core.protectHFS', 'true'],
+    ['core.protectNTFS', 'true'],
     ['core.hooksPath', '/dev/null'],
     ['core.fsmonitor', 'false'],
     ['core.symlinks', 'true'],
@@ -71,6 +79,8 @@ export async function gitEnvironment(
       ]),
     ),
   })
+  // unlike ours, git's TLS library does not look for it
+  if (env.SSL_CERT_FILE !== undefined) env.GIT_SSL_CAINFO = env.SSL_CERT_FILE
   if (url.protocol === 'ssh') return { env: { ...env, ...(await sshEnvironment(dir, credential)) } }
   if (!credential?.password) return { env }
   const script = join(dir, 'askpass')
@@ -99,6 +109,8 @@ async function sshEnvironment(dir: string, credential: ClearCredential | null): 
     GlobalKnownHostsFile: '/dev/null',
     StrictHostKeyChecking: 'yes',
     ConnectTimeout: '30',
+    ServerAliveInterval: '30',
+    ServerAliveCountMax: '4',
   }
   const flags = Object.entries(options).map(([name, value]) => `-o ${quote(`${name}="${value}"`)}`)
   return { GIT_SSH_COMMAND: `ssh -F /dev/null ${flags.join(' ')}`, GIT_SSH_VARIANT: 'ssh' }

@@ -33,10 +33,21 @@ const kinds: readonly (readonly [code: string, said: RegExp, words: (url: string
     /Authentication (failed|required)|could not read (Username|Password)|returned error: 40[13]|Permission denied|askpass|Authorization error|credentials for .* not found|Git credentials/i,
     (url) => `${url} refuses us`,
   ],
+  [
+    'git-tls',
+    /certificate|gnutls_handshake|SSL_ERROR|TLS connect error/i,
+    (url) => `${url}: its TLS certificate is not one that is trusted here`,
+  ],
+  [
+    'git-repository-absent',
+    /repository '.*' not found|repository not found|does not appear to be a git repository|is this a git repository/i,
+    (url) => `${url}: no repository is there, or none that is shown to us`,
+  ],
+  ['git-path-invalid', /invalid path '/, (url) => `${url} has a path in it that may not be checked out`],
   ['git-protocol', /transport '.*' not allowed/, (url) => `${url} may not be used`],
   [
     'git-unreachable',
-    /Could not resolve|Failed to connect|Connection (refused|reset|timed out|closed)|returned error: 5\d\d|timed out|connection refused|no such host/i,
+    /Could not resolve|Failed to connect|Connection (refused|reset|timed out|closed)|returned error: 5\d\d|timed out|Operation too slow|Empty reply|early EOF|transfer closed|unexpected disconnect|Timeout, server|connection refused|no such host/i,
     (url) => `${url} does not answer`,
     true,
   ],

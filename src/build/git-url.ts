@@ -30,7 +30,8 @@ export function parseGitUrl(text: string, protocols: readonly string[]): GitUrl 
   if (url.search !== '' || url.hash !== '') return bad('it holds "?" or "#"')
   if (protocol !== 'file' && !/^\[?[a-z0-9][a-z0-9.:-]*\]?$/i.test(url.hostname)) return bad('its host is no host name')
   if (leavesItsPath(full)) return bad('its path holds "..", "\\" or an encoded one')
-  return { protocol, text, url }
+  if (/%([01][0-9a-f]|7f)/i.test(full)) return bad('it holds an encoded control character')
+  return { protocol, text: scp ? text : text.replace(/^[^:]+/, protocol), url }
 }
 
 /** True where a path says "up": literally, encoded, or with a backslash. Checked on the text, which is what others will read. */

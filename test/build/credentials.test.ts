@@ -87,8 +87,14 @@ describe('credentials of a namespace', () => {
     ['a password for ssh://', { kind: 'git', urlPrefix: 'ssh://h/', password: 'p' }],
     ['a prefix with a password', { kind: 'git', urlPrefix: 'https://u:p@h/', password: 'p' }],
     ['a password of two lines', { kind: 'git', urlPrefix: 'https://h/', password: 'p\nq' }],
+    ['a git password that a server would see as two', { kind: 'registry', urlPrefix: 'https://h/', password: 'p\rq' }],
+    ['a build secret with a NUL', { kind: 'secret', password: 'p\0q' }],
     ['a user name with a colon', { kind: 'git', urlPrefix: 'https://h/', username: 'a:b', password: 'p' }],
   ])('are refused with %s', (_name, input) => {
     expect(CredentialInput.safeParse(input).success).toBe(false)
+  })
+
+  it('are taken with several lines where they are build secrets', () => {
+    expect(CredentialInput.safeParse({ kind: 'secret', password: '{\n  "token": "x"\n}\n' }).success).toBe(true)
   })
 })

@@ -91,7 +91,7 @@ requires('git')('git checkout over HTTP with a password', () => {
       code: 'git-unreachable',
       retryable: true,
     })
-    await expect(check({ url: `${server.origin}/none.git` })).rejects.toEqual(code('git-failed'))
+    await expect(check({ url: `${server.origin}/none.git` })).rejects.toEqual(code('git-repository-absent'))
   })
 
   it('never lets git run a remote helper or a protocol that is not listed', async () => {

@@ -78,7 +78,7 @@ requires('git', 'sshd')('git checkout over ssh, from a real sshd with a deploy k
   it('says what is not there, and what does not answer', async () => {
     await expect(check({ ref: 'none' })).rejects.toMatchObject({ code: 'git-ref-not-found' })
     await expect(check({ url: `${server.origin}${repositories.root}/none.git` })).rejects.toMatchObject({
-      code: 'git-failed',
+      code: 'git-repository-absent',
     })
     const closed = url.replace(/:\d+/, ':1')
     await expect(check({ url: closed })).rejects.toMatchObject({ code: 'git-unreachable', retryable: true })
