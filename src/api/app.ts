@@ -33,7 +33,7 @@ export function apiApp(d: Deps, { web, builder = false }: { web: boolean; builde
     app.use('/api/v1', apiRouter(d, routes, d.config.adminToken))
   }
   if (builder && d.config.builderToken !== null)
-    app.use('/builder/v1', apiRouter(d, builderRoutes, d.config.builderToken))
+    app.use('/builder/v1', apiRouter(d, builderRoutes, d.config.builderToken, '8mb'))
   app.use((request) => {
     throw new ApiError('no-such-route', `there is no ${request.method} ${request.path}`)
   })
@@ -48,13 +48,13 @@ export function apiApp(d: Deps, { web, builder = false }: { web: boolean; builde
   return app
 }
 
-function apiRouter(d: Deps, routes: readonly Route[], token: string): express.Router {
+function apiRouter(d: Deps, routes: readonly Route[], token: string, limit = '1mb'): express.Router {
   const router = express.Router()
   router.use((request, _response, next) => {
     authenticate(token, request.headers.authorization)
     next()
   })
-  router.use(express.json({ limit: '1mb', strict: false }))
+  router.use(express.json({ limit, strict: false }))
   const byPath = Map.groupBy(routes, (r) => r.path)
   for (const [path, group] of byPath) {
     const at = router.route(path.replace(/\{(\w+)\}/g, ':$1'))

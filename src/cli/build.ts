@@ -16,8 +16,11 @@ export const buildCommand = (program: Command, ctx: Context): void => {
         ref,
         ...(options.note ? { note: options.note } : {}),
       })
-      if (options.json) print(ctx, build)
-      else say(ctx, `${build.id} ${build.state}`)
+      // JSON is the whole of what goes to stdout: the log of a build that is followed is beside it
+      if (options.json && options.follow)
+        return print(ctx, await follow(ctx, api, build.id, (text) => void ctx.stderr.write(text)))
+      if (options.json) return print(ctx, build)
+      say(ctx, `${build.id} ${build.state}`)
       if (options.follow) await follow(ctx, api, build.id)
     })
 }

@@ -8,26 +8,32 @@ const retryMs = 1000
 const patienceMs = 300_000
 
 /**
- * Prints a build's log as it grows, then how it ended; the exit code is 1 unless it succeeded. A service that is restarted meanwhile
+ * Gives a build's log as it grows, tells how it ended, and gives the build; the exit code is 1 unless it succeeded. A service that is restarted meanwhile
  * is asked again, from where its answer broke off: nothing is printed twice, nothing is left out.
  */
-export async function follow(ctx: Context, api: Client, id: string): Promise<void> {
+export async function follow(
+  ctx: Context,
+  api: Client,
+  id: string,
+  write: (text: string) => void = (text) => void ctx.stdout.write(text),
+): Promise<BuildView> {
   const path = `/builds/${encodeURIComponent(id)}`
   const at = { lastId: null as string | null, begun: false }
-  await patiently(at, () => print(ctx, api, `${path}/logs?follow=1`, at))
+  await patiently(at, () => read(api, `${path}/logs?follow=1`, at, write))
   const build = await patiently(at, () => api.json<BuildView>('GET', path))
   if (build.state !== 'succeeded')
     ctx.fail(`the build ${build.state}${build.error ? `: ${build.error.message} (${build.error.code})` : ''}`)
   else ctx.stderr.write(`built ${build.ref} as ${build.digest}\n`)
+  return build
 }
 
 type At = { lastId: string | null; begun: boolean }
 
-async function print(ctx: Context, api: Client, path: string, at: At): Promise<void> {
+async function read(api: Client, path: string, at: At, write: (text: string) => void): Promise<void> {
   for await (const { id, event, data } of api.events(path, at.lastId)) {
     at.begun = true
     if (event === 'end') return
-    ctx.stdout.write(data)
+    write(data)
     if (id !== null) at.lastId = id
   }
   throw new ClientError('broken-off', 'the service broke off its answer')

@@ -10,9 +10,12 @@ export const logsCommand = (program: Command, ctx: Context): void => {
     .option('-f, --follow', 'until it ends')
     .action(async (id: string, options: { follow?: boolean; json?: boolean }) => {
       const api = client(ctx.env)
-      if (options.follow) return follow(ctx, api, id)
       let log = ''
-      for await (const text of api.stream(`/builds/${encodeURIComponent(id)}/logs`)) log += text
+      const keep = (text: string) => {
+        log += text
+      }
+      if (options.follow) await follow(ctx, api, id, options.json ? keep : undefined)
+      else for await (const text of api.stream(`/builds/${encodeURIComponent(id)}/logs`)) keep(text)
       if (options.json) print(ctx, { id, log })
       else ctx.stdout.write(log)
     })

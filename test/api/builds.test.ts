@@ -113,6 +113,9 @@ test('a log as text and as events, which go on where they broke off', async () =
     api.call('GET', `builds/${id}/logs`, { headers: { accept: 'text/event-stream', ...headers } })
   const whole = await events()
   expect(whole.headers.get('content-type')).toMatch(/^text\/event-stream/)
+  // neither held back nor compressed on the way
+  expect(whole.headers.get('cache-control')).toBe('no-store, no-transform')
+  expect(whole.headers.get('x-accel-buffering')).toBe('no')
   const chunks = [
     'id: 1\ndata: one\ndata: two\ndata: \n\n',
     'id: 2\ndata: a\ndata: b\u2028c\n\n',
@@ -124,6 +127,19 @@ test('a log as text and as events, which go on where they broke off', async () =
   expect((await events({ 'last-event-id': '3' })).text).toBe(end)
   for (const strange of ['-1', 'x', '9'.repeat(30)])
     expect((await events({ 'last-event-id': strange })).text).toBe(whole.text)
+})
+
+test('a log that is silent says that it lives, and a reader who goes ends it', async () => {
+  const { id } = (await post('app/tool:1')).body
+  await pg.sql`update build set state = 'running', started_at = now() where id = ${id}`
+  const headers = { authorization: `Bearer ${api.token}`, accept: 'text/event-stream' }
+  const gone = new AbortController()
+  const response = await fetch(`${api.url}/api/v1/builds/${id}/logs?follow=1`, { headers, signal: gone.signal })
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+  expect((await reader.read()).value).toBe(':\n\n')
+  gone.abort()
+  await expect(reader.read()).rejects.toThrow()
+  await pg.sql`update build set state = 'cancelled', finished_at = now() where id = ${id}`
 })
 
 test.each(['text/plain', 'text/event-stream'])(

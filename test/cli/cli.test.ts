@@ -239,6 +239,8 @@ test('build, builds, logs, cancel', async () => {
   const followed = await run(`logs -f ${build.id}`)
   expect(followed).toMatchObject({ code: 1, out: 'step one\n' })
   expect(followed.err).toContain('cancelled before it began')
+  const asJson = await run(`logs -f ${build.id} --json`)
+  expect([asJson.code, JSON.parse(asJson.out)]).toEqual([1, { id: build.id, log: 'step one\n' }])
   expect((await run('build app/none:1')).err).toContain('has no recipe')
 })
 
@@ -265,15 +267,22 @@ test('a followed log goes on where it was when the service is back, nothing twic
   }
 })
 
-test('a followed build ends with 0 where it succeeded', async () => {
-  const following = run('build app/tool:1 --follow')
+test.each(['', ' --json'])('a followed build ends with 0 where it succeeded%s', async (more) => {
+  const following = run(`build app/tool:1 --follow${more}`)
   const id = await eventually('the build is queued', 90, async () => {
-    const [queued] = await pg.sql<{ id: string }[]>`select id from build where ref = 'reg:5000/app/tool:1'`
+    const [queued] = await pg.sql<{ id: string }[]>`
+      select id from build where ref = 'reg:5000/app/tool:1' and state = 'queued'`
     return queued?.id ?? null
   })
+  await pg.sql`insert into build_log (build_id, seq, at, text) values (${id}, 0, now(), 'its log\n')`
   await pg.sql`update build set state = 'succeeded', finished_at = now(), digest = 'sha256:d' where id = ${id}`
   const ran = await following
-  expect([ran.code, ran.err]).toEqual([0, 'built reg:5000/app/tool:1 as sha256:d\n'])
+  const end = 'built reg:5000/app/tool:1 as sha256:d\n'
+  if (more === '') expect(ran).toEqual({ code: 0, out: `${id} queued\nits log\n`, err: end })
+  else {
+    expect([ran.code, ran.err]).toEqual([0, `its log\n${end}`])
+    expect(JSON.parse(ran.out)).toMatchObject({ id, state: 'succeeded', digest: 'sha256:d' })
+  }
 })
 
 test('member and credential: the secret comes from standard input', async () => {
@@ -284,6 +293,8 @@ test('member and credential: the secret comes from standard input', async () => 
     ...{ namespace: 'crew', name: 'git', stored: true },
   })
   expect((await api.get('namespaces/crew/credentials')).items[0]).toMatchObject({ name: 'git', username: 'u' })
+  expect(await good('credential set crew npm --kind secret', 'a-build-secret\n')).toBe('stored npm of crew\n')
+  expect((await run('credential set crew git', 'very-secret\n')).err).toContain('urlPrefix: is needed')
   const empty = await run('credential set crew git --url https://git.test/', '\n')
   expect([empty.code, empty.err]).toEqual([1, 'drydock: the secret is empty\n'])
   expect(await good('credential rm crew git')).toBe('removed git of crew\n')

@@ -11,7 +11,7 @@ import axios, { AxiosError, type AxiosResponse } from 'axios'
 import { BuildError } from '../build-error.ts'
 import type { RemoteJob } from './job.ts'
 import { refusal } from './refusal.ts'
-import { RemoteBuild } from './remote-build.ts'
+import { parseRemoteBuild, type RemoteBuild } from './remote-build.ts'
 import { endingAfter, readEvents } from './server-sent-events.ts'
 
 export type ServiceClient = {
@@ -159,7 +159,7 @@ export function unreachable(url: string, patienceMs: number, why: string): Build
 
 /** The build that was asked about, and no other. */
 function buildOf(url: string, body: unknown, asked: { id: string; ref?: string }): RemoteBuild {
-  const build = RemoteBuild.safeParse(body)
+  const build = parseRemoteBuild(body)
   if (!build.success) {
     const where = build.error.issues.map(({ path }) => path.join('.') || 'the top').join(', ')
     throw new BuildError('builder-answer', `${url} answered what is no build of a build service (at ${where})`)

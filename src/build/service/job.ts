@@ -23,7 +23,7 @@ export const RemoteJob = z
     platforms: Recipe.shape.platforms.unwrap().max(100).describe('what is built; none: the platform of the host'),
     credentials: z
       .string()
-      .max(900_000)
+      .max(4_000_000)
       .regex(/^[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+$/, 'must be a compact JWE with alg "dir"')
       .describe('sealed to the builder (docs/design/build-service.md)'),
     annotations: z.record(z.string().min(1).max(300), z.string().max(10_000)).optional(),

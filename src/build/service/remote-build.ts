@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Digest, isDigest } from '../../oci/digest.ts'
 import { storable } from '../storable.ts'
 
+const stepNames = ['host', 'checkout', 'build', 'push', 'cleanup'] as const
 const Time = z.iso.datetime()
 const DigestText = z.custom<Digest>(isDigest, 'must be a digest').meta({ type: 'string' })
 /** Whatever a service says can be stored. */
@@ -20,7 +21,7 @@ export const RemoteBuild = z
     finishedAt: Time.nullable(),
     steps: z.array(
       z.object({
-        name: z.enum(['host', 'checkout', 'build', 'push', 'cleanup']),
+        name: z.enum(stepNames),
         startedAt: Time,
         finishedAt: Time.nullable(),
         error: Failure.nullable(),
@@ -46,5 +47,15 @@ export const RemoteBuild = z
   })
   .meta({ id: 'BuilderBuild' })
 export type RemoteBuild = z.infer<typeof RemoteBuild>
+
+const Steps = z.looseObject({ steps: z.array(z.looseObject({ name: z.string() })) })
+
+/** Reads what a service tells. A newer one may tell more: fields and steps that are not known here are left out. */
+export function parseRemoteBuild(body: unknown): z.ZodSafeParseResult<RemoteBuild> {
+  const told = Steps.safeParse(body)
+  if (!told.success) return RemoteBuild.safeParse(body)
+  const known: readonly string[] = stepNames
+  return RemoteBuild.safeParse({ ...told.data, steps: told.data.steps.filter(({ name }) => known.includes(name)) })
+}
 
 export const isOver = ({ state }: Pick<RemoteBuild, 'state'>): boolean => state !== 'queued' && state !== 'running'
