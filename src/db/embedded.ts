@@ -95,7 +95,8 @@ function isServerOf(folder: string, pid: number): boolean {
   }
 }
 
-async function launch(cluster: Cluster, durable: boolean): Promise<string> {
+/** The port is free when it is chosen; where another program has taken it before PostgreSQL could, another is chosen. */
+async function launch(cluster: Cluster, durable: boolean, tries = 5): Promise<string> {
   const port = await freePort()
   const logFile = join(cluster.folder, '..', 'postgres.log')
   const log = openSync(logFile, 'a', 0o600)
@@ -127,6 +128,8 @@ async function launch(cluster: Cluster, durable: boolean): Promise<string> {
   if (await answers(url, 60, () => ended !== null)) return url
   child.kill('SIGINT')
   const tail = readFileSync(logFile, 'utf8').trim().split('\n').slice(-3).join(' ')
+  if (ended !== null && tries > 1 && tail.includes('could not create any TCP/IP sockets'))
+    return launch(cluster, durable, tries - 1)
   throw new EmbeddedError(`PostgreSQL did not start in ${cluster.folder} (${ended ?? 'no answer'}): ${tail}`)
 }
 

@@ -39,7 +39,7 @@ test('machines: in the API, the shell and the numbers, with why one is still the
       driver: 'amazonec2',
     },
   ])
-  expect(items[0]!.ageSeconds - items[1]!.ageSeconds).toBeGreaterThanOrEqual(3599)
+  expect(Number(items[0]!.ageSeconds) - Number(items[1]!.ageSeconds)).toBeGreaterThanOrEqual(3599)
   const env = { DRYDOCK_URL: api.url, DRYDOCK_TOKEN: api.token }
   const { code, out } = await drydock(['machines'], env)
   expect(code).toBe(0)

@@ -1,7 +1,6 @@
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { asMailError, type Letter, MailError, makeMailer } from '../../src/notify/mailer.ts'
+import { freePort } from '../support/free-port.ts'
 import { type SmtpServer, smtpServer } from '../support/smtp.ts'
 
 const letter: Letter = {
@@ -118,11 +117,3 @@ describe('a letter that is not taken', () => {
     expect(error).toMatchObject({ code: 'mail-delayed', message: 'odd', cause })
   })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}

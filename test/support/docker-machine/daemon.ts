@@ -1,37 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { get } from 'node:http'
-import { createServer } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'node:tls'
+import { addBridge, deleteBridge } from '../bridge.ts'
 import type { Machine } from './store.ts'
 
-const startMs = 60_000
-const endMs = 10_000
+const startMs = 120_000
+const endMs = 30_000
 
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-/** A bridge of its own for each daemon: one without would delete docker0, one that shares it would give away its addresses. */
 const bridgeOf = (name: string): string => `dm-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
-
-/** In the range that is set aside for tests of networks (RFC 2544). */
-function freeAddress(): string {
-  const taken = Object.values(networkInterfaces()).flatMap((all) => all?.map((one) => one.address) ?? [])
-  for (;;) {
-    const [high = 0, low = 0] = randomBytes(2)
-    const address = `198.${18 + (high % 2)}.${low}.1`
-    if (!taken.includes(address)) return `${address}/24`
-  }
-}
 
 /**
  * Starts a dockerd that outlives this command, and waits until it answers over TLS. All it has is under `dir`, but its sockets;
@@ -39,9 +19,7 @@ function freeAddress(): string {
  */
 export async function startDaemon(dir: string, machine: Machine, known: string, certs: string): Promise<void> {
   const bridge = bridgeOf(machine.name)
-  execFileSync('ip', ['link', 'add', bridge, 'type', 'bridge'])
-  execFileSync('ip', ['address', 'add', freeAddress(), 'dev', bridge])
-  execFileSync('ip', ['link', 'set', bridge, 'up'])
+  addBridge(bridge)
   const log = openSync(join(dir, 'docker.log'), 'a')
   const paths = [
     '--data-root',
@@ -119,8 +97,7 @@ export async function stopDaemon(dir: string, machine: { name: string }): Promis
   for (const mount of mountsBelow(dir, root)) execFileSync('umount', ['--lazy', mount])
   rmSync(root, { recursive: true, force: true })
   rmSync(socketOf(machine.name), { force: true })
-  if (existsSync(`/sys/class/net/${bridgeOf(machine.name)}`))
-    execFileSync('ip', ['link', 'delete', bridgeOf(machine.name)])
+  if (existsSync(`/sys/class/net/${bridgeOf(machine.name)}`)) deleteBridge(bridgeOf(machine.name))
 }
 
 const mountsBelow = (...dirs: string[]): string[] =>
