@@ -83,7 +83,10 @@ function asApiError(error: unknown): ApiError | null {
   if (!(error instanceof Error)) return null
   const type = 'type' in error ? error.type : null
   if (type === 'entity.parse.failed') return new ApiError('bad-request', 'the body is no JSON')
-  if (type === 'entity.too.large') return new ApiError('body-too-large', 'the body is larger than 1 MiB')
+  if (type === 'entity.too.large') {
+    const limit = 'limit' in error && typeof error.limit === 'number' ? error.limit / 2 ** 20 : 1
+    return new ApiError('body-too-large', `the body is larger than ${limit} MiB`)
+  }
   if (type === 'encoding.unsupported' || type === 'charset.unsupported')
     return new ApiError('bad-request', error.message)
   if ('expose' in error && error.expose === true && 'status' in error && Number(error.status) < 500)
