@@ -1,3 +1,6 @@
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+
 /**
  * What a child process may see of our environment: how to find programs, the Docker daemon, whom to trust, and the way out through a proxy.
  * Everything else of ours (tokens, the secret key, DATABASE_URL) stays here. The one place beside main.ts that reads process.env.
@@ -29,6 +32,13 @@ export function childEnv(own: Record<string, string>): Record<string, string> {
     return value === undefined ? [] : [[name, value] as const]
   })
   return { ...Object.fromEntries(inherited), ...own }
+}
+
+/** Where our user's own docker has its plugins; those of the system it finds by itself. */
+export function dockerPlugins(): string[] {
+  // biome-ignore lint/style/noProcessEnv: see above
+  const config = process.env.DOCKER_CONFIG ?? join(homedir(), '.docker')
+  return isAbsolute(config) ? [join(config, 'cli-plugins')] : []
 }
 
 /** The same for docker: with an endpoint of its own it sees nothing of ours, not even half of it. */

@@ -15,7 +15,10 @@ import { layerNotes } from './docker-layers.ts'
 import { dockerRun, lastWords, pull, type Session } from './docker-session.ts'
 import { pullBases } from './pull-bases.ts'
 
-/** What was built for one platform: the daemon's id of it, the local tag it stands under, and the bases it was given. */
+/**
+ * What was built for one platform: the digest of its config, the local tag it stands under (a daemon with containerd's store knows no content
+ * by its config), and the bases it was given.
+ */
 export type LocalContent = { platform: string | null; content: Digest; localTag: string; uses: ResolvedUse[] }
 
 /** Builds the recipe for one platform (null: the daemon's own). `known`: what names were found to be for other platforms of this build. */

@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BuildError } from '../build-error.ts'
-import { dockerEnv } from '../child-env.ts'
+import { dockerEnv, dockerPlugins } from '../child-env.ts'
 import { needsBuildKit } from '../needs-buildkit.ts'
 import { type Ran, runProcess } from '../run-process.ts'
 import type { DockerEndpoint } from './docker-hosts.ts'
@@ -52,7 +52,7 @@ export function docker(args: readonly string[], run: DockerRun): Promise<Ran> {
   })
 }
 
-/** A DOCKER_CONFIG of one login, or of none, in a directory of its own under `dir`. */
+/** A DOCKER_CONFIG of one login, or of none, in a directory of its own under `dir`. Of ours it has only where plugins (buildx) are. */
 export async function writeDockerConfig(
   dir: string,
   name: string,
@@ -62,7 +62,7 @@ export async function writeDockerConfig(
   await mkdir(configDir, { recursive: true, mode: 0o700 })
   const host = login?.host === 'docker.io' ? 'https://index.docker.io/v1/' : login?.host
   const auth = login && Buffer.from(`${login.username}:${login.password}`).toString('base64')
-  const config = { auths: host ? { [host]: { auth } } : {} }
+  const config = { auths: host ? { [host]: { auth } } : {}, cliPluginsExtraDirs: dockerPlugins() }
   await writeFile(join(configDir, 'config.json'), JSON.stringify(config), { mode: 0o600 })
   return configDir
 }
@@ -71,8 +71,8 @@ const probeMs = 10_000
 
 /** Asks the daemon (default: that of `DOCKER_HOST` or the default socket) what it is, and how the CLI can build there. Error: `docker-absent`. */
 export async function findDocker(
-  configDir = tmpdir(),
-  signal = AbortSignal.timeout(probeMs),
+  configDir: string,
+  signal: AbortSignal,
   endpoint: DockerEndpoint = { env: {} },
 ): Promise<DockerHost> {
   const run = { configDir, signal, endpoint }
@@ -110,9 +110,13 @@ type DockerVersion = {
 
 /** Whether a daemon answers, as a value: for the choice of a default builder and for `doctor`. */
 export async function probeDocker(): Promise<{ ok: true; host: DockerHost } | { ok: false; reason: string }> {
+  const dir = await mkdtemp(join(tmpdir(), 'drydock-probe-'))
   try {
-    return { ok: true, host: await findDocker() }
+    const configDir = await writeDockerConfig(dir, 'config', null)
+    return { ok: true, host: await findDocker(configDir, AbortSignal.timeout(probeMs)) }
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) }
+  } finally {
+    await rm(dir, { recursive: true, force: true })
   }
 }

@@ -23,7 +23,7 @@ export async function verify(session: Session, built: readonly LocalContent[], s
 
 async function verifyOne(
   session: Session,
-  { content, platform }: LocalContent,
+  { localTag, platform }: LocalContent,
   program: string,
   args: readonly string[],
   signal: AbortSignal,
@@ -36,7 +36,7 @@ async function verifyOne(
     ...['--entrypoint', program],
   ]
   const configDir = await writeDockerConfig(job.dir, 'config-verify', null)
-  const ran = await docker(['run', ...flags, content, ...args], dockerRun(session, configDir, signal))
+  const ran = await docker(['run', ...flags, localTag, ...args], dockerRun(session, configDir, signal))
   if (ran.code === 0) return
   throw new BuildError('verify-failed', `the verify command exited with ${ran.code}: the tag stays where it was`)
 }

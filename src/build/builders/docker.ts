@@ -12,7 +12,7 @@ import { isPushRefused, pushRefused } from '../push-refused.ts'
 import { basesOf, type Known } from '../resolve-bases.ts'
 import type { Builder } from './builder.ts'
 import { buildPlatform, type LocalContent } from './docker-build.ts'
-import { docker, findDocker } from './docker-cli.ts'
+import { docker, findDocker, writeDockerConfig } from './docker-cli.ts'
 import { type DockerHosts, localDocker } from './docker-hosts.ts'
 import { dockerRun, lastWords, loginFor, type Session } from './docker-session.ts'
 import { verify } from './docker-verify.ts'
@@ -31,7 +31,10 @@ export const dockerBuilder = (d: DockerDeps, hosts: DockerHosts = localDocker): 
     try {
       const { endpoint, host } = await context.step('host', async (signal) => {
         const endpoint = await hosts.acquire(job, context, signal)
-        return { endpoint, host: await findDocker(job.dir, signal, endpoint) }
+        return {
+          endpoint,
+          host: await findDocker(await writeDockerConfig(job.dir, 'config-host', null), signal, endpoint),
+        }
       })
       context.log.write(`docker ${host.serverVersion} on ${host.platform}\n`)
       const session: Session = { d, job, context, registries, host, endpoint, isShared: hosts.isShared }
@@ -90,7 +93,7 @@ async function push(session: Session, content: LocalContent, tag: string, signal
   const { host, repository } = session.job.target
   const name = tagRef(host, repository, tag)
   const run = dockerRun(session, await loginFor(session, session.job.target, 'push'), signal)
-  const tagged = await docker(['tag', content.content, name], run)
+  const tagged = await docker(['tag', content.localTag, name], run)
   if (tagged.code !== 0) throw new BuildError('push-failed', lastWords(tagged.stderr))
   const ran = await docker(['push', name], run)
   await docker(['image', 'rm', name], { ...run, onOutput: () => undefined })
