@@ -13,6 +13,7 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   testTimeout: 600_000, // what hangs is found; what a busy machine does slowly is no failure
   maxWorkers: 2,
+  workerGracefulExitTimeout: 10_000, // on a busy machine a worker that left nothing open takes more than jest's half a second to end
   collectCoverageFrom: ['src/**/*.ts', '!src/db/generated/**'],
   coverageReporters: ['text-summary'],
 }
