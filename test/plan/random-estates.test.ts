@@ -13,6 +13,12 @@ type Shape = readonly (readonly number[])[]
 type Given = { bases: Shape; stream: fc.Stream<number>; traits: Traits; troubles: readonly Trouble[] }
 type Trouble = (typeof every)[number]
 
+/** The same ones each time; FC_SEED and NUM_RUNS look for others, and longer. */
+const runs = (numRuns: number) => ({
+  numRuns: Number(process.env['NUM_RUNS'] ?? numRuns),
+  seed: Number(process.env['FC_SEED'] ?? 1),
+})
+
 const every = ['move', 'back', 'second', 'cancel', 'pause', 'recipe', 'drop', 'fail'] as const
 const mostBuilds = 400
 
@@ -33,6 +39,9 @@ function checkAtMostOne({ builds }: Estate): void {
     expect(refs).toEqual([...new Set(refs)])
   }
 }
+
+/** A base may move back between a decision and the worker that takes the build: what the planner asked for is what counts. */
+const asked = new WeakMap<object, string>()
 
 /** Until nothing is left to do by itself; with so many troubles on the way. `planned` is called after each decision. */
 function storm(
@@ -65,6 +74,7 @@ function storm(
   const decide = () => {
     const did = estate.plan()
     checkAtMostOne(estate)
+    for (const build of estate.builds) if (build.state === 'queued') asked.set(build, build.key)
     planned(estate)
     return did
   }
@@ -87,22 +97,28 @@ function storm(
   }
 }
 
-/** Of tags that stay outdated: why nothing more is built. */
-function unexplained(estate: Estate): string[] {
+/** Tags that stay outdated and wait, though for nothing that stays so for a reason of its own. A cause has one way, and in a cycle that may be around it. */
+function unexplained(estate: Estate, bases: Shape): string[] {
   const states = estate.states()
   const outdated = new Set(estate.outdated())
-  const isOver = (ref: string, through: readonly string[] = []): boolean => {
-    const { state, waitsFor } = states.get(ref)!
-    if (state !== 'waiting') return /^(none|manual|pinned|failed|paused)$/.test(state)
-    return waitsFor.some((base) => outdated.has(base) && !through.includes(base) && isOver(base, [...through, ref]))
+  const below = (ref: string) => bases[Number(ref.slice(1))]!.map((base) => `t${base}`)
+  const isOver = (ref: string): boolean => {
+    const reached = new Set([ref])
+    for (const one of reached) {
+      const { state } = states.get(one)!
+      if (/^(none|manual|pinned|failed|paused)$/.test(state)) return true
+      if (state === 'waiting') for (const base of below(one)) if (outdated.has(base)) reached.add(base)
+    }
+    return false
   }
   return [...outdated].filter((ref) => !isOver(ref))
 }
 
+/** Tags of which the planner asked for a build of what their build before it was made of. */
 const sameTwice = ({ builds }: Estate): string[] => {
   const done = builds.filter((build) => build.digest !== null).sort((a, b) => a.started - b.started)
   return [...Map.groupBy(done, ({ ref }) => ref)].flatMap(([ref, own]) =>
-    own.some((build, i) => build.key === own[i - 1]?.key) ? [ref] : [],
+    own.some((build, i) => i > 0 && asked.get(build) === own[i - 1]!.key) ? [ref] : [],
   )
 }
 
@@ -119,9 +135,9 @@ describe('whatever happens while it is built', () => {
         const traits = { ...traitsOf(kinds, links), uses: unused(links) }
         const estate = storm({ bases, stream, traits, troubles })
         expect(sameTwice(estate)).toEqual([])
-        expect(unexplained(estate)).toEqual([])
+        expect(unexplained(estate, bases)).toEqual([])
       }),
-      { numRuns: 500 },
+      runs(500),
     )
   })
 
@@ -132,7 +148,7 @@ describe('whatever happens while it is built', () => {
         expect(estate.outdated()).toEqual([])
         expect(sameTwice(estate)).toEqual([])
       }),
-      { numRuns: 300 },
+      runs(300),
     )
   })
 
@@ -151,7 +167,7 @@ describe('whatever happens while it is built', () => {
           }
         })
       }),
-      { numRuns: 300 },
+      runs(300),
     )
   })
 })
@@ -186,6 +202,6 @@ test('diamonds six deep, over two bases: each tag is built once for both that mo
       expect(estate.outdated()).toEqual([])
       expect(estate.builds.map(({ ref }) => ref).sort()).toEqual([...Array(12).keys()].map((i) => `t${i + 2}`).sort())
     }),
-    { numRuns: 200 },
+    runs(200),
   )
 })
