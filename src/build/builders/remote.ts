@@ -69,6 +69,8 @@ export function remoteBuilder(d: RemoteDeps): Builder {
         client.close()
       }
     },
+    // A service may be silent for long; it makes no two builds of a tag beside each other either.
+    cleansOnAfterStop: true,
   }
 }
 

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals'
 import { build } from '../../../src/build/build.ts'
+import { cancelBuild } from '../../../src/build/cancel.ts'
 import { readLog } from '../../../src/build/logs.ts'
 import { Recipe } from '../../../src/build/recipe.ts'
 import { putRecipe } from '../../../src/build/recipes.ts'
@@ -25,6 +26,7 @@ describe('a build service that says what is not so', () => {
   let answer: (build: RemoteBuild) => Partial<RemoteBuild>
   let log: (response: ServerResponse, request: IncomingMessage) => void
   let silent: boolean
+  let hangs: (request: IncomingMessage) => boolean
   const known = new Map<string, string>()
   const now = () => new Date().toISOString()
   const sha = (letter: string) => {
@@ -41,6 +43,7 @@ describe('a build service that says what is not so', () => {
       request
         .on('data', (chunk: Buffer) => chunks.push(chunk))
         .on('end', () => {
+          if (hangs(request)) return
           const json = (status: number, body: object) =>
             response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
           const [, id = '', what] = /^\/builder\/v1\/builds\/?([^/?]*)\/?([a-z]*)/.exec(request.url!) ?? []
@@ -84,6 +87,7 @@ describe('a build service that says what is not so', () => {
   })
   beforeEach(() => {
     silent = false
+    hangs = () => false
     log = (response) =>
       void response.writeHead(200, { 'content-type': 'text/event-stream' }).end('event: end\ndata: \n\n')
   })
@@ -96,12 +100,15 @@ describe('a build service that says what is not so', () => {
   })
 
   let made = 0
-  const run = async (tracker = d) => {
+  const queue = async (): Promise<string> => {
     const ref = `${registry.host}/app/x${made++}:1`
     await putRecipe(d, ref, Recipe.parse({ git: { url: 'http://127.0.0.1:1/x.git', ref: 'main' } }))
     const requested = await requestBuild(d, { ref, reason: { kind: 'manual' }, root: null })
     if (requested === 'no-recipe') throw new Error('no recipe')
-    const { id } = requested.build
+    return requested.build.id
+  }
+  const run = async (tracker = d, id?: string) => {
+    id ??= await queue()
     await build(tracker, id)
     const [row] = await pg.sql<{ state: string; digest: string | null; code: string; retryable: boolean }[]>`
       select state, digest, error->>'code' as code, (error->>'retryable')::bool as retryable from build where id = ${id}`
@@ -165,6 +172,24 @@ describe('a build service that says what is not so', () => {
     expect(unheard).toMatchObject({ state: 'failed', code: 'builder-unreachable', retryable: true })
     // of status and log together
     expect(unheard.log.match(/it answered 503\): waiting/g)).toHaveLength(1)
+  })
+
+  it.each(['POST', 'GET', 'cancel'])('nothing at all to %s, keeps no cancel waiting', async (what) => {
+    const asked = Promise.withResolvers<void>()
+    answer = () => ({ state: 'running', error: null, finishedAt: null })
+    log = () => asked.resolve()
+    hangs = ({ method, url = '' }) => {
+      const is = what === 'cancel' ? url.endsWith('/cancel') : method === what
+      if (is) asked.resolve()
+      return is
+    }
+    const id = await queue()
+    const ended = run(d, id)
+    await asked.promise
+    const from = performance.now()
+    expect(await cancelBuild(d, id)).toBe('asked')
+    expect(await ended).toMatchObject({ state: 'cancelled', code: 'cancelled' })
+    expect(performance.now() - from).toBeLessThan(5000)
   })
 
   it('in lines that end as a standard allows, with ids or without, each once', async () => {

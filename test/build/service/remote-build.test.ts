@@ -190,6 +190,7 @@ requires(
     await cancelBuild(d, id)
     await running
     expect(await row(id)).toMatchObject({ state: 'cancelled' })
+    await eventually('it is over there', 60, async () => isOver(await service!.build(id)) || null)
     expect(await service!.build(id)).toMatchObject({ state: 'cancelled' })
     expect(await d.registries.byName(registry.host)!.headManifest('app/cancelled', '1')).toBeNull()
   })
