@@ -15,8 +15,8 @@ type Trouble = (typeof every)[number]
 
 /** The same ones each time; FC_SEED and NUM_RUNS look for others, and longer. */
 const runs = (numRuns: number) => ({
-  numRuns: Number(process.env['NUM_RUNS'] ?? numRuns),
-  seed: Number(process.env['FC_SEED'] ?? 1),
+  numRuns: Number(process.env.NUM_RUNS ?? numRuns),
+  seed: Number(process.env.FC_SEED ?? 1),
 })
 
 const every = ['move', 'back', 'second', 'cancel', 'pause', 'recipe', 'drop', 'fail'] as const
