@@ -69,7 +69,7 @@ describe.each(['legacy', 'buildkit'] as const)('on one daemon with the %s builde
       ).trim()
       // The hole itself: the daemon gives it to whoever names it.
       expect(id).toMatch(/^sha256:[0-9a-f]{64}$/)
-    }, 180_000)
+    })
     afterAll(async () => {
       await e.close()
       await registry.close()
@@ -154,7 +154,7 @@ describe.each(['legacy', 'buildkit'] as const)('on one daemon with the %s builde
       expect(denied.code).toBe('base-denied')
       const inside = await attack(`FROM ${own} AS x\nONBUILD COPY --from=${id} /release /stolen\nFROM x\n${read}`)
       expect(inside.code).toBe('onbuild-refused')
-    }, 120_000)
+    })
 
     it('gives nobody a frontend or the cache mounts of others by build arguments', async () => {
       const plain = `FROM ${own}\nRUN true\n`
@@ -168,7 +168,7 @@ describe.each(['legacy', 'buildkit'] as const)('on one daemon with the %s builde
       const before = `FROM ${e.ref('victim/secret')}@${digest} AS u\nFROM ${own} AS t\nRUN true\n`
       const built = await attack(before, { target: 't' })
       expect(built.code).toBe(engine === 'legacy' ? 'base-denied' : null)
-    }, 60_000)
+    })
 
     // What a trigger copies from is empty to the BuildKit of 2020.
     const ofTriggers = 'runs triggers that name stages and digests, and records what they were given'
@@ -182,7 +182,7 @@ describe.each(['legacy', 'buildkit'] as const)('on one daemon with the %s builde
       expect(log).toContain('publicown')
       expect(row.bases).toContainEqual({ name: null, digest: given?.digest, role: 'build', pinned: true })
     }
-    if (engine === 'legacy') it(ofTriggers, runsTriggers, 60_000)
+    if (engine === 'legacy') it(ofTriggers, runsTriggers)
 
     it('builds what people write', async () => {
       const text = [
@@ -215,7 +215,7 @@ describe.each(['legacy', 'buildkit'] as const)('on one daemon with the %s builde
       expect(row).toMatchObject({ state: 'succeeded', error: null })
       expect(log).toMatch(/built for [a-z0-9]+/)
       expect(log).toContain('said = "so"')
-    }, 60_000)
+    })
 
     if (engine === 'buildkit') {
       it('keeps cache mounts apart by namespace, whatever their ids', async () => {
@@ -225,7 +225,7 @@ describe.each(['legacy', 'buildkit'] as const)('on one daemon with the %s builde
           writeFileSync(join(dir, 'Dockerfile'), text)
           const job = { target: { host: registry.host, repository: `${namespace}/app`, tag: '1', digest: null } }
           const flags = apart({ d: e.d, job: job as Parameters<typeof apart>[0]['job'] })
-          const signal = AbortSignal.timeout(60_000)
+          const signal = AbortSignal.timeout(600_000)
           const ran = await docker(['build', '--progress', 'plain', ...flags, dir], {
             configDir: dir,
             signal,
@@ -237,7 +237,7 @@ describe.each(['legacy', 'buildkit'] as const)('on one daemon with the %s builde
         await run('victim', `echo ${words.toUpperCase()} | cat > /c/x`)
         expect(await run('mallory', 'if [ -e /c/x ]; then cat /c/x; fi; true them')).not.toMatch(/^#\d+ [\d.]+ ONLY/m)
         expect(await run('victim', 'cat /c/x; true again')).toMatch(/^#\d+ [\d.]+ ONLY/m)
-      }, 120_000)
+      })
 
       it('runs no step once for two namespaces', async () => {
         const text = `FROM ${e.ref('lib/base:1')}\nRUN --mount=type=secret,id=s cat /run/secrets/s > /s; sleep 3\nRUN echo is; cat /s; echo :\n`
@@ -250,7 +250,7 @@ describe.each(['legacy', 'buildkit'] as const)('on one daemon with the %s builde
           expect(log).not.toContain(at === 0 ? 'secret-of-mallory' : 'secret-of-victim')
           expect(log).toContain('***:')
         }
-      }, 60_000)
+      })
     }
   })
 })
