@@ -17,6 +17,29 @@ export class BuildError extends Error {
   }
 }
 
+/**
+ * Why this process stops a build, whatever became of it. Only our own hand makes one, and it is known by its class: no builder or build
+ * service can say such a thing by its code.
+ */
+export class BuildStop extends BuildError {
+  declare readonly code: StopCode
+
+  constructor(code: StopCode) {
+    super(code, stopWords[code], { retryable: code === 'shutting-down' })
+    this.name = 'BuildStop'
+  }
+}
+
+type StopCode = 'cancelled' | 'claim-lost' | 'shutting-down'
+
+const stopWords: Record<StopCode, string> = {
+  cancelled: 'cancelled on request',
+  'claim-lost': 'another worker took this build over',
+  'shutting-down': 'this process is being stopped',
+}
+
+export const isStop = (error: unknown, code: StopCode): boolean => error instanceof BuildStop && error.code === code
+
 /** A failure as it is stored. `retryable`: the same build may well pass another time. */
 export type Failure = { code: string; message: string; retryable: boolean }
 
@@ -28,7 +51,7 @@ export function describeError(error: unknown, mask: (text: string) => string = (
   const said = (text: string) => shortened(mask(text))
   if (!(error instanceof Error)) return { code: 'internal', message: said(String(error)), retryable: false }
   if ('code' in error && error.code === 'ENOSPC')
-    return { code: 'disk-full', message: `no space left where builds work (${error.message})`, retryable: true }
+    return { code: 'disk-full', message: said(`no space left where builds work (${error.message})`), retryable: true }
   const ours = 'code' in error && typeof error.code === 'string' && 'retryable' in error
   return {
     code: ours ? shortened(String(error.code), 100) : 'internal',

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { type Digest, isDigest } from '../oci/digest.ts'
-import { BuildError, type Failure } from './build-error.ts'
+import { BuildStop, type Failure } from './build-error.ts'
 import type { PushIntent, ResolvedBase } from './builders/builder.ts'
 import { Recipe } from './recipe.ts'
 import type { BuildReason } from './request.ts'
@@ -161,9 +161,9 @@ export async function watchClaim(
       const [row] = await d.sql<{ cancelAsked: boolean }[]>`
         update build set lease_until = clock_timestamp() + ${leaseSeconds} * interval '1 second'
         where id = ${claim.id} and claim_token = ${claim.token} and state = 'running' returning cancel_asked`
-      if (row?.cancelAsked) stop.abort(new BuildError('cancelled', 'cancelled on request'))
+      if (row?.cancelAsked) stop.abort(new BuildStop('cancelled'))
       if (row || until.aborted) continue
-      stop.abort(new BuildError('claim-lost', 'another worker took this build over'))
+      stop.abort(new BuildStop('claim-lost'))
       return
     } catch (error) {
       d.log.warn({ err: error, build: claim.id }, 'could not ask whether a build is cancelled')

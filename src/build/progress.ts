@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts'
-import { BuildError, describeError } from './build-error.ts'
+import { BuildError, BuildStop, describeError } from './build-error.ts'
 import type { BuilderContext, BuildHost, PushIntent, StepName } from './builders/builder.ts'
 import type { Claim, Step } from './claim.ts'
 import { outwait } from './outwait.ts'
@@ -41,7 +41,7 @@ export function makeProgress(
     const saved = await throughOutage(() => saveSteps({ claim, builder, steps, intent, host, durable }), {
       until: stop,
     })
-    if (!saved) throw new BuildError('claim-lost', 'another worker took this build over')
+    if (!saved) throw new BuildStop('claim-lost')
   }
   return {
     steps: () => steps,

@@ -2,7 +2,7 @@ import type { Deps } from '../deps.ts'
 import { inTransaction } from '../ingest/in-transaction.ts'
 import { lookAtDeclared } from '../ingest/look-at-declared.ts'
 import { type Reference, tagRef } from '../oci/reference.ts'
-import { BuildError, describeError, type Failure } from './build-error.ts'
+import { BuildError, BuildStop, describeError, type Failure } from './build-error.ts'
 import type { Built } from './builders/builder.ts'
 import type { Claim } from './claim.ts'
 import { storableJson } from './storable.ts'
@@ -20,7 +20,7 @@ export async function recordPushed(
     const owned = await tx`
       update build set digest = ${built.digest}, bases = ${storableJson(built.bases)}::text::jsonb, commit = ${built.commit}
       where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
-    if (owned.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
+    if (owned.count === 0) throw new BuildStop('claim-lost')
     for (const [position, base] of built.bases.entries()) {
       await tx`
         insert into declaration (subject, evidence, source, position, name, digest, role, pinned)

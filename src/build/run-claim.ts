@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Deps } from '../deps.ts'
 import { parseReference } from '../oci/reference.ts'
-import { BuildError, describeError } from './build-error.ts'
+import { BuildError, BuildStop, describeError, isStop } from './build-error.ts'
 import type { Builder, BuilderContext, BuildJob, Built, PushIntent } from './builders/builder.ts'
 import { type Claim, postponeClaim, releaseClaim, watchClaim } from './claim.ts'
 import { cleanUp } from './clean-up.ts'
@@ -59,7 +59,7 @@ export async function runClaim(
   stop.signal.addEventListener('abort', () => isCancelled(stop.signal.reason) || gone.abort(), { once: true })
   const log = openLogSink(d, claim.id, undefined, gone.signal)
   const ended = new AbortController()
-  const halt = () => stop.abort(new BuildError('shutting-down', 'this worker is being stopped', { retryable: true }))
+  const halt = () => stop.abort(new BuildStop('shutting-down'))
   shutdown?.addEventListener('abort', halt, { once: true })
   if (shutdown?.aborted) halt()
   const watching = watchClaim(d, claim, stop, ended.signal)
@@ -234,8 +234,8 @@ async function runIn(all: Attempt, builder: Builder): Promise<Built> {
   return built
 }
 
-const isCancelled = (error: unknown): boolean => error instanceof BuildError && error.code === 'cancelled'
-const isClaimLost = (error: unknown): boolean => error instanceof BuildError && error.code === 'claim-lost'
+const isCancelled = (error: unknown): boolean => isStop(error, 'cancelled')
+const isClaimLost = (error: unknown): boolean => isStop(error, 'claim-lost')
 
 async function explain(d: Needs, claim: Claim, failure: unknown, log: LogSink): Promise<void> {
   const { code, message } = describeError(failure, log.masked)

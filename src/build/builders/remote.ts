@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { canonicalRef, tagRef } from '../../oci/reference.ts'
-import { BuildError, describeError } from '../build-error.ts'
+import { BuildError, describeError, isStop } from '../build-error.ts'
 import { jobRegistries } from '../job-registries.ts'
 import { pause, type ServiceClient, serviceClient, unreachable } from '../service/client.ts'
 import { gatherGrant } from '../service/gather-grant.ts'
@@ -13,8 +13,6 @@ import type { Builder, BuilderContext, BuildJob, Built } from './builder.ts'
 
 type RemoteDeps = Pick<Deps, 'config' | 'registries' | 'db' | 'vault'>
 
-/** Ends of an attempt after which another worker attaches to the same build of the service. */
-const detaching = new Set(['claim-lost', 'shutting-down'])
 const askedEveryMs = 500
 
 /**
@@ -47,7 +45,8 @@ export function remoteBuilder(d: RemoteDeps): Builder {
         await checkPushed(d, job, done, context)
         return builtOf(d, done)
       } catch (error) {
-        const detached = error instanceof BuildError && detaching.has(error.code)
+        // another worker attaches to the same build of the service
+        const detached = isStop(error, 'claim-lost') || isStop(error, 'shutting-down')
         if (sent.has(job.id) && !detached) abandoned.add(job.id)
         throw error
       } finally {

@@ -4,7 +4,7 @@
  * installation are touched; what cannot be removed is tried again for ever, and told as an error.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { BuildError } from '../build-error.ts'
+import { BuildError, BuildStop } from '../build-error.ts'
 import { backOffMs } from './create-failure.ts'
 import { isOurs } from './machine-name.ts'
 import { type MachineDeps, type MachinePark, parkOf } from './machine-park.ts'
@@ -123,7 +123,7 @@ export function machineKeeper(d: MachineDeps, pauses = usualPauses): MachineKeep
       while (removing.size + making.size > 0) await Promise.all([...removing.values(), ...making.values()])
     },
     async close() {
-      stop.abort(new BuildError('shutting-down', 'this process is being stopped', { retryable: true }))
+      stop.abort(new BuildStop('shutting-down'))
       await Promise.race([
         Promise.all([...removing.values(), ...making.values()]),
         delay(closeMs, undefined, { ref: false }),

@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import type { RegistryClient } from '../../registry/registries.ts'
-import { BuildError } from '../build-error.ts'
+import { BuildError, BuildStop } from '../build-error.ts'
 import type { BuildJob } from '../builders/builder.ts'
 import { builderFor } from '../builders/builders.ts'
 import type { Claim } from '../claim.ts'
@@ -36,7 +36,7 @@ export const serviceCourse = (d: Deps): Course => ({
     const owned = await d.sql`
       update build set digest = ${digest}, bases = ${storableJson(bases)}::text::jsonb, commit = ${commit}
       where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
-    if (owned.count === 0) throw new BuildError('claim-lost', 'another worker took this build over')
+    if (owned.count === 0) throw new BuildStop('claim-lost')
   },
   async ended(claims, tx) {
     const ids = claims.map(({ id }) => id)
