@@ -105,6 +105,12 @@ export async function twoProcesses() {
         const shown = await build(id).catch(() => null) // the tracker may be away
         return shown && shown.state !== 'queued' && shown.state !== 'running' ? shown : null
       }),
+    /** the same at the service, which hears of a cancel when it is back */
+    endedThere: (id: string) =>
+      eventually(`${id} has ended at the service`, waitSeconds, async () => {
+        const found = await service.build(id)
+        return found.state === 'queued' || found.state === 'running' ? null : found
+      }),
     /** waits until the build service is at this step of it */
     at: (id: string, name: RemoteBuild['steps'][number]['name']) =>
       eventually(`${id} is at ${name}`, waitSeconds, async () =>

@@ -91,7 +91,7 @@ requires(...(['docker', 'buildkit', 'git', 'sshd', 'docker-registry', 'klibc'] a
         await two.tracker.api('POST', `/builds/${id}/cancel`)
         await two.service.start()
         expect(await two.ended(id)).toMatchObject({ state: 'cancelled', digest: null })
-        expect(await two.service.build(id)).toMatchObject({ state: 'cancelled', digest: null })
+        expect(await two.endedThere(id)).toMatchObject({ state: 'cancelled', digest: null })
         expect(await two.pushes('app/cancelled')).toEqual([])
       },
       limit,
