@@ -4,6 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { BuildError } from '../build-error.ts'
 import { type DockerRun, docker } from './docker-cli.ts'
 
+/** What is longer is no line of the builder's own: of endless output without a newline no more is kept. */
+const longest = 1000
+
 const noteOf = (dir: string): string => join(dir, 'layers')
 
 /**
@@ -28,7 +31,7 @@ export function layerNotes(dir: string): { read: (text: string) => void; written
   return {
     read(text) {
       const lines = (rest + text).split(/\r?\n/)
-      rest = lines.pop() ?? ''
+      rest = (lines.pop() ?? '').slice(0, longest)
       for (const one of lines) line(one)
     },
     written: () => writing,
