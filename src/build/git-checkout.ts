@@ -13,6 +13,7 @@ import { type Git, gitIn } from './git-run.ts'
 import { checkOutSubmodules, readSubmodules, type Submodule } from './git-submodules.ts'
 import { type GitUrl, parseGitUrl } from './git-url.ts'
 import { readTree, type TreeLimits } from './read-tree.ts'
+import { setTimes } from './set-times.ts'
 
 export type CheckoutRequest = {
   url: string
@@ -45,7 +46,7 @@ const defaultMaxBytes = 2 * 1024 ** 3
 const defaultMaxFiles = 1_000_000
 
 /**
- * The files of one commit, without `.git`, and the commit's id. Fetches that ref alone where the server allows it. Errors: `git-url`,
+ * The files of one commit, without `.git`, each with the commit's time, and the commit's id. Fetches that ref alone where the server allows it. Errors: `git-url`,
  * `git-protocol`, `git-auth`, `git-host-key`, `git-tls`, `git-redirect`, `git-repository-absent`, `git-ref-not-found`, `git-path-invalid`, `git-unreachable` (retryable),
  * `checkout-too-large`, `credential-missing`, `submodule-invalid`, `lfs-absent`, `lfs-invalid`, `lfs-not-offered`, `git-failed`.
  */
@@ -56,7 +57,7 @@ export async function checkOut(request: CheckoutRequest): Promise<Checkout> {
   await mkdir(tree, { recursive: true, mode: 0o700 })
   const limits = { bytes: request.maxBytes ?? defaultMaxBytes, files: request.maxFiles ?? defaultMaxFiles }
   const work = { url, ref: request.ref, credential: request.credential, data: request.dir, tree }
-  const { commit, submodules } = await checkOutOne(request, work, limits)
+  const { commit, time, submodules } = await checkOutOne(request, work, limits)
   request.log(`checked out ${commit}\n`)
   if (request.submodules) {
     const data = join(request.dir, 'modules')
@@ -64,10 +65,12 @@ export async function checkOut(request: CheckoutRequest): Promise<Checkout> {
     await checkOutSubmodules({ ...request, submodules: request.submodules, top: tree, data, one }, work, submodules)
     await rm(data, { recursive: true, force: true })
   }
+  await setTimes(tree, time, request.signal)
   return { dir: tree, commit }
 }
 
-export type CheckedOut = { commit: string; submodules: Submodule[] }
+/** `time`: the commit's. */
+export type CheckedOut = { commit: string; time: Date; submodules: Submodule[] }
 
 /** `limits`: what the whole checkout may still have; becomes less. */
 async function checkOutOne(request: CheckoutRequest, work: Work, limits: TreeLimits): Promise<CheckedOut> {
@@ -91,13 +94,17 @@ async function checkOutOne(request: CheckoutRequest, work: Work, limits: TreeLim
   limits.bytes -= bytes
   limits.files -= files
   await git.must(['checkout', '--quiet', '--force', '--detach', commit])
+  const time = timeOf(await git.must(['show', '--no-patch', '--format=%ct', commit]))
   const submodules = request.submodules ? await readSubmodules(git, commit, links) : []
   if (request.lfs)
     limits.bytes -= await fetchLfs(git, { ...work, commit, offered, maxBytes: limits.bytes, log: request.log })
   for (const name of ['git', 'askpass', 'key', 'known_hosts'])
     await rm(join(data, name), { recursive: true, force: true })
-  return { commit, submodules }
+  return { commit, time, submodules }
 }
+
+/** Seconds, as git gives them: of a commit that says nonsense, the beginning. */
+const timeOf = (said: string): Date => new Date((Number(said) || 0) * 1000)
 
 type ObjectFormat = 'sha1' | 'sha256'
 

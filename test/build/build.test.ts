@@ -87,6 +87,7 @@ describe('a build', () => {
     expect(JSON.parse(manifest!.bytes.toString()).annotations).toEqual({
       'dev.drydock.build': id,
       'dev.drydock.cause': 'manual',
+      'dev.drydock.recipe': expect.stringContaining('"strategy":'),
       'org.opencontainers.image.base.name': ref(names.base),
       'org.opencontainers.image.base.digest': moved,
     })

@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
@@ -50,6 +51,15 @@ requires('git')('git checkout over HTTP with a password', () => {
     expect(readdirSync(dir)).toEqual(['source'])
     expect(said).toContain(commit)
     expect(said).not.toContain(password)
+  })
+
+  it('gives all of it the time of the commit', async () => {
+    const commit = server.commit('app', { Dockerfile: 'FROM scratch\n', 'a/b': 'c', 'a/link': { link: '/absent' } })
+    const found = await check()
+    const bare = join(server.root, 'app.git')
+    const seconds = Number(execFileSync('git', ['-C', bare, 'show', '--no-patch', '--format=%ct', commit]))
+    for (const name of ['.', 'Dockerfile', 'a', 'a/b', 'a/link'])
+      expect([name, lstatSync(join(found.dir, name)).mtimeMs]).toEqual([name, seconds * 1000])
   })
 
   it('brings a tag, a full commit that no branch points at any more, and an abbreviated one', async () => {

@@ -46,6 +46,7 @@ requires(
       'org.opencontainers.image.revision': row.commit,
       'dev.drydock.build': row.id,
       'dev.drydock.cause': 'manual',
+      'dev.drydock.recipe': '{"strategy":"dockerfile","context":".","dockerfile":"Dockerfile"}',
     })
     const config = (await e.config('app/run', stored.body.config!.digest)) as { config: { Labels: object } }
     expect(config.config.Labels).toEqual({ own: 'yes' })

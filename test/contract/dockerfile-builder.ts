@@ -99,6 +99,19 @@ function recipes(trial: () => DockerfileTrial, engine: Adapter['engine']): void 
     expect(await head()).toBeNull()
   })
 
+  it('makes the same layers of the same files and base, whenever it does', async () => {
+    const recipe = trial().recipe({ ...on('COPY f /f', 'COPY sub/g /'), f: 'one', 'sub/g': 'two' })
+    const layers: string[][] = []
+    for (const _ of ['at first', 'again']) {
+      await attempt(recipe)
+      layers.push((JSON.parse(await config('1')) as { rootfs: { diff_ids: string[] } }).rootfs.diff_ids)
+      const second = Math.floor(Date.now() / 1000)
+      await eventually('another second', 10, async () => (Math.floor(Date.now() / 1000) > second + 1 ? true : null))
+    }
+    expect(layers[1]).toEqual(layers[0])
+    expect(layers[0]!.length).toBeGreaterThanOrEqual(3)
+  })
+
   it('says that its push is refused', async () => {
     trial().proxy.fate = ({ method, path }) =>
       method === 'PUT' && path.startsWith(`/v2/${repository}/manifests/`) ? refusal : 'through'
