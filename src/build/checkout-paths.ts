@@ -8,7 +8,8 @@ export type CheckoutPaths = { context: string; dockerfile: string; ignoreFile: s
 /**
  * Finds context and Dockerfile of a recipe in a checkout, symbolic links followed: nothing may lead out. The Dockerfile
  * is looked for in the context, then from the checkout's top (as compose does, and as `docker build -f` there would).
- * Errors: `context-outside-checkout`, `context-missing`, `dockerfile-outside-checkout`, `dockerfile-missing`.
+ * Errors: `context-outside-checkout`, `context-missing`, `dockerfile-outside-checkout`, `dockerfile-missing`,
+ * `dockerfile-invalid` where its .dockerignore is no file.
  */
 export async function checkoutPaths(
   checkout: string,
@@ -27,6 +28,8 @@ export async function checkoutPaths(
   }
   await inside(top, join(context, '.dockerignore'), 'dockerfile')
   const ignoreFile = await inside(top, join(dockerfile, '..', `${basename(dockerfile)}.dockerignore`), 'dockerfile')
+  if (ignoreFile && !(await stat(ignoreFile)).isFile())
+    throw new BuildError('dockerfile-invalid', `${relative(top, ignoreFile)} is no file`)
   return { context, dockerfile, ignoreFile }
 }
 

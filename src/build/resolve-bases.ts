@@ -1,7 +1,6 @@
 import type { Deps } from '../deps.ts'
 import type { Digest } from '../oci/digest.ts'
-import { isIndex } from '../oci/media-type.ts'
-import { normalisePlatform, type Platform, parsePlatform } from '../oci/platform.ts'
+import type { Platform } from '../oci/platform.ts'
 import { formatReference, type Reference, tagRef } from '../oci/reference.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import { RegistryError } from '../registry/registry-error.ts'
@@ -9,12 +8,14 @@ import { BuildError } from './build-error.ts'
 import type { BuildJob, ResolvedBase } from './builders/builder.ts'
 import type { BaseUse } from './dockerfile.ts'
 import type { JobRegistries } from './job-registries.ts'
+import { namedPlatform, ownManifest } from './own-manifest.ts'
 
 /**
  * A use of a base with the content it will have. `digest` is what its name points at (the index where there is one); `pull` the reference
  * by digest that the build is given: of the platform's own manifest where that is known, so that no two platforms share a reference.
+ * `triggers`: its ONBUILD triggers as the registry has them; null where only the daemon can tell.
  */
-export type ResolvedUse = BaseUse & { digest: Digest; pull: string }
+export type ResolvedUse = BaseUse & { digest: Digest; pull: string; triggers: readonly string[] | null }
 
 /** What was found out for other platforms of the same build: what names point at, and what the build's logins were seen to read. */
 export type Known = { digests: Map<string, Digest>; proved: Set<string> }
@@ -37,7 +38,7 @@ export type BaseResolver = {
  * Asks for the digest of every base before anything is built, each name once for all platforms (`known`), so that a name that moves
  * meanwhile gives no build that mixes contents. Each use comes back under the name of its registry, however the Dockerfile calls it.
  * A registry is asked with the build's own logins, for a digest too that is given: a daemon that holds it would not ask.
- * Errors: `base-absent`, `base-denied`, `base-unreachable`, and those of the registry client.
+ * Errors: `base-absent`, `base-denied`, `base-invalid`, `base-unreachable`, `platform-absent`, and those of the registry client.
  */
 export async function resolveBases(
   r: BaseResolver,
@@ -56,9 +57,10 @@ export async function resolveBases(
     const content = `${reference.host}/${reference.repository}@${digest}`
     if (said !== null && said !== undefined && r.isShared && !proved.has(content)) await prove(r, reference, digest)
     proved.add(content)
-    const platform = parsePlatform(use.platform ?? r.platform)
+    const platform = namedPlatform(use.platform ?? r.platform, r.platform)
     const own = await platformManifest(r, reference, digest, platform)
-    resolved.push({ ...use, reference, digest, pull: `${reference.host}/${reference.repository}@${own}` })
+    const pull = `${reference.host}/${reference.repository}@${own.digest}`
+    resolved.push({ ...use, reference, digest, pull, triggers: own.triggers })
   }
   return resolved
 }
@@ -86,22 +88,19 @@ async function prove(r: BaseResolver, reference: Reference, digest: Digest): Pro
   if (!found) throw new BuildError('base-absent', `the base ${name} does not exist`)
 }
 
-/** The manifest of just this platform; the digest itself where it is no index, names no such platform, or cannot be asked for. */
+/** The manifest of just this platform, with its triggers; the digest itself where the registry cannot be asked for it. */
 async function platformManifest(
   r: BaseResolver,
   reference: Reference,
   digest: Digest,
-  platform: Platform | null,
-): Promise<Digest> {
-  if (!r.d.registries.byName(reference.host) || platform === null) return digest
-  const found = await asked(r, reference, (client) =>
-    client.getManifest(reference.repository, digest, { signal: r.signal }),
-  )
-  if (!found || !isIndex(found.mediaType)) return digest
-  const { manifests } = JSON.parse(found.bytes.toString('utf8')) as {
-    manifests: { digest: Digest; platform?: Parameters<typeof normalisePlatform>[0] }[]
-  }
-  return manifests.find((entry) => entry.platform && normalisePlatform(entry.platform) === platform)?.digest ?? digest
+  platform: Platform,
+): Promise<{ digest: Digest; triggers: readonly string[] | null }> {
+  if (!r.d.registries.byName(reference.host)) return { digest, triggers: null }
+  const own = await asked(r, reference, (client) => ownManifest(client, reference, digest, platform, r.signal))
+  if (own) return own
+  // A daemon of its own may hold it still.
+  if (!r.isShared) return { digest, triggers: null }
+  throw new BuildError('base-absent', `the base ${formatReference(reference)} (${digest}) does not exist`)
 }
 
 async function asked<T>(

@@ -60,6 +60,11 @@ describe('context and Dockerfile of a checkout', () => {
     await expect(find(recipe)).rejects.toMatchObject({ code })
   })
 
+  it('has an ignore file that is one', async () => {
+    mkdirSync(join(top, 'Dockerfile.dockerignore'))
+    await expect(find()).rejects.toMatchObject({ code: 'dockerfile-invalid' })
+  })
+
   it.each([
     ['no such Dockerfile', { dockerfile: 'none' }, 'dockerfile-missing'],
     ['a directory as Dockerfile', { dockerfile: 'app' }, 'dockerfile-missing'],

@@ -4,19 +4,23 @@ import { isFrontendAllowed } from '../dockerfile-check/read-directives.ts'
 import { namespaceKeyOf } from '../namespace-key.ts'
 import type { Session } from './docker-session.ts'
 
-/** Variables that mean something to the docker command, its plugins, or the runtime and loader below it. */
+/** How a name ends whose value nobody should see in a list of processes. */
+const hidden = /(TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRETS?|CREDENTIALS?|API_?KEY|(^|_)(KEY|AUTH|PAT|PASS))$/i
+
+/** Families of variables that mean something to the docker command, a stand-in for it, its plugins, or the runtime and loader below it. */
 const meant =
-  /^(PATH|HOME|USER|USERPROFILE|SHELL|TERM|TZ|TMPDIR|TEMP|TMP|HOSTNAME|NO_COLOR|CLICOLOR|CLICOLOR_FORCE|COLUMNS|LINES|LANG|LANGUAGE|KUBECONFIG|SOURCE_DATE_EPOCH|SSH_.*|SSL_.*|LC_.*|LD_.*|GO.*|XDG_.*|GIT_.*|DOCKER_.*|BUILDX_.*|BUILDKIT_.*|COMPOSE_.*|OTEL_.*|EXPERIMENTAL_.*|AWS_.*|AZURE_.*|GOOGLE_.*|ACTIONS_.*|(HTTPS?|FTP|NO|ALL)_PROXY)$/i
+  /^(LD_|DYLD_|MALLOC_|BASH|NODE_|NPM_CONFIG_|PYTHON|PERL|RUBY|JAVA_|GO|SSH_|SSL_|OPENSSL_|GIT_|LC_|XDG_|DOCKER_|BUILDX_|BUILDKIT_|COMPOSE_|CONTAINER|REGISTRY_|STORAGE_|PODMAN_|BUILDAH_|NOTARY_|OTEL_|EXPERIMENTAL_|AWS_|AZURE_|GOOGLE_|ACTIONS_|KUBE|DBUS_|GPG_|P11_|PKCS11_)/i
 
 /**
- * Build arguments for `docker build`: the values in the environment of the command, so that no list of processes shows them; those whose
- * names mean something to the command itself in its arguments.
+ * Build arguments for `docker build`. By their names in its arguments, where a list of processes shows the values but nothing takes them for
+ * its own; only those that sound like secrets, and belong to nothing known, in the environment of the command.
  */
 export function argFlags(args: Readonly<Record<string, string>>): { flags: string[]; env: Record<string, string> } {
   const all = Object.entries(args)
+  const isHidden = (name: string) => hidden.test(name) && !meant.test(name) && /^[A-Za-z_]\w*$/.test(name)
   return {
-    flags: all.flatMap(([name, value]) => ['--build-arg', meant.test(name) ? `${name}=${value}` : name]),
-    env: Object.fromEntries(all.filter(([name]) => !meant.test(name))),
+    flags: all.flatMap(([name, value]) => ['--build-arg', isHidden(name) ? name : `${name}=${value}`]),
+    env: Object.fromEntries(all.filter(([name]) => isHidden(name))),
   }
 }
 
@@ -27,6 +31,19 @@ export function checkArgs(args: Readonly<Record<string, string>>): void {
       /^BUILDKIT_CACHE_MOUNT_NS$/i.test(name) || (/^BUILDKIT_SYNTAX$/i.test(name) && !isFrontendAllowed(value))
     if (refused) throw new BuildError('arg-refused', `the build argument ${name} may not be ${value || 'set'}`)
   }
+}
+
+/**
+ * Error: `secret-refused` for a secret that BuildKit logs in with to fetch by git: what it fetched it gives, by its commit, to every build on that
+ * daemon, whoever could read the repository.
+ */
+export function checkSecrets(secrets: readonly { id: string }[], isShared: boolean): void {
+  const refused = secrets.find(({ id }) => isShared && /^(GIT|HTTP)_AUTH_(TOKEN|HEADER)/i.test(id))
+  if (refused)
+    throw new BuildError(
+      'secret-refused',
+      `the secret ${refused.id} would leave what it fetches to all builds on this daemon: only a machine of the build's own may have it`,
+    )
 }
 
 /**
@@ -41,9 +58,3 @@ export function apart({ d, job }: Pick<Session, 'd' | 'job'>): string[] {
     .slice(0, 32)
   return ['--build-arg', `BUILDKIT_CACHE_MOUNT_NS=${name}`, '--add-host', `${name}.drydock.invalid:127.0.0.1`]
 }
-
-/** Of these arguments those that a Dockerfile declares: the legacy builder complains of others. */
-export const declared = (args: Readonly<Record<string, string>>, dockerfile: string): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(args).filter(([name]) => new RegExp(`^\\s*ARG\\s(.*\\s)?${name}(\\s|=|$)`, 'im').test(dockerfile)),
-  )

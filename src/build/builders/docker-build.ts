@@ -4,11 +4,13 @@ import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { formatReference, type Reference, tagRef } from '../../oci/reference.ts'
 import { BuildError } from '../build-error.ts'
 import type { CheckoutPaths } from '../checkout-paths.ts'
-import { type BaseUse, readUses, type UnresolvedUse } from '../dockerfile.ts'
-import { checkDockerfile } from '../dockerfile-check/check-dockerfile.ts'
+import type { BaseUse, UnresolvedUse } from '../dockerfile.ts'
+import { gitSource } from '../dockerfile-check/judge-instruction.ts'
+import { dockerfileText } from '../dockerfile-text.ts'
 import { rewritten } from '../places.ts'
+import { readDockerfile } from '../read-dockerfile.ts'
 import { type Known, type ResolvedUse, resolveBases } from '../resolve-bases.ts'
-import { apart, argFlags, checkArgs, declared } from './arg-flags.ts'
+import { apart, argFlags, checkArgs, checkSecrets } from './arg-flags.ts'
 import { type DockerHost, docker, type Engine, engineFor, writeDockerConfig } from './docker-cli.ts'
 import { localRepository } from './docker-hosts.ts'
 import { layerNotes } from './docker-layers.ts'
@@ -32,10 +34,11 @@ export async function buildPlatform(
   const { d, job, context, host, registries } = session
   const { args, target, secrets } = job.recipe
   checkArgs(args)
-  const text = await readFile(source.dockerfile, 'utf8')
-  const engine = engineFor(host, text, secrets.length > 0)
+  checkSecrets(secrets, session.isShared)
+  const text = await dockerfileText(source.dockerfile)
+  const engine = engineFor(host, await readDockerfile(signal, 'needsBuildKit', text), secrets.length > 0)
   const builtin = builtinArgs(host, platform)
-  const read = readUses(text, args, builtin, target ?? null)
+  const read = await readDockerfile(signal, 'readUses', text, args, builtin, target ?? null)
   // The legacy builder also builds stages that nothing needs, up to the one that is asked for.
   const isBuilt = (use: BaseUse | UnresolvedUse) => use.counts || (engine === 'legacy' && use.stage <= read.built)
   const open = read.unresolved.find(isBuilt)
@@ -54,14 +57,16 @@ export async function buildPlatform(
     ...uses.map((use) => ({ ...use, text: use.pull })),
     ...unused.map((use) => ({ ...use, text: nobodys })),
   ])
-  checkDockerfile(dockerfile, new Map([...pulled.allowed, [nobodys, []]]))
+  const own = session.isShared ? [] : ownDaemons
+  await readDockerfile(signal, 'checkDockerfile', dockerfile, new Map([...pulled.allowed, [nobodys, []], ...own]))
 
   const name = platform === null ? '1' : platform.replaceAll('/', '-')
   const file = await writeDockerfile(job.dir, name, source, dockerfile)
   const localTag = `${localRepository(job.id)}:${name}`
   const idFile = join(job.dir, `id-${name}`)
   const secretsDir = join(job.dir, 'secrets')
-  const given = argFlags(engine === 'legacy' ? { ...declared(builtin, text), ...args } : args)
+  const predefined = engine === 'legacy' ? await readDockerfile(signal, 'declaredArgs', builtin, text) : {}
+  const given = argFlags({ ...predefined, ...args })
   try {
     const flags = [
       ...['--no-cache', '--force-rm', '--tag', localTag, '--file', file, '--iidfile', idFile],
@@ -100,6 +105,9 @@ async function runBuild(session: Session, engine: Engine, { args, env }: Command
   if (/no space left on device/i.test(words)) throw new BuildError('disk-full', words, { retryable: true })
   throw new BuildError('build-failed', words || `docker build exited with ${ran.code}`)
 }
+
+/** What else a Dockerfile may take on a daemon that no other build uses. */
+const ownDaemons: [string, string[]][] = [[gitSource, []]]
 
 /** What a stage begins with that is not built: a content that no daemon has and no registry serves. */
 const nobodys = `drydock.invalid/unused@sha256:${'0'.repeat(64)}`

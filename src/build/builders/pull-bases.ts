@@ -1,6 +1,8 @@
+import { parseJson } from '../../oci/manifest.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { BuildError } from '../build-error.ts'
-import { type AllowedContents, sourcesOfTrigger } from '../dockerfile-check/check-dockerfile.ts'
+import type { AllowedContents } from '../dockerfile-check/check-dockerfile.ts'
+import { readDockerfile } from '../read-dockerfile.ts'
 import { type BaseResolver, type Known, type ResolvedUse, resolveBases } from '../resolve-bases.ts'
 import { docker, writeDockerConfig } from './docker-cli.ts'
 import { dockerRun, lastWords, pull, type Session } from './docker-session.ts'
@@ -23,15 +25,18 @@ export async function pullBases(
   const pulls = new Map(uses.map((use) => [`${use.pull} ${use.platform}`, use]))
   for (const use of pulls.values()) {
     await pull(session, use.reference, use.pull, use.platform ?? platform, signal)
-    const triggers = await triggersOf(session, use.pull, signal)
-    allowed.set(use.pull, [...new Set([...(allowed.get(use.pull) ?? []), ...triggers])])
+    const triggers = await triggersOf(session, use, platform, signal)
+    allowed.set(use.pull, [...new Set([...(allowed.get(use.pull) ?? []), ...(use.triggers ?? []), ...triggers])])
   }
   const triggered: ResolvedUse[] = []
-  for (const source of new Set([...allowed.values()].flat().flatMap(sourcesOfTrigger))) {
+  for (const source of await readDockerfile(signal, 'sourcesOfTriggers', [...allowed.values()].flat())) {
     const reference = byDigest.test(source) ? parseReference(source) : null
     if (!reference || allowed.has(source)) continue
     const use = { reference, role: 'build' as const, counts: true, stage: 0, platform: null, start: 0, end: 0 }
-    triggered.push(...(await resolveBases(resolve.resolver, [use], resolve.known)))
+    const resolved = await resolveBases(resolve.resolver, [use], resolve.known)
+    if (session.isShared && resolved.some(({ pull, digest }) => !pull.endsWith(digest)))
+      throw new BuildError('onbuild-refused', `an ONBUILD trigger of a base names ${source}, an index: name a manifest`)
+    triggered.push(...resolved)
     // A trigger stays as it is written: so the daemon must know it by that name.
     await pull(session, reference, source, platform, signal)
     allowed.set(source, [])
@@ -42,13 +47,28 @@ export async function pullBases(
 /** A repository's content, whatever it is called; a tag before the digest is not looked at by Docker, and so by nobody. */
 const byDigest = /^[a-z0-9][\w./:-]*@sha256:[0-9a-f]{64}$/i
 
-/** The ONBUILD triggers of a content that is on the daemon. */
-async function triggersOf(session: Session, content: string, signal: AbortSignal): Promise<string[]> {
+/**
+ * The ONBUILD triggers of a content that is on the daemon, as it reads them: Go merges keys that come twice. Of an index (a registry that nobody
+ * configured) a daemon with containerd's store tells those of the platform only where it is asked for that, and since 28.
+ */
+async function triggersOf(
+  session: Session,
+  use: ResolvedUse,
+  platform: string | null,
+  signal: AbortSignal,
+): Promise<string[]> {
   const run = dockerRun(session, await writeDockerConfig(session.job.dir, 'config-inspect', null), signal)
-  const ran = await docker(['image', 'inspect', '--format', '{{json .Config}}', content], {
+  const { serverVersion, clientVersion } = session.host
+  const canAsk = [serverVersion, clientVersion].every((version) => Number.parseInt(version, 10) >= 28)
+  const asked = use.platform ?? platform
+  const flags = use.triggers === null && canAsk && asked !== null ? ['--platform', asked] : []
+  const ran = await docker(['image', 'inspect', ...flags, '--format', '{{json .Config}}', use.pull], {
     ...run,
     onOutput: () => undefined,
   })
   if (ran.code !== 0) throw new BuildError('base-unreachable', lastWords(ran.stderr), { retryable: true })
-  return (JSON.parse(ran.stdout) as { OnBuild?: string[] | null } | null)?.OnBuild ?? []
+  const config = parseJson(Buffer.from(ran.stdout)) as { OnBuild?: string[] | null } | null | undefined
+  if (config === undefined || (config === null && ran.stdout.trim() !== 'null'))
+    throw new BuildError('base-invalid', `the config of ${use.pull} is too large to be read`)
+  return config?.OnBuild ?? []
 }

@@ -1,5 +1,6 @@
 import { fault } from './fault.ts'
 import { hasHiddenHeredoc } from './heredocs-in.ts'
+import { namesGit } from './names-git.ts'
 import { readParts } from './read-flags.ts'
 
 /** What an instruction is to a checker: `unknown` where Docker has none of that keyword, and so refuses the file before it does anything. */
@@ -8,6 +9,9 @@ export type Judged =
   | { kind: 'from'; name: string; stage: string | null }
   | { kind: 'other'; sources: string[] }
   | { kind: 'onbuild'; trigger: Exclude<Judged, { kind: 'unknown' | 'from' | 'onbuild' }> }
+
+/** What an ADD takes from a git repository: a source like others, which a daemon that builds share may not give. */
+export const gitSource = 'ADD from git, which this daemon would share with other builds,'
 
 /** Which flags each instruction has; those that end in = need a value. */
 const flagsOf: Record<string, readonly string[]> = {
@@ -52,7 +56,8 @@ export function judgeInstruction(text: string, at: number): () => Judged {
       throw fault(at, `${keyword} has flags after its first argument`)
     if (keyword === 'ONBUILD') return { kind: 'onbuild', trigger: triggerOf(rest, at) }
     if (keyword === 'FROM') return readFrom(rest, at)
-    return { kind: 'other', sources: flags.flatMap((flag) => sourcesOf(keyword, flag, at)) }
+    const sources = flags.flatMap((flag) => sourcesOf(keyword, flag, at))
+    return { kind: 'other', sources: keyword === 'ADD' && namesGit(rest) ? [...sources, gitSource] : sources }
   }
 }
 

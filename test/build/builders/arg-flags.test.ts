@@ -1,27 +1,30 @@
 import { describe, expect, it } from '@jest/globals'
-import { apart, argFlags, checkArgs, declared } from '../../../src/build/builders/arg-flags.ts'
+import { apart, argFlags, checkArgs, checkSecrets, declared } from '../../../src/build/builders/arg-flags.ts'
 
 describe('build arguments', () => {
-  it('go to the command in its environment', () => {
-    expect(argFlags({ VERSION: '1=2', EMPTY: '' })).toEqual({
-      flags: ['--build-arg', 'VERSION', '--build-arg', 'EMPTY'],
-      env: { VERSION: '1=2', EMPTY: '' },
-    })
-  })
+  it.each(['NPM_TOKEN', 'GitHubToken', 'db_password', 'SIGNING_KEY', 'API_KEY'])(
+    'that sound like a secret are in no list of processes: %s',
+    (name) => expect(argFlags({ [name]: 'x' })).toEqual({ flags: ['--build-arg', name], env: { [name]: 'x' } }),
+  )
 
   it.each([
-    'PATH',
-    'HOME',
-    'DOCKER_HOST',
-    'DOCKER_CONFIG',
-    'BUILDX_BUILDER',
-    'http_proxy',
-    'NO_PROXY',
-    'LD_PRELOAD',
-    'GODEBUG',
-    'SSL_CERT_FILE',
+    ...['PATH', 'HOME', 'ENV', 'BASH_ENV', 'IFS', 'DOCKER_HOST', 'DOCKER_AUTH_CONFIG', 'BUILDX_BUILDER', 'http_proxy'],
+    ...['NO_PROXY', 'LD_PRELOAD', 'LD_AUTH', 'GODEBUG', 'SSL_CERT_FILE', 'NODE_OPTIONS', 'PYTHONPATH', 'PERL5OPT'],
+    ...['CONTAINERS_CONF', 'REGISTRY_AUTH_FILE', 'REGISTRY_AUTH', 'GIT_SSH_COMMAND', 'XDG_RUNTIME_DIR', 'AWS_TOKEN'],
+    ...['VERSION', 'ANYTHING_NEW', 'SSH_AUTH_SOCK', 'a b_TOKEN'],
   ])('called %s change nothing of the command', (name) =>
-    expect(argFlags({ [name]: 'x' })).toEqual({ flags: ['--build-arg', `${name}=x`], env: {} }),
+    expect(argFlags({ [name]: '1=2' })).toEqual({ flags: ['--build-arg', `${name}=1=2`], env: {} }),
+  )
+
+  it.each(['GIT_AUTH_TOKEN', 'GIT_AUTH_HEADER', 'GIT_AUTH_TOKEN.github.com', 'git_auth_header'])(
+    'a secret %s is left to a daemon of its own',
+    (id) => {
+      expect(() => checkSecrets([{ id: 'npm' }, { id }], true)).toThrow(
+        expect.objectContaining({ code: 'secret-refused', retryable: false }),
+      )
+      expect(() => checkSecrets([{ id }], false)).not.toThrow()
+      expect(() => checkSecrets([{ id: 'npm' }], true)).not.toThrow()
+    },
   )
 
   it.each([
