@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BuildError } from '../build-error.ts'
 import { dockerEnv, dockerPlugins } from '../child-env.ts'
-import { needsBuildKit } from '../needs-buildkit.ts'
 import { type Ran, runProcess } from '../run-process.ts'
 import type { DockerEndpoint } from './docker-hosts.ts'
 
@@ -95,9 +94,9 @@ export async function findDocker(
 }
 
 /** What `docker build` would choose there by itself, but BuildKit for what only BuildKit understands. Error: `buildkit-absent`. */
-export function engineFor(host: Pick<DockerHost, 'buildkit'>, dockerfile: string, secrets = false): Engine {
+export function engineFor(host: Pick<DockerHost, 'buildkit'>, isNeeded: boolean, secrets = false): Engine {
   if (host.buildkit === 'default') return 'buildkit'
-  if (!secrets && !needsBuildKit(dockerfile)) return 'legacy'
+  if (!secrets && !isNeeded) return 'legacy'
   if (host.buildkit === 'on-demand') return 'buildkit'
   const what = secrets ? 'build secrets need' : 'the Dockerfile needs'
   throw new BuildError('buildkit-absent', `${what} BuildKit, and the docker command here has no buildx`)
