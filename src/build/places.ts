@@ -9,8 +9,9 @@ export type Edit = Place & { text: string }
 
 /** The same text with these pieces replaced, which do not overlap. */
 export function rewritten(text: string, edits: readonly Edit[]): string {
-  const fromTheEnd = [...edits].sort((a, b) => b.start - a.start)
-  return fromTheEnd.reduce((out, edit) => out.slice(0, edit.start) + edit.text + out.slice(edit.end), text)
+  const inOrder = [...edits].sort((a, b) => a.start - b.start)
+  const parts = inOrder.map((edit, at) => text.slice(inOrder[at - 1]?.end ?? 0, edit.start) + edit.text)
+  return parts.join('') + text.slice(inOrder.at(-1)?.end ?? 0)
 }
 
 type TextRange = { start: { line: number; character: number }; end: { line: number; character: number } }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readFile, rm, stat } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Tx } from '../db/postgres.ts'
@@ -12,10 +12,12 @@ import { insertDeclarations } from '../ingest/save-content.ts'
 import { canonicalRef, parseReference } from '../oci/reference.ts'
 import { BuildError, describeError } from './build-error.ts'
 import { checkOutRecipe } from './checkout-recipe.ts'
+import { dockerfileText } from './dockerfile-text.ts'
 import { namespaceLogins } from './logins.ts'
 import { type Mask, makeMask } from './mask.ts'
-import { declaredByRecipe, recipeSource, type Subject } from './observe-recipe.ts'
+import { recipeSource, type Subject } from './observe-recipe.ts'
 import { queueReading, type Reading } from './queue-readings.ts'
+import { readDockerfile } from './read-dockerfile.ts'
 import { Recipe } from './recipe.ts'
 import { storableJson } from './storable.ts'
 import { makeWorkDir } from './work-dir.ts'
@@ -26,7 +28,6 @@ type ReadDeps = Pick<Deps, 'sql' | 'db' | 'jobs' | 'config' | 'vault' | 'registr
 type Wanted = { ref: string; spec: string; reading: Reading | null; head: string }
 
 const patienceMs = 300_000
-const dockerfileBytes = 256 * 1024
 /** Seconds: the first wait after a failure, and the longest. */
 const waits = { first: 30, longest: 3600 }
 
@@ -49,9 +50,8 @@ export async function readRecipe(d: ReadDeps, ref: string, shutdown?: AbortSigna
     }
     const subjects = await subjectsOf(d, wanted.head)
     const source = await fetchDockerfile(d, ref, recipe, mask, shutdown)
-    const declarations = subjects.flatMap((subject) =>
-      declaredByRecipe(ref, subject, source.text, recipe.args, recipe.target ?? null),
-    )
+    const dockerfile = [source.text, recipe.args, recipe.target ?? null] as const
+    const declarations = await readDockerfile(shutdown, 'declaredByRecipe', ref, subjects, ...dockerfile)
     const reading = { ...done, commit: source.commit, at: d.clock().toISOString() }
     await keep(d, wanted, reading, { subjects, declarations: declarations.map((x) => canonical(d, x)) })
   } catch (error) {
@@ -109,9 +109,7 @@ async function fetchDockerfile(
     const job = { recipe: plain, dir, logins: namespaceLogins(d, target) }
     const signal = shutdown ? AbortSignal.any([shutdown, patience]) : patience
     const source = await checkOutRecipe(d, job, silent, signal)
-    if ((await stat(source.dockerfile)).size > dockerfileBytes)
-      throw new BuildError('dockerfile-invalid', `the Dockerfile has more than ${dockerfileBytes} bytes`)
-    return { text: await readFile(source.dockerfile, 'utf8'), commit: source.commit }
+    return { text: await dockerfileText(source.dockerfile), commit: source.commit }
   } catch (error) {
     if (!patience.aborted) throw error
     throw new BuildError('git-timeout', `${recipe.git?.url} took longer than ${patienceMs / 1000} s`, {

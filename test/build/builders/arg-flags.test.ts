@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { apart, argFlags, checkArgs, checkSecrets, declared } from '../../../src/build/builders/arg-flags.ts'
+import { apart, argFlags, checkArgs, checkSecrets } from '../../../src/build/builders/arg-flags.ts'
+import { dockerfileReaders } from '../../../src/build/dockerfile-readers.ts'
 
 describe('build arguments', () => {
   it.each(['NPM_TOKEN', 'GitHubToken', 'db_password', 'SIGNING_KEY', 'API_KEY'])(
@@ -44,7 +45,10 @@ describe('build arguments', () => {
   it('are given of the platform where the Dockerfile declares them', () => {
     const builtin = { TARGETARCH: 'arm64', TARGETOS: 'linux', TARGETPLATFORM: 'linux/arm64' }
     const text = 'FROM a\narg A=1 TARGETARCH\n ARG TARGETPLATFORM=x\nRUN echo ARG TARGETOS TARGETOSX\n'
-    expect(declared(builtin, text)).toEqual({ TARGETARCH: 'arm64', TARGETPLATFORM: 'linux/arm64' })
+    expect(dockerfileReaders.declaredArgs(builtin, text)).toEqual({
+      TARGETARCH: 'arm64',
+      TARGETPLATFORM: 'linux/arm64',
+    })
   })
 })
 
