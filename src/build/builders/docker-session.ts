@@ -55,8 +55,9 @@ export async function pull(
   throw new BuildError(code, message, { retryable: code === 'base-unreachable' })
 }
 
-function codeOfPull(stderr: string): string {
-  if (/no match(ing)? .*(manifest|platform)|does not match the specified platform/i.test(stderr))
+/** What the daemon's refusal of a content means for the build. */
+export function codeOfPull(stderr: string): string {
+  if (/no match(ing)? .*(manifest|platform)|does not (match|provide) the specified platform/i.test(stderr))
     return 'platform-absent'
   if (/unauthorized|denied|authentication required|no basic auth/i.test(stderr)) return 'base-denied'
   return /not found|manifest unknown|does not exist/i.test(stderr) ? 'base-absent' : 'base-unreachable'

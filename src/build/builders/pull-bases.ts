@@ -5,7 +5,7 @@ import type { AllowedContents } from '../dockerfile-check/check-dockerfile.ts'
 import { readDockerfile } from '../read-dockerfile.ts'
 import { type BaseResolver, type Known, type ResolvedUse, resolveBases } from '../resolve-bases.ts'
 import { docker, writeDockerConfig } from './docker-cli.ts'
-import { dockerRun, lastWords, pull, type Session } from './docker-session.ts'
+import { codeOfPull, dockerRun, lastWords, pull, type Session } from './docker-session.ts'
 
 /** What the daemon now holds for this build: what its Dockerfile may name, and what the triggers of its bases name beside it. */
 export type PulledBases = { allowed: AllowedContents; triggered: ResolvedUse[] }
@@ -66,7 +66,10 @@ async function triggersOf(
     ...run,
     onOutput: () => undefined,
   })
-  if (ran.code !== 0) throw new BuildError('base-unreachable', lastWords(ran.stderr), { retryable: true })
+  if (ran.code !== 0) {
+    const code = codeOfPull(ran.stderr) === 'platform-absent' ? 'platform-absent' : 'base-unreachable'
+    throw new BuildError(code, lastWords(ran.stderr), { retryable: code === 'base-unreachable' })
+  }
   const config = parseJson(Buffer.from(ran.stdout)) as { OnBuild?: string[] | null } | null | undefined
   if (config === undefined || (config === null && ran.stdout.trim() !== 'null'))
     throw new BuildError('base-invalid', `the config of ${use.pull} is too large to be read`)
