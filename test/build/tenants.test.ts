@@ -7,9 +7,10 @@ import { docker } from '../../src/build/builders/docker-cli.ts'
 import { CredentialInput, putCredential } from '../../src/build/credentials.ts'
 import type { Deps } from '../../src/deps.ts'
 import type { Digest } from '../../src/oci/digest.ts'
+import { digestOf } from '../../src/registry/check-digest.ts'
 import { makeRegistries } from '../../src/registry/registries.ts'
 import { type DockerEstate, dockerEstate } from '../support/docker-estate.ts'
-import { registryUser, startDebianRegistry, type TestRegistry } from '../support/registry.ts'
+import { pushManifest, registryUser, startDebianRegistry, type TestRegistry } from '../support/registry.ts'
 import { requires } from '../support/requires.ts'
 
 const words = 'only-the-victim-may-read-this'
@@ -154,6 +155,76 @@ describe.each(['legacy', 'buildkit'] as const)('on one daemon with the %s builde
       expect(denied.code).toBe('base-denied')
       const inside = await attack(`FROM ${own} AS x\nONBUILD COPY --from=${id} /release /stolen\nFROM x\n${read}`)
       expect(inside.code).toBe('onbuild-refused')
+    })
+
+    /** Puts mallory's base once more with other words in its config, and gives an entry for an index. */
+    const variant = async (config: object, of: object) => {
+      const found = (await e.at('mallory/base', '1'))!
+      const given = await e.config('mallory/base', found.body.config!.digest)
+      const bytes = Buffer.from(JSON.stringify({ ...given, ...of, config: { ...(given.config as object), ...config } }))
+      const digest = digestOf(bytes)
+      await e.client.uploadBlob('mallory/base', digest, bytes)
+      const body = { ...found.body, config: { ...found.body.config, digest, size: bytes.length } }
+      const { mediaType } = found
+      const made = await pushManifest(
+        e.client,
+        'mallory/base',
+        digestOf(Buffer.from(JSON.stringify(body))),
+        body,
+        mediaType,
+      )
+      return { mediaType, digest: made, size: Buffer.byteLength(JSON.stringify(body)) }
+    }
+    const index = async (tag: string, manifests: object[]): Promise<string> => {
+      const mediaType = 'application/vnd.docker.distribution.manifest.list.v2+json'
+      await pushManifest(e.client, 'mallory/base', tag, { schemaVersion: 2, mediaType, manifests }, mediaType)
+      return e.ref(`mallory/base:${tag}`)
+    }
+
+    it('reads nothing of the other through an index that has a platform only nearly', async () => {
+      const amd64 = { os: 'linux', architecture: 'amd64' }
+      const steal = { OnBuild: [`COPY --from=${e.ref('victim/secret')}@${digest} /release /stolen`] }
+      const clean = await variant({}, amd64)
+      const trap = await variant(steal, { architecture: 'arm64' })
+      const hidden = await variant(steal, amd64)
+      const near = await index('near', [
+        { ...clean, platform: amd64 },
+        { ...trap, platform: { os: 'linux', architecture: 'arm64', variant: 'v8' } },
+      ])
+      const platforms = `FROM --platform=linux/amd64/v3 ${near} AS c\nFROM --platform=linux/arm64/v9 ${near} AS t\n`
+      const both = await attack(
+        `${platforms}FROM ${own}\nCOPY --from=c /release /c\nCOPY --from=t /stolen /stolen\n${read}`,
+      )
+      expect(both.code).toBe('base-denied')
+      const nameless = await index('nameless', [clean, { ...hidden, platform: { ...amd64, variant: 'v2' } }])
+      const second = await attack(`FROM --platform=linux/amd64/v3 ${nameless}\n${read}`)
+      expect(second.code).toBe('base-denied')
+      const none = await attack(`FROM --platform=linux/s390x ${near}\n${read}`)
+      expect(none.code).toBe('platform-absent')
+    })
+
+    it('builds on what a platform can run where an index has not that very one', async () => {
+      const amd64 = { os: 'linux', architecture: 'amd64' }
+      const clean = await variant({}, amd64)
+      const name = await index('older', [{ ...clean, platform: amd64 }])
+      const { row } = await attack(
+        `FROM --platform=linux/amd64/v3 ${name} AS c\nFROM ${own}\nCOPY --from=c /release /c\n`,
+      )
+      expect(row).toMatchObject({ state: 'succeeded', error: null })
+    })
+
+    it('names a base whose config is too large to be read', async () => {
+      const large = await variant({ Labels: { a: 'x'.repeat(1_200_000) } }, {})
+      const { code } = await attack(`FROM ${own.replace(/:1$/, '')}@${large.digest}\nRUN true\n`)
+      expect(code).toBe('base-invalid')
+    })
+
+    it('lets nobody share what is fetched by git', async () => {
+      const url = `${e.git.origin}/private.git#main`
+      expect((await attack(`FROM ${own}\nADD ${url} /src\n`)).code).toBe('dockerfile-invalid')
+      expect((await attack(`FROM ${await base(`ONBUILD ADD ${url} /src`)}\n${read}`)).code).toBe('onbuild-refused')
+      const login = { secrets: [{ id: 'GIT_AUTH_TOKEN', credential: 'key' }] }
+      if (engine === 'buildkit') expect((await attack(`FROM ${own}\n`, login)).code).toBe('secret-refused')
     })
 
     it('gives nobody a frontend or the cache mounts of others by build arguments', async () => {
