@@ -24,7 +24,10 @@ function linesOf(ctx: Context, plan: PlanView): string[] {
   const built = plan.nodes.filter((node) => node.level !== null)
   const others = plan.nodes.filter((node) => node.level === null)
   return [
-    headline(plan, built),
+    headline(
+      plan,
+      built.filter((node) => node.decision === 'rebuild'),
+    ),
     ...built.map((node) => builtLine(ctx, node)),
     ...(others.length > 0 ? ['not rebuilt:'] : []),
     ...others.map((node) => `  ${node.ref}  ${dim(ctx, reason(node, plan.ref))}`),
@@ -45,10 +48,12 @@ function headline({ ref, dependents, seconds }: PlanView, built: Node[]): string
   return `${what}, in ${rounds}${seconds === null ? '' : ` and about ${duration(seconds)}`}`
 }
 
-function builtLine(ctx: Context, { ref, level, waitsFor, cycle, seconds }: Node): string {
+function builtLine(ctx: Context, { ref, level, decision, waitsFor, cycle, seconds }: Node): string {
   const notes = [
     ...(seconds === null ? [] : [`about ${duration(seconds)}`]),
-    ...(waitsFor.length > 0 ? [`after ${listed(waitsFor)}`] : []),
+    ...(waitsFor.length > 0
+      ? [`${decision === 'moves-along' ? 'moves along with' : 'after'} ${listed(waitsFor)}`]
+      : []),
     ...(cycle ? ['in a cycle'] : []),
   ]
   return [`  ${String(level).padStart(2)}. ${ref}`, ...(notes.length > 0 ? [dim(ctx, notes.join('; '))] : [])].join(

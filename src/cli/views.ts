@@ -10,7 +10,13 @@ export type CauseView = {
   via: string | null
   platforms: string[]
 }
-export type RebuildView = { state: string; build: string | null; waitsFor: string[]; because?: string }
+export type RebuildView = {
+  state: string
+  build: string | null
+  waitsFor: string[]
+  because?: string
+  movesWith?: string
+}
 export type IgnoredView = { rule: string; scope: string; detail: string }
 export type SnoozedView = { reason: string; expiresAt: string; by: string }
 export type NewerBaseView = { base: string; newer: string | null; newest: string | null }

@@ -42,11 +42,16 @@ export function confidenceWords(of: {
   return `found by ${who}, not certain: ${still.length > 0 ? `${listed(still)} still there` : 'several names fit'}`
 }
 
-type Rebuild = { state: string; waitsFor: readonly string[]; because?: string | undefined }
+type Rebuild = {
+  state: string
+  waitsFor: readonly string[]
+  because?: string | undefined
+  movesWith?: string | undefined
+}
 
 /** "waiting for a, b: a has no recipe" */
-export const rebuildWords = ({ state, waitsFor, because }: Rebuild): string =>
-  `${state}${waitsFor.length > 0 ? ` for ${waitsFor.join(', ')}` : ''}${because ? `: ${because}` : ''}`
+export const rebuildWords = ({ state, waitsFor, because, movesWith }: Rebuild): string =>
+  `${movesWith ? `moves along with ${movesWith}, ` : ''}${state}${waitsFor.length > 0 ? ` for ${waitsFor.join(', ')}` : ''}${because ? `: ${because}` : ''}`
 
 /** "a, b and c" */
 export function listed(items: readonly string[]): string {

@@ -16,10 +16,9 @@ export type Advice = { title: string; lines: string[] }
 
 export function advice({ sections }: Outline, publicUrl: string): Advice[] {
   const all = sections.flatMap(({ groups }) => groups.flatMap((group) => group.entries))
-  const first = (wanted: string) =>
-    all.find(({ outlook }) => outlook.fate === 'outdated' && outlook.rebuild.state === wanted)
-  const bare = first('none')
-  const manual = first('manual')
+  const outdated = all.flatMap(({ ref, outlook }) => (outlook.fate === 'outdated' ? { ref, ...outlook.rebuild } : []))
+  const bare = outdated.find(({ state, movesWith }) => state === 'none' && !movesWith)
+  const manual = outdated.find(({ state, movesWith }) => state === 'manual' || (state === 'none' && movesWith))
   return [
     ...(bare
       ? [
@@ -29,7 +28,9 @@ export function advice({ sections }: Outline, publicUrl: string): Advice[] {
           },
         ]
       : []),
-    ...(manual ? [{ title: 'To have a tag rebuilt now:', lines: [`drydock build ${manual.ref} --follow`] }] : []),
+    ...(manual
+      ? [{ title: 'To have a tag rebuilt now:', lines: [`drydock build ${manual.movesWith ?? manual.ref} --follow`] }]
+      : []),
   ]
 }
 

@@ -86,7 +86,7 @@ export function howSure({ confidence, evidence, stillAt }: NoticeContent): strin
 /** What happens next, and whether somebody has to do something. */
 export function nextStep(entry: Entry): string {
   const { outlook, content } = entry
-  if (outlook.fate === 'outdated') return rebuildStep(outlook.rebuild, content)
+  if (outlook.fate === 'outdated') return rebuildOrMove(outlook.rebuild, content)
   return otherFates[outlook.fate]
 }
 
@@ -94,6 +94,14 @@ const otherFates: Record<Exclude<Outlook['fate'], 'outdated'>, string> = {
   current: 'already rebuilt: it is current again, nothing to do',
   deleted: 'the tag has been deleted since, nothing to do',
   unknown: 'its bases cannot be judged at the moment; the link says why',
+}
+
+/** What another tag's recipe moves along needs no recipe: what becomes of that tag becomes of it. */
+function rebuildOrMove(rebuild: RebuildState, content: NoticeContent): string {
+  const leader = rebuild.movesWith
+  if (leader === undefined) return rebuildStep(rebuild, content)
+  if (rebuild.state === 'none') return `moves along with ${leader}, as soon as that is built again; below is how`
+  return `moves along with ${leader}: ${rebuildStep(rebuild, content)}`
 }
 
 function rebuildStep({ state, waitsFor, because }: RebuildState, content: NoticeContent): string {

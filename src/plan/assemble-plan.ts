@@ -22,8 +22,17 @@ export type RebuildStateName =
   | 'running'
   | 'failed'
 
-/** `build`: the build that this state speaks of; `waitsFor`: refs, where it waits; `because`: why, in words, where that is not plain. */
-export type RebuildState = { state: RebuildStateName; build: string | null; waitsFor: string[]; because?: string }
+/**
+ * `build`: the build that this state speaks of; `waitsFor`: refs, where it waits; `because`: why, in words, where that is not plain.
+ * `movesWith`: the tag whose state this is: its recipe moves this one along.
+ */
+export type RebuildState = {
+  state: RebuildStateName
+  build: string | null
+  waitsFor: string[]
+  because?: string
+  movesWith?: string
+}
 
 /** A counted cause. `from`, `to`: head digests of `base`; `since`: registry ns at which the present stretch began. */
 export type PlanCause = {
@@ -78,6 +87,8 @@ export type PlanTag = {
   /** names that declarations on its head give */
   declared: string[]
   recipe: PlanRecipe | null
+  /** without a recipe of its own: the tag whose recipe names this one among its further tags */
+  movesWith?: string | null
   /** key of a build made now; null where no automatic build can be */
   key: string | null
   /** newest first, back to the latest that succeeded */
@@ -150,8 +161,10 @@ export type Plan = {
 
 export function assemblePlan(input: PlanInput, policy: Policy): Plan {
   const tags = new Map(input.tags.map((tag) => [tag.ref, tag]))
-  const basesOf = ({ bases, causes }: PlanTag) =>
-    [...bases, ...causes.map((cause) => cause.via)].filter((ref) => ref !== null && tags.has(ref)) as string[]
+  const basesOf = ({ bases, causes, movesWith = null }: PlanTag) =>
+    [...bases, movesWith, ...causes.map((cause) => cause.via)].filter(
+      (ref) => ref !== null && tags.has(ref),
+    ) as string[]
   const decided = new Map<string, Outcome>()
   for (const group of baseOrder(tags.keys(), (ref) => basesOf(tags.get(ref)!)))
     decideGroup(
@@ -173,7 +186,7 @@ export function assemblePlan(input: PlanInput, policy: Policy): Plan {
 
 /**
  * Decides on a tag, or on the tags of a cycle, after all that they are based on. In a cycle those that wait are looked at again
- * until it is known of each whether what it waits for will come.
+ * until it is known of each whether what it waits for will come; so are those that only move along, with what became of their tag.
  */
 function decideGroup(
   group: PlanTag[],
@@ -194,7 +207,8 @@ function decideGroup(
     isComplete: (ref) => tags.get(ref)?.complete ?? false,
     lacks: (ref) => tags.get(ref)?.lacks ?? [],
     isOutside: (ref) => tags.get(ref)?.outside || (decided.get(ref)?.lagsOutside ?? false),
-    stateOf: (ref) => decided.get(ref)?.rebuild.state ?? null,
+    outcomeOf: (ref) => decided.get(ref) ?? null,
+    leaderOf: (ref) => tags.get(ref)?.movesWith ?? null,
     hasRoot: (ref, root, on) =>
       tags.get(ref)?.causes.some(({ base, platforms }) => base === root && mayShare(platforms, on)) ?? false,
   }
@@ -204,11 +218,13 @@ function decideGroup(
     changed = false
     for (const tag of group) {
       const known = decided.get(tag.ref)!
-      if (known.rebuild.state !== 'waiting' || known.moving || !outcome(tag).moving) continue
+      const mayCome = known.rebuild.state === 'waiting' || tag.movesWith
+      if (!mayCome || known.moving || !outcome(tag).moving) continue
       decided.set(tag.ref, outcome(tag))
       changed = true
     }
   }
+  if (group.length > 1) for (const tag of group) if (tag.movesWith) decided.set(tag.ref, outcome(tag))
 }
 
 const isActive = (build: PlanBuild): boolean => build.finishedAt === null

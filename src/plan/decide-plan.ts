@@ -1,6 +1,6 @@
 /** What a person decides on a plan. Null: there is none of that id; over: it has ended otherwise. */
 import type { Deps } from '../deps.ts'
-import { type Because, lockPlans, withdrawBuilds } from './store-plans.ts'
+import { type Because, isToBuild, lockPlans, withdrawBuilds } from './store-plans.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log'>
 type Answer = 'done' | 'over' | null
@@ -14,7 +14,7 @@ export const approvePlan = (d: Needs, id: string, by: string): Promise<Answer> =
     if (plan.state !== 'approval' && plan.state !== 'stopped') return 'over'
     await tx`
       update plan set state = 'open', because = null, ended_at = null, approved_by = ${by}, approved_at = ${d.clock()},
-        approved_nodes = (select count(*) from plan_node where plan_id = plan.id and level is not null)
+        approved_nodes = (select count(*) from plan_node where plan_id = plan.id and ${isToBuild(tx, 'plan_node')})
       where id = ${id}`
     await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
     return 'done'

@@ -34,7 +34,8 @@ export type Outcome = {
 /**
  * `cycle`: the tags of its cycle, itself included; empty where it is in none. `isDue`: it is moving and waits for nothing.
  * `isComplete`: a base that was pushed platform by platform has all of them; `lacks`: it has not, yet. `hasRoot`: it is outdated because
- * that base moved, on one of these platforms. `isOutside`: nobody here can do anything about how it lags. `stateOf`: of what is decided.
+ * that base moved, on one of these platforms. `isOutside`: nobody here can do anything about how it lags. `outcomeOf`: of what is decided.
+ * `leaderOf`: the tag that it moves along with.
  */
 export type Around = Policy &
   Pick<PlanInput, 'pushes' | 'plans'> & {
@@ -46,7 +47,8 @@ export type Around = Policy &
     lacks: (ref: string) => readonly Lack[]
     hasRoot: (ref: string, root: string, platforms: readonly string[]) => boolean
     isOutside: (ref: string) => boolean
-    stateOf: (ref: string) => RebuildStateName | null
+    outcomeOf: (ref: string) => Outcome | null
+    leaderOf: (ref: string) => string | null
   }
 
 const be = (state: RebuildStateName, more: Partial<RebuildState> & Partial<Outcome> = {}): Outcome => ({
@@ -66,9 +68,15 @@ const be = (state: RebuildStateName, more: Partial<RebuildState> & Partial<Outco
 
 /** Decides on one tag, when all that it is based on is decided. The rules in their order; docs/design/plan.md. */
 export const decideTag = (tag: PlanTag, around: Around): Outcome => ({
-  ...withBuilds(tag, decide(tag, around)),
+  ...(tag.movesWith ? along(tag.movesWith, around) : withBuilds(tag, decide(tag, around))),
   lagsOutside: lagsOutside(tag, around),
 })
+
+/** It has no build of its own: it is moved by each build of that tag, whatever it points at now, and so is about to change when that is. */
+function along(leader: string, { outcomeOf }: Around): Outcome {
+  const { rebuild, moving } = outcomeOf(leader) ?? be('none')
+  return { ...be('none', { moving }), rebuild: { ...rebuild, movesWith: leader } }
+}
 
 /** What would become of the tag if no build of it were queued or running. */
 function decide(tag: PlanTag, around: Around): Outcome {
@@ -94,7 +102,7 @@ type Found = { judged: Judged[]; triggers: PlanCause[]; moving: string[] }
 function ofFree(tag: PlanTag, { judged, triggers, moving }: Found, around: Around): Outcome {
   const free = isFree(tag, triggers)
   const waitsFor = [...new Set([...staleBases(tag, free, around), ...moving])].sort()
-  if (waitsFor.length > 0) return waiting(waitsFor, around)
+  if (waitsFor.length > 0) return waiting(tag, waitsFor, around)
   if (!free) return barred(tag, judged)
   const settled = settledAt(triggers, around)
   if (settled && settled > around.now) return be('settling', { moving: true, again: settled })
@@ -110,16 +118,30 @@ function ofFree(tag: PlanTag, { judged, triggers, moving }: Found, around: Aroun
   return inItsPlan(tag, triggers, around)
 }
 
-/** Why it waits in vain is told, where it does. */
-function waiting(waitsFor: string[], { isMoving, isOutside, stateOf }: Around): Outcome {
-  if (waitsFor.some(isMoving)) return be('waiting', { waitsFor, moving: true })
+/** Why it waits in vain is told, where it does. A base that moves along with a tag that is to be built is waited for by that tag's name. */
+function waiting(
+  { ref: self }: PlanTag,
+  bases: string[],
+  { isMoving, isOutside, outcomeOf, leaderOf }: Around,
+): Outcome {
+  const stateOf = (ref: string) => outcomeOf(ref)?.rebuild.state ?? null
+  const awaited = (base: string) => {
+    const leader = leaderOf(base)
+    return leader === null || leader === self || stateOf(leader) === 'none' ? base : leader
+  }
+  const waitsFor = [...new Set(bases.map(awaited))].sort()
+  if (bases.some(isMoving)) return be('waiting', { waitsFor, moving: true })
   const whys: Partial<Record<RebuildStateName, string>> = {
     ...{ none: 'has no recipe', manual: 'is not rebuilt by itself', pinned: 'names a digest in its FROM' },
     ...{ failed: 'could not be built', paused: 'is held', waiting: 'waits itself' },
   }
-  const why = (ref: string) =>
-    `${ref} ${isOutside(ref) ? 'lags, outside' : (whys[stateOf(ref) ?? 'waiting'] ?? 'waits')}`
-  return be('waiting', { waitsFor, because: waitsFor.map(why).join('; ') })
+  const why = (ref: string): string => {
+    const [state, leader] = [stateOf(ref) ?? 'waiting', leaderOf(ref)]
+    const who = leader === null ? ref : `${ref} moves along with ${leader}, which`
+    if (leader !== null && state === 'none') return `${who} is not to be built`
+    return `${who} ${isOutside(ref) ? 'lags, outside' : (whys[state] ?? 'waits')}`
+  }
+  return be('waiting', { waitsFor, because: bases.map(why).join('; ') })
 }
 
 /** A base is being pushed platform by platform, or one was dropped: nothing is built on it for a platform that it had. */

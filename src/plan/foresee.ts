@@ -8,7 +8,10 @@ import { byLevel, secondsOf } from './preview.ts'
 import { type Decision, type PreviewNode, previewNode } from './preview-node.ts'
 import { rootOf } from './root-of.ts'
 
-/** `level`: 1 is built first; null: not built, because of `because`. `seconds`: as builds before it took. */
+/**
+ * `level`: 1 is built first; null: not built, because of `because`; with both (`moves-along`) it moves with a build of another tag.
+ * `seconds`: as builds before it took.
+ */
 export type ForeseenNode = {
   ref: string
   level: number | null
@@ -46,7 +49,7 @@ function foreseen({ stage, causes, states, cycles, cut }: Played, root: string, 
   return {
     nodes: nodes.map(({ ref, level, decision, waitsFor, seconds }) => ({
       ...{ ref, level, waitsFor, seconds },
-      because: level === null ? decision : null,
+      because: decision === 'rebuild' ? null : decision,
     })),
     cycles: cycles.filter((cycle) => nodes.some(({ ref, level }) => level !== null && cycle.includes(ref))),
     seconds: secondsOf(nodes),

@@ -11,11 +11,13 @@ import { loadPauses } from '../pause/pauses.ts'
 import { isCauseSnoozed, isTagSnoozed } from '../policy/snoozed.ts'
 import type { PlanCause, PlanInput, PlanRecipe, PlanTag, RootPlan } from './assemble-plan.ts'
 import { buildsOf, ownPushes, standsOf } from './load-builds.ts'
+import { furtherTags } from './load-further-tags.ts'
 import { latestHeads } from './load-heads.ts'
 import { recipeChanges } from './load-recipe-changes.ts'
 import { unjudgedTags } from './load-unjudged.ts'
 import { rootsOf } from './root-of.ts'
 import { isWholeAgain, lackedAtMost, lacksOf, withoutRevision } from './settle.ts'
+import { isToBuild } from './store-plans.ts'
 
 /**
  * What is decided from, of these tags and all their bases at every depth. A number of statements that does not depend on how many
@@ -60,6 +62,7 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
         doubtful: tag.doubtful,
         declared: declared.get(tag.ref) ?? [],
         recipe: recipes.get(tag.ref)?.rule ?? null,
+        movesWith: tag.movesWith !== null && recipes.has(tag.movesWith) ? tag.movesWith : null,
         key: keys.get(tag.ref) ?? null,
         builds: builds.get(tag.ref) ?? [],
         stand: stands.get(tag.ref) ?? null,
@@ -113,7 +116,7 @@ export async function plansOf(
   if (roots.length === 0) return new Map()
   const rows = await tx<(RootPlan & { root: string })[]>`
     select id, root, case when state = 'done' and coalesce(approved_nodes, 0) + ${config.builds.approveOver} < (
-      select count(*) from plan_node where plan_id = plan.id and level is not null) then 'approval' else state end as state
+      select count(*) from plan_node where plan_id = plan.id and ${isToBuild(tx, 'plan_node')}) then 'approval' else state end as state
     from plan where root = any(${roots})`
   return new Map(rows.map(({ root, ...plan }) => [root, plan]))
 }
@@ -126,14 +129,15 @@ function earlier(headAt: bigint | null, judgedAt: Date | null): Date | null {
   return new Date(Math.min(Number(headAt / 1_000_000n), judgedAt?.getTime() ?? Number.POSITIVE_INFINITY))
 }
 
-/** Union, not union all: a cycle of bases ends. */
+/** Union, not union all: a cycle of bases ends. The tags that these move along with, too. */
 const withBases = async (tx: Tx, refs: readonly string[]): Promise<string[]> =>
   (
     await tx<{ ref: string }[]>`
-    with recursive up as (
+    with recursive further as materialized (${furtherTags(tx)}), up as (
       select unnest(${[...refs]}::text[]) as ref
       union
-      select named.ref from up join tag on tag.ref = up.ref cross join lateral (
+      select named.ref from up join tag on tag.ref = up.ref left join further on further.ref = up.ref cross join lateral (
+        select further.moves_with as ref union all
         select tag_base.base as ref from tag_base where tag_base.tag_id = tag.id
         union all select cause.base from cause where cause.tag_id = tag.id and cause.counted
         union all select cause.via from cause where cause.tag_id = tag.id and cause.counted
@@ -150,16 +154,18 @@ type TagRow = {
   bases: string[]
   doubtful: string[]
   spec: string | null
+  movesWith: string | null
   held: boolean
 }
 
 /** The recipe as text: the driver renames JSON keys, and build arguments are keys. */
 const tagsOf = (tx: Tx, refs: string[], now: Date) => tx<TagRow[]>`
-  select asked.ref, t.head_at, t.judged_at, recipe.spec::text as spec,
+  select asked.ref, t.head_at, t.judged_at, recipe.spec::text as spec, further.moves_with,
     t.ref is not null and (t.ignored is not null or ${isTagSnoozed(tx, now)}) as held,
     coalesce(named.bases, '{}') as bases, coalesce(named.doubtful, '{}') as doubtful, coalesce(registry.outside, false) as outside,
     array(select platform->>'platform' from jsonb_array_elements(t.platforms) platform) as platforms
   from unnest(${refs}::text[]) as asked (ref) left join tag t on t.ref = asked.ref left join recipe on recipe.ref = asked.ref
+  left join (${furtherTags(tx)}) further on further.ref = asked.ref
   left join repository on repository.id = t.repository_id left join registry on registry.id = repository.registry_id
   left join lateral (
     select array_agg(distinct base->>'ref') as bases,

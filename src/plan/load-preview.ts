@@ -1,6 +1,7 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { assemblePlan, type PlanInput } from './assemble-plan.ts'
+import { furtherOf } from './load-further-tags.ts'
 import { loadPlan } from './load-plan.ts'
 import type { PreviewEdge, PreviewInput, PreviewTag } from './play.ts'
 import { previewEdges, type StoredVerdict } from './preview-edges.ts'
@@ -45,7 +46,7 @@ export async function loadForward(
   which: 'all' | 'nearest',
   known?: PlanInput,
 ): Promise<LoadedPreview | null> {
-  const found = await dependentsOf(tx, bases, mostOfPlan + 1)
+  const found = await dependentsOf(tx, bases, mostOfPlan + 1, 'built')
   if (which === 'all' && found.length > mostOfPlan) return null
   const refs = [...bases, ...found.slice(0, mostOfPlan)]
   const { plan, tags } = await loadTags(d, tx, refs, [], known)
@@ -101,14 +102,21 @@ async function completed(d: Needs, tx: Tx, refs: string[], known?: PlanInput): P
   return { tags: [...have.values(), ...more], pushes: new Map([...(known?.pushes ?? []), ...fresh.pushes]) }
 }
 
-/** Nearest first. Union, not union all: a cycle ends. None of `refs` itself. */
-async function dependentsOf(tx: Tx, refs: readonly string[], limit: number): Promise<string[]> {
+/** With what moves along with them when they are built: with `refs`, too, unless these are but pushed. Nearest first. Union, not union all: a cycle ends. None of `refs` itself. */
+async function dependentsOf(
+  tx: Tx,
+  refs: readonly string[],
+  limit: number,
+  which: 'pushed' | 'built' = 'pushed',
+): Promise<string[]> {
   const rows = await tx<{ ref: string }[]>`
     with recursive down (ref) as (
       select unnest(${[...refs]}::text[])
       union
-      select tag.ref from down join tag_base on tag_base.base = down.ref
-      join tag on tag.id = tag_base.tag_id and tag.head_digest is not null
+      select next.ref from down cross join lateral (
+        select tag.ref from tag_base join tag on tag.id = tag_base.tag_id and tag.head_digest is not null where tag_base.base = down.ref
+        union all select ref from (${furtherOf(tx, tx`down.ref`)}) along where ${which === 'built'} or down.ref <> all(${[...refs]})
+      ) next
     ) select ref from down limit ${limit + refs.length}`
   const asked = new Set(refs)
   return rows.map((row) => row.ref).filter((name) => !asked.has(name))

@@ -53,6 +53,8 @@ export type PreviewInput = {
  */
 export type Stage = {
   input: PreviewInput
+  /** as they are then: what moved along with a tag is what that tag is */
+  tags: Map<string, PreviewTag>
   groups: string[][]
   moves: Map<string, number>
   built: Map<string, { level: number; causes: RestCause[]; root: string }>
@@ -77,14 +79,14 @@ export function play(input: PreviewInput): Played {
   const tags = new Map(input.tags.map((tag) => [tag.ref, tag]))
   const groups = baseOrder([input.ref ?? [], ...tags.keys()].flat(), (ref) => basesOf(input, tags, ref))
   const stage: Stage = {
-    ...{ input, groups, built: new Map(), used: new Map(), pushes: new Map(input.pushes) },
+    ...{ input, tags, groups, built: new Map(), used: new Map(), pushes: new Map(input.pushes) },
     moves: input.ref === null ? new Map() : new Map([[input.ref, 0]]),
   }
   let causes = causesNow(stage, tags)
   let states: ReturnType<typeof playRound> = null
   let level = 0
   do {
-    states = playRound(stage, tags, causes, ++level)
+    states = playRound(stage, causes, ++level)
     if (states === null) causes = causesNow(stage, tags)
   } while (states === null && level < mostLevels)
   const cycles = groups.filter((group) => group.length > 1).map((group) => [...group].sort())
@@ -96,17 +98,19 @@ const basesOf = (input: PreviewInput, tags: ReadonlyMap<string, PreviewTag>, ref
     .get(ref)
     ?.edges.filter((edge) => edge.counted)
     .map((edge) => edge.base)
+    .concat(tags.get(ref)?.movesWith ?? [])
   return (own ?? input.bases).filter((base) => base !== ref && (base === input.ref || tags.has(base)))
 }
 
 /** Decides on what is not done with, and on cycles as a whole, and builds all that is due. The states, where nothing is due. */
 function playRound(
   stage: Stage,
-  tags: ReadonlyMap<string, PreviewTag>,
   causes: ReadonlyMap<string, RestCause[]>,
   level: number,
 ): ReturnType<typeof assemblePlan>['states'] | null {
-  const isLeft = (ref: string) => !stage.built.has(ref) || causes.get(ref)!.length > 0
+  const { tags } = stage
+  const isStale = (ref: string) => !stage.built.has(ref) || (causes.get(ref)?.length ?? 0) > 0
+  const isLeft = (ref: string) => isStale(ref) || isStale(tags.get(ref)?.movesWith ?? ref)
   const left = stage.groups.flatMap((group) => (group.length > 1 ? group : group.filter(isLeft)))
   const asked = left.flatMap((ref) => {
     const tag = tags.get(ref)
@@ -126,7 +130,25 @@ function playRound(
     if (!stage.built.has(ref)) stage.built.set(ref, { level, causes: causes.get(ref)!, root })
   }
   for (const { ref } of queue) stage.moves.set(ref, level)
+  const led = new Set(queue.map(({ ref }) => ref))
+  for (const tag of stage.input.tags)
+    if (tag.movesWith && led.has(tag.movesWith)) moveAlong(stage, tag, tags.get(tag.movesWith)!, level)
   return null
+}
+
+/** What the tag points at now is what was built of `leader` in this round. Without a recipe build stages do not count. */
+function moveAlong(
+  { tags, moves, built, used, pushes }: Stage,
+  tag: PreviewTag,
+  leader: PreviewTag,
+  level: number,
+): void {
+  const edges = leader.edges.map((edge) => ({ ...edge, counted: edge.role === 'runtime' }))
+  tags.set(tag.ref, { ...tag, edges })
+  moves.set(tag.ref, level)
+  used.set(tag.ref, used.get(leader.ref)!)
+  pushes.set(digestOf(tag.ref, level), pushes.get(digestOf(leader.ref, level))!)
+  if (!built.has(tag.ref)) built.set(tag.ref, { ...built.get(leader.ref)!, level })
 }
 
 /** The same inputs were built, or tried, and will not be again. */

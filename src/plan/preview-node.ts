@@ -16,6 +16,7 @@ export const decisionWords = {
   snoozed: 'it, or the base it would be built for, is snoozed',
   unknown: 'what it has of its base is not known, so that it cannot be judged',
   failed: 'builds of the same inputs failed for good, or were cancelled',
+  'moves-along': 'the recipe of another tag moves it along: it has no build of its own',
   'not-counted': 'the base is in a build stage only, which does not count for it',
 } as const
 export type Decision = keyof typeof decisionWords
@@ -24,7 +25,10 @@ export const decisions = Object.keys(decisionWords) as [Decision, ...Decision[]]
 /** Of these nobody is told: they do not become outdated, or are held. */
 export const silentDecisions: ReadonlySet<Decision> = new Set(['ignored', 'snoozed', 'unknown', 'not-counted'])
 
-/** `level`: 1 is built first; null: not built. `because`: the bases it becomes outdated by or through. */
+/**
+ * `level`: 1 is built first; null: not built. `because`: the bases it becomes outdated by or through. What moves along with a tag has that
+ * tag's level, and waits for it.
+ */
 export type PreviewNode = {
   ref: string
   decision: Decision
@@ -44,6 +48,8 @@ export function previewNode(tag: PreviewTag, { causes, state, cycle }: End, stag
   const built = stage.built.get(tag.ref)
   if (built) {
     const { level } = built
+    if (tag.movesWith)
+      return { ...common, decision: 'moves-along', level, because: namesOf(built.causes), waitsFor: [tag.movesWith] }
     return {
       ...common,
       decision: 'rebuild',
@@ -54,13 +60,10 @@ export function previewNode(tag: PreviewTag, { causes, state, cycle }: End, stag
   }
   const fresh = causes.filter((cause) => !cause.old)
   if (fresh.length > 0) {
-    const decision = tag.hold ?? decisionOf(tag, state, stage)
-    return {
-      ...common,
-      decision,
-      because: namesOf(fresh),
-      waitsFor: decision === 'waits' ? (state?.waitsFor ?? []) : [],
-    }
+    const leader = stage.tags.get(tag.movesWith ?? '')
+    const decision = tag.hold ?? leader?.hold ?? decisionOf(leader ?? tag, state, stage)
+    const awaits = decision === 'waits' ? state?.waitsFor : decision === 'moves-along' ? state?.movesWith : null
+    return { ...common, decision, because: namesOf(fresh), waitsFor: [awaits ?? []].flat() }
   }
   const moved = tag.edges.filter((edge) => edge.base !== tag.ref && stage.moves.has(edge.base))
   if (moved.length === 0) return null
@@ -72,19 +75,19 @@ const namesOf = (causes: readonly RestCause[]): string[] =>
   [...new Set(causes.map((cause) => cause.via ?? cause.base))].sort()
 
 /** The bases that were to be built, or were about to change, before it. */
-const awaited = (tag: PreviewTag, level: number, { built, input }: Stage): string[] => {
+const awaited = (tag: PreviewTag, level: number, { built, input, tags }: Stage): string[] => {
   const bases = tag.edges
     .filter((edge) => edge.counted && !edge.pinned && edge.base !== tag.ref)
     .map((edge) => edge.base)
   const first = bases.filter((base) => (built.get(base)?.level ?? level) < level || input.pending.has(base))
-  return [...new Set(first)].sort()
+  return [...new Set(first.map((base) => tags.get(base)?.movesWith ?? base))].filter((base) => base !== tag.ref).sort()
 }
 
 function decisionOf({ recipe }: PreviewTag, state: RebuildState | null, { input }: Stage): Decision {
   const unsure = input.now && state?.build ? 'failed' : 'ambiguous'
   switch (state?.state) {
     case 'none':
-      return 'no-recipe'
+      return state.movesWith ? 'moves-along' : 'no-recipe'
     case 'pinned':
       return 'pinned'
     case 'paused':

@@ -31,7 +31,7 @@ export const byLevel = (a: PreviewNode, b: PreviewNode): number =>
 
 /** The longest way through what waits for each other. */
 export function secondsOf(nodes: readonly PreviewNode[]): number | null {
-  const built = nodes.filter((node) => node.level !== null).sort(byLevel)
+  const built = nodes.filter((node) => node.decision === 'rebuild').sort(byLevel)
   if (built.some((node) => node.seconds === null)) return null
   const ends = new Map<string, number>()
   for (const node of built)

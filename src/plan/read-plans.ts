@@ -7,6 +7,7 @@ import type { Deps } from '../deps.ts'
 import type { RebuildStateName } from './assemble-plan.ts'
 import type { KnownPlan } from './follow-plans.ts'
 import { rebuildStates } from './rebuild-states.ts'
+import { isToBuild } from './store-plans.ts'
 
 export const buildStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const
 
@@ -40,7 +41,7 @@ const columns = (d: Pick<Deps, 'sql'>) => d.sql`
   plan.id, plan.root, plan.base, plan.from_digest as "from", plan.to_digest as "to", plan.state, plan.because, plan.created_at,
   plan.approved_by, plan.approved_at, plan.approved_nodes, plan.ended_at, plan.seconds, plan.truncated, plan.cycles,
   (select count(*)::int from plan_node where plan_id = plan.id) as nodes,
-  (select count(*)::int from plan_node where plan_id = plan.id and level is not null) as to_build,
+  (select count(*)::int from plan_node where plan_id = plan.id and ${isToBuild(d.sql, 'plan_node')}) as to_build,
   (select count(distinct ref)::int from build where plan_id = plan.id and state = 'succeeded') as built,
   (select coalesce(jsonb_object_agg(state, n), '{}') from (
     select state, count(*)::int as n from build where plan_id = plan.id group by state) counted) as builds`

@@ -2,7 +2,7 @@ import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { tellStopped } from '../notify/tell-stopped.ts'
 import { shouldStop, triedFirst } from './follow-plans.ts'
-import { type Because, withdrawBuilds } from './store-plans.ts'
+import { type Because, isToBuild, withdrawBuilds } from './store-plans.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
 
@@ -14,7 +14,7 @@ type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
 export async function stopPlans(d: Needs): Promise<boolean> {
   const failing = await d.sql<{ id: string; ends: ('succeeded' | 'failed')[]; toBuild: number }[]>`
     select first.plan_id as id, array_agg(first.state::text order by first.finished_at, first.ref) as ends,
-      (select count(*)::int from plan_node node where node.plan_id = first.plan_id and node.level is not null) as to_build
+      (select count(*)::int from plan_node node where node.plan_id = first.plan_id and ${isToBuild(d.sql, 'node')}) as to_build
     from plan cross join lateral (
       select distinct on (build.ref) build.plan_id, build.ref, build.state, build.finished_at from build
       where build.plan_id = plan.id and build.automatic and build.state in ('succeeded', 'failed')

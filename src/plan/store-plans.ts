@@ -22,6 +22,10 @@ const tooMany = (build: number, most: number, approved: number | null): Because 
 
 type Needs = Pick<Deps, 'clock' | 'config'>
 
+/** A node that is to be built itself; what moves along with another is not. `node`: a row of plan_node. */
+export const isToBuild = (tx: Tx, node: 'node' | 'plan_node') =>
+  tx`(${tx(node)}.level is not null and ${tx(node)}.because is null)`
+
 /** Any number, the same in every process: plans are made one after another, and cancelled between two. */
 const planLock = 7_233_004
 
@@ -36,7 +40,7 @@ export async function insertPlan(
   { root, cause }: { root: string; cause: Trigger },
   { nodes, cycles, seconds, truncated }: Foreseen & { truncated: boolean },
 ): Promise<{ id: string; state: 'approval' | 'open' } | null> {
-  const build = nodes.filter(({ level }) => level !== null).length
+  const build = nodes.filter(({ level, because }) => level !== null && because === null).length
   const most = d.config.builds.approveOver
   const state = build > most ? 'approval' : 'open'
   const because = build > most ? JSON.stringify(tooMany(build, most, null)) : null
@@ -60,15 +64,15 @@ export async function putNodes(tx: Tx, planId: string, nodes: readonly ForeseenN
     from unnest(${all((n) => n.ref)}::text[], ${all((n) => n.level)}::int[], ${all((n) => n.because)}::text[],
       ${all((n) => n.waitsFor.join(' '))}::text[], ${all((n) => n.seconds)}::int[]) as node (ref, level, because, waits, seconds)
     on conflict (plan_id, ref) do update
-    set level = excluded.level, because = null, waits_for = excluded.waits_for, seconds = excluded.seconds
-    where plan_node.level is null and excluded.level is not null`
+    set level = excluded.level, because = excluded.because, waits_for = excluded.waits_for, seconds = excluded.seconds
+    where (plan_node.level is null and excluded.level is not null) or (plan_node.because is not null and excluded.because is null)`
 }
 
 /** The plans of these roots, and those that are not over. `refs`: of these it is told which were foreseen. */
 export async function knownPlans(tx: Tx, roots: readonly string[], refs: readonly string[]): Promise<KnownPlan[]> {
   const rows = await tx<(Omit<KnownPlan, 'foreseen'> & { foreseen: string[] })[]>`
     select plan.id, plan.root, plan.state, array(
-      select node.ref from plan_node node where node.plan_id = plan.id and node.level is not null and node.ref = any(${[...refs]})
+      select node.ref from plan_node node where node.plan_id = plan.id and ${isToBuild(tx, 'node')} and node.ref = any(${[...refs]})
     ) as foreseen
     from plan where plan.root = any(${[...roots]}) or plan.state in ('open', 'approval', 'stopped')`
   return rows.map((row) => ({ ...row, foreseen: new Set(row.foreseen) }))
@@ -122,7 +126,7 @@ export async function reopenPlan({ config }: Needs, tx: Tx, plan: Pick<KnownPlan
   const most = config.builds.approveOver
   const [size] = await tx<{ build: number; approved: number | null }[]>`
     select approved_nodes as approved,
-      (select count(*)::int from plan_node where plan_id = plan.id and level is not null) as build
+      (select count(*)::int from plan_node where plan_id = plan.id and ${isToBuild(tx, 'plan_node')}) as build
     from plan where id = ${plan.id} and state in ('done', 'open', 'approval') for update`
   if (!size) return
   const asks = size.build > (size.approved ?? 0) + most

@@ -83,6 +83,21 @@ describe('what happens next', () => {
     expect(digest([told({ outlook })], ada).text).toContain(words)
   })
 
+  const leader = 'r/run:2'
+  test.each<[string, object, string]>([
+    ['queued', { build }, `moves along with ${leader}: a rebuild is queued`],
+    ['waiting', { waitsFor: ['r/a:1'] }, `moves along with ${leader}: a rebuild is planned, after r/a:1`],
+    ['manual', {}, `drydock build ${leader} --follow`],
+    ['none', {}, `moves along with ${leader}, as soon as that is built again`],
+    ['none', {}, `drydock build ${leader} --follow`],
+  ])('a further tag of a recipe, %s %j: its own recipe is no advice', (state, more, words) => {
+    const { text, html } = digest([told({ outlook: outdated(state, { ...more, movesWith: leader }) })], ada)
+    expect(squeezed(text)).toContain(words)
+    expect(readable(html)).toContain(words)
+    expect(text).not.toContain('recipes/')
+    expect(text).not.toContain('no recipe')
+  })
+
   test('a failed build is linked with its log', () => {
     const { text, html } = digest([told({ outlook: outdated('failed', { build }) })], ada)
     expect(text).toContain(`https://drydock.example.org/api/v1/builds/${build}/logs`)

@@ -365,3 +365,71 @@ describe('cycles', () => {
     expect(plan([a, quiet('b')], { pushes }).queue).toHaveLength(1)
   })
 })
+
+describe('a further tag of a recipe', () => {
+  const along = (more: Partial<PlanTag> = {}) =>
+    tag('a:latest', [cause('b')], { recipe: null, key: null, movesWith: 'a:1', ...more })
+  const leader = (more: Partial<PlanTag> = {}) => tag('a:1', [cause('b')], more)
+  const child = tag('c', [cause('b', { via: 'a:latest' })])
+
+  test('has the state of its tag, and no build; what is based on it waits for that tag', () => {
+    const { states, queue, moving, triggers } = plan([along(), leader(), child, quiet('b')])
+    expect(queue.map(({ ref }) => ref)).toEqual(['a:1'])
+    expect(states.get('a:latest')).toEqual({ state: 'queued', build: null, waitsFor: [], movesWith: 'a:1' })
+    expect(states.get('c')).toEqual({ state: 'waiting', build: null, waitsFor: ['a:1'] })
+    expect([...moving].sort()).toEqual(['a:1', 'a:latest', 'c'])
+    expect([...triggers.keys()]).toEqual(['a:1'])
+  })
+
+  test('shows the build of its tag', () => {
+    const { states } = plan([along(), leader({ builds: [build('x', 'running')] }), quiet('b')])
+    expect(states.get('a:latest')).toEqual({ state: 'running', build: 'x', waitsFor: [], movesWith: 'a:1' })
+  })
+
+  test('that points elsewhere is moved as well, and waited for', () => {
+    const other = tag('c', [cause('d')], { bases: ['a:latest', 'd'] })
+    const tags = [along({ causes: [], bases: ['elsewhere'] }), leader(), other, quiet('b'), quiet('d')]
+    const { states, queue } = plan(tags)
+    expect(states.get('c')).toMatchObject({ state: 'waiting', waitsFor: ['a:1'] })
+    expect(queue.map(({ ref }) => ref)).toEqual(['a:1'])
+  })
+
+  test.each<[string, Partial<PlanTag>, object]>([
+    [
+      'is not rebuilt by itself',
+      { recipe: { ...auto, auto: false } },
+      { state: 'waiting', waitsFor: ['a:1'], because: 'a:latest moves along with a:1, which is not rebuilt by itself' },
+    ],
+    [
+      'is not outdated',
+      { causes: [] },
+      { state: 'waiting', waitsFor: ['a:latest'], because: 'a:latest moves along with a:1, which is not to be built' },
+    ],
+  ])('whose tag %s: what is based on it waits in vain, and is told why', (_what, more, wanted) => {
+    const { states, moving, queue } = plan([along(), leader(more), child, quiet('b')])
+    expect(states.get('c')).toMatchObject(wanted)
+    expect(states.get('a:latest')).toMatchObject({ movesWith: 'a:1' })
+    expect([moving.size, queue]).toEqual([0, []])
+  })
+
+  test.each([
+    ['z', 'zz'],
+    ['zz', 'z'],
+  ])('that its own tag is built on (%s moves with %s) holds nothing up', (further, own) => {
+    const first = tag(own, [cause('b'), cause('b', { via: further })], { bases: ['b', further] })
+    const moved = tag(further, [cause('b')], { recipe: null, key: null, movesWith: own })
+    const { states, queue } = plan([first, moved, tag('c', [cause('b', { via: further })]), quiet('b')])
+    expect(queue.map(({ ref }) => ref)).toEqual([own])
+    expect(states.get(further)).toMatchObject({ state: 'queued', movesWith: own })
+    expect(states.get('c')).toMatchObject({ state: 'waiting', waitsFor: [own] })
+    const running = plan([{ ...first, builds: [build('x', 'queued')] }, moved, quiet('b')])
+    expect(running.withdraw).toEqual([])
+  })
+
+  test('outdated through itself alone, its tag is not built, and nothing is said to come', () => {
+    const first = tag('z', [cause('b', { via: 'y' })])
+    const moved = tag('y', [cause('b')], { recipe: null, key: null, movesWith: 'z' })
+    const { moving, queue } = plan([first, moved, quiet('b')])
+    expect([moving.size, queue]).toEqual([0, []])
+  })
+})

@@ -57,7 +57,7 @@ export function family(d: Parameters<typeof refresh>[0]) {
 export async function storeRecipe(
   sql: Sql,
   name: string,
-  more: { auto?: boolean; on?: 'all' | 'runtime'; strategy?: string } = {},
+  more: { auto?: boolean; on?: 'all' | 'runtime'; strategy?: string; tags?: string[] } = {},
 ): Promise<void> {
   const spec = {
     auto: true,

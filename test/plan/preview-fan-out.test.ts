@@ -73,6 +73,7 @@ const stateOf: Record<PreviewNode['decision'], RebuildStateName | null> = {
     manual: 'manual',
     'no-builder': 'manual',
     'no-recipe': 'none',
+    'moves-along': null,
     pinned: 'pinned',
     ambiguous: 'manual',
   },

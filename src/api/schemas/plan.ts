@@ -10,7 +10,11 @@ export const PlanNode = z
   .object({
     ref: z.string(),
     decision: Decision,
-    level: z.int().min(1).nullable().describe('of what is rebuilt: 1 first, then what was built on that'),
+    level: z
+      .int()
+      .min(1)
+      .nullable()
+      .describe('of what is rebuilt, and of what moves along with it: 1 first, then what was built on that'),
     because: z.array(z.string()).describe('the bases it becomes outdated by, or through'),
     waitsFor: z.array(z.string()).describe('what is rebuilt before it, or keeps it from being rebuilt'),
     cycle: z.boolean().describe('it is in one of `cycles`'),

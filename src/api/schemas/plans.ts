@@ -53,7 +53,11 @@ export const FanOut = z
 export const FanOutNode = z
   .object({
     ref: z.string(),
-    level: z.int().min(1).nullable().describe('1 is built first; null: not built, because of `because`'),
+    level: z
+      .int()
+      .min(1)
+      .nullable()
+      .describe('1 is built first; null: not built, because of `because`; with `moves-along` it moves at that level'),
     because: z.string().nullable().describe('why it is not built, as foreseen: a `decision` of `/tags/{ref}/plan`'),
     state: z
       .enum([

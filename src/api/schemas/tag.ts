@@ -43,6 +43,12 @@ export const Rebuild = z
       .string()
       .optional()
       .describe('why it waits, or when it is tried again, in words; only where that is not plain'),
+    movesWith: z
+      .string()
+      .optional()
+      .describe(
+        'the tag whose recipe moves this one along (`tags`), without a build of its own: all this is of that tag',
+      ),
   })
   .meta({ id: 'Rebuild' })
 
