@@ -45,6 +45,9 @@ export function readBases(...asked: Parameters<typeof readUses>): BaseUse[] {
   return uses
 }
 
+/** What people write has a handful; each names a base, which is looked up. */
+const mostStages = 1000
+
 /** The same, where a FROM that cannot be resolved does not cost the others. */
 export function readUses(
   text: string,
@@ -59,6 +62,8 @@ export function readUses(
   const stages: Stage[] = []
   for (const instruction of file.getInstructions()) {
     if (instruction.getKeyword() === 'FROM') {
+      if (stages.length >= mostStages)
+        throw new BuildError('dockerfile-invalid', `the Dockerfile has more than ${mostStages} stages`)
       stages.push(readFrom(instruction as From, stages, offsets, lookup, escapeChar))
       continue
     }

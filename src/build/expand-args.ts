@@ -78,11 +78,11 @@ function edited(value: string, operator: string, argument: string): string {
   if (value.length > patternLimit || argument.length > patternLimit)
     throw new BuildError('unresolved-arg', 'a pattern on so long a value is not tried')
   if (operator[0] === '/') return replaced(value, operator === '//', argument)
-  const ends = Array.from({ length: value.length + 1 }, (_, i) => (operator[0] === '#' ? i : value.length - i))
-  const fits = (i: number) => matches(operator[0] === '#' ? value.slice(0, i) : value.slice(i), argument)
-  const cut = operator.length === 1 ? ends.find(fits) : ends.findLast(fits)
-  if (cut === undefined) return value
-  return operator[0] === '#' ? value.slice(cut) : value.slice(0, cut)
+  const [text, pattern] = operator[0] === '#' ? [value, argument] : [backwards(value), backwards(argument)]
+  const lengths = matchLengths(text, pattern)
+  const cut = operator.length === 1 ? lengths.indexOf(true) : lengths.lastIndexOf(true)
+  if (cut < 0) return value
+  return operator[0] === '#' ? value.slice(cut) : value.slice(0, value.length - cut)
 }
 
 function replaced(value: string, everywhere: boolean, argument: string): string {
@@ -92,20 +92,18 @@ function replaced(value: string, everywhere: boolean, argument: string): string 
   return everywhere ? value.split(pattern).join(rest.join('/')) : value.replace(pattern, () => rest.join('/'))
 }
 
-/** `*` and `?` as a shell has them; in time of both lengths together, however many there are. */
-function matches(text: string, pattern: string): boolean {
-  let [t, p, star, mark] = [0, 0, -1, 0]
-  while (t < text.length) {
-    if (pattern[p] === '*') {
-      star = p++
-      mark = t
-    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
-      p++
-      t++
-    } else if (star >= 0) {
-      p = star + 1
-      t = ++mark
-    } else return false
+const backwards = (text: string): string => text.split('').reverse().join('')
+
+/** For each length, whether a pattern (`*` and `?` as a shell has them) is all of the text's beginning; in time of both lengths multiplied. */
+function matchLengths(text: string, pattern: string): boolean[] {
+  let fits = Array.from({ length: text.length + 1 }, (_, length) => length === 0)
+  for (const part of pattern.split('')) {
+    let isAny = false
+    fits = fits.map((fit, length) => {
+      isAny ||= fit
+      if (part === '*') return isAny
+      return length > 0 && fits[length - 1]! && (part === '?' || part === text[length - 1])
+    })
   }
-  return /^\**$/.test(pattern.slice(p))
+  return fits
 }

@@ -38,7 +38,8 @@ function read(text: string, escapeChar: string): { out: string; found: boolean; 
     // Comments and empty lines are passed over, inside of an instruction too.
     if (/^\s*(#|$)/.test(bare)) return line
     const continued = isContinued(bare, escapeChar)
-    instruction.push(continued ? bare.trimEnd().slice(0, -1) : bare)
+    const start = instruction.length === 0 ? bare.trimStart() : bare
+    instruction.push(continued ? start.trimEnd().slice(0, -1) : start)
     const shown = hidden(line, instruction[0]!, escapeChar)
     if (continued && at < lines.length - 1) return shown
     open = heredocsOf(instruction.join(''))
@@ -58,8 +59,7 @@ const isContinued = (line: string, escapeChar: string): boolean => {
 }
 
 /** Markers of heredocs, and a doubled escape at a line's end, mean something to the parser that they are not. */
-function hidden(line: string, first: string, escapeChar: string): string {
-  const start = first.trimStart()
+function hidden(line: string, start: string, escapeChar: string): string {
   const shown = holders.test(start) ? line.replaceAll('<<', '__') : line
   const text = shown.trimEnd()
   if (/^(FROM|ARG)\b/i.test(start) || !text.endsWith(escapeChar + escapeChar)) return shown

@@ -5,5 +5,5 @@ import { hasHeredocs } from './heredocs.ts'
 export const needsBuildKit = (text: string): boolean =>
   /^(\uFEFF?#\s*\w+\s*=.*\r?\n)*\uFEFF?#\s*syntax\s*=/i.test(text) ||
   hasHeredocs(text, DockerfileParser.parse(text).getEscapeCharacter()) ||
-  /^\s*RUN\s+(--\w+=\S+\s+)*--(mount|network|security)=/im.test(text) ||
-  /^\s*(COPY|ADD)\s+(--\w+(=\S+)?\s+)*--(link|parents|exclude|chmod|checksum)\b/im.test(text)
+  /^[^\S\r\n]*RUN\s+(--\w+=\S+\s+)*--(mount|network|security)=/im.test(text) ||
+  /^[^\S\r\n]*(COPY|ADD)\s+(--\w+(=\S+)?\s+)*--(link|parents|exclude|chmod|checksum)\b/im.test(text)

@@ -7,7 +7,7 @@
 import { fault } from './fault.ts'
 import { type Judged, judgeInstruction } from './judge-instruction.ts'
 import { readDirectives } from './read-directives.ts'
-import { readInstruction } from './read-instructions.ts'
+import { makeBudget, readInstruction } from './read-instructions.ts'
 
 /** References by digest, exactly as they may stand in the file; each with the ONBUILD triggers of its content. */
 export type AllowedContents = ReadonlyMap<string, readonly string[]>
@@ -18,9 +18,11 @@ type Stage = { name: string | null; triggers: string[] }
 type Step = { at: number; judge: (() => Judged) | null; next: number }
 
 const mostBytes = 256 * 1024
-/** Lines looked at, and states met, before a file is given up: what people write needs a few for each of its lines. */
-const mostWork = 2_000_000
+/** States met before a file is given up, and stages in it: what people write needs one of the first for each of its lines. */
 const mostStates = 20_000
+const mostStages = 1000
+/** Of what tells stages apart: their names and triggers. */
+const mostCharacters = 10_000_000
 
 /** Errors: `dockerfile-invalid`, `frontend-refused`, `onbuild-refused`. */
 export function checkDockerfile(text: string, allowed: AllowedContents): void {
@@ -63,13 +65,13 @@ function readingsOf(text: string): { steps: Map<number, Step[]>; end: number }[]
 
 function stepsOf(lines: readonly string[], escapeChar: string): Map<number, Step[]> {
   const steps = new Map<number, Step[]>()
-  let [work, furthest, words] = [0, 0, 'the file has no instruction']
+  const spend = makeBudget()
+  let [furthest, words] = [0, 'the file has no instruction']
   for (const waiting = [0]; waiting.length > 0; ) {
     const at = waiting.pop()!
     if (at >= lines.length || steps.has(at)) continue
-    const found = readInstruction(lines, at, escapeChar)
-    work += 'read' in found ? found.read : 1
-    if (work > mostWork) throw fault(at, 'what is an instruction here takes too long to find out')
+    const found = readInstruction(lines, at, escapeChar, spend)
+    spend(at, 1)
     const all =
       'skip' in found
         ? [{ at, judge: null, next: found.skip }]
@@ -108,9 +110,10 @@ function walk(
   see: (judged: Judged, at: number, stages: readonly Stage[]) => readonly Stage[],
 ): void {
   const met = new Set<string>()
+  const numberOf = numbering()
   for (const waiting = [{ at: 0, stages: start }]; waiting.length > 0; ) {
     const { at, stages } = waiting.pop()!
-    const key = `${at} ${JSON.stringify(stages)}`
+    const key = `${at} ${numberOf(stages, at)}`
     if (at >= end || met.has(key)) continue
     met.add(key)
     if (met.size > mostStates) throw fault(at, 'the file can be read in too many ways')
@@ -120,11 +123,44 @@ function walk(
   }
 }
 
+/** Numbers lists of stages, equal ones alike. A list that is another's and a stage more is told by that one's number. */
+function numbering(): (stages: readonly Stage[], at: number) => number {
+  const ofList = new WeakMap<readonly Stage[], number>()
+  const ofWords = new Map<string, number>()
+  let characters = 0
+  return (stages, at) => {
+    const known = ofList.get(stages)
+    if (known !== undefined) return known
+    let number = 0
+    for (const stage of stages) {
+      const words = `${number} ${textOf(stage)}`
+      const before = ofWords.size
+      number = ofWords.get(words) ?? before + 1
+      ofWords.set(words, number)
+      if (ofWords.size > before) characters += words.length
+    }
+    if (characters > mostCharacters) throw fault(at, 'the file has too many stages and triggers')
+    ofList.set(stages, number)
+    return number
+  }
+}
+
+const texts = new WeakMap<Stage, string>()
+
+function textOf(stage: Stage): string {
+  const known = texts.get(stage)
+  if (known !== undefined) return known
+  const text = JSON.stringify([stage.name, stage.triggers])
+  texts.set(stage, text)
+  return text
+}
+
 /** One instruction: refused, or the stages after it. */
 function judge(judged: Judged, at: number, stages: readonly Stage[], allowed: AllowedContents): readonly Stage[] {
   const own = stages.at(-1)
   const earlier = stages.slice(0, -1)
   if (judged.kind === 'from') {
+    if (stages.length >= mostStages) throw fault(at, `the file has more than ${mostStages} stages`)
     const inherited = beginningOf(judged.name, at, stages, allowed)
     for (const source of inherited)
       if (!isKnown(source, stages, allowed))
@@ -135,8 +171,11 @@ function judge(judged: Judged, at: number, stages: readonly Stage[], allowed: Al
         )
     return [...stages, { name: judged.stage, triggers: inherited }]
   }
-  if (judged.kind === 'onbuild' && own)
-    return [...earlier, { ...own, triggers: [...new Set([...own.triggers, ...judged.trigger.sources])] }]
+  if (judged.kind === 'onbuild' && own) {
+    const further = judged.trigger.sources.filter((source) => !own.triggers.includes(source))
+    if (further.length === 0) return stages
+    return [...earlier, { ...own, triggers: [...new Set([...own.triggers, ...further])] }]
+  }
   for (const source of judged.kind === 'other' ? judged.sources : [])
     if (!isKnown(source, earlier, allowed))
       throw fault(

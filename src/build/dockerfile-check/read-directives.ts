@@ -1,3 +1,4 @@
+import { withoutEnd } from './blanks.ts'
 import { fault } from './fault.ts'
 
 /**
@@ -10,12 +11,13 @@ export function readDirectives(lines: readonly string[]): string[] {
   let isSure = true
   for (const [at, line] of lines.entries()) {
     if (!/^\s*(#|\/\/|$)/.test(line)) break
-    const [, mark = '', name = '', value = ''] = /^\s*(#|\/\/)\s*(\w+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
+    const [, mark = '', name = '', said = ''] = /^\s*(#|\/\/)\s*(\w+)\s*=(.*)$/s.exec(line.trim()) ?? []
+    const value = said.trim()
     if (/^syntax$/i.test(name) && !isFrontendAllowed(value))
       throw fault(at, `the frontend ${value} is not one of docker/dockerfile's`, 'frontend-refused')
     if (/^escape$/i.test(name)) {
       escapes.push(value)
-      isSure &&= /^#[ \t]*escape[ \t]*=[ \t]*[\\`][ \t]*$/i.test(line)
+      isSure &&= /^#[ \t]*escape[ \t]*=[ \t]*[\\`]$/i.test(withoutEnd(line, /[ \t]/))
     } else isSure &&= escapes.length > 0 || (mark === '#' && /^#[ \t]*syntax[ \t]*=/i.test(line))
   }
   if (escapes.length === 0) return ['\\']

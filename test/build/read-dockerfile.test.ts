@@ -1,0 +1,130 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of a Dockerfile
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from '@jest/globals'
+import { dockerfileText } from '../../src/build/dockerfile-text.ts'
+import { readDockerfile } from '../../src/build/read-dockerfile.ts'
+
+/** Whether timers of this process went on while a Dockerfile was read, beside what became of it. */
+async function outcomeOf(reading: Promise<unknown>): Promise<{ code: unknown; isDone: boolean; ticks: number }> {
+  let ticks = 0
+  let isDone = false
+  const settled = reading
+    .then(
+      () => 'read',
+      (error: { code?: unknown }) => error.code,
+    )
+    .finally(() => {
+      isDone = true
+    })
+  while (!isDone) {
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    ticks++
+  }
+  return { code: await settled, isDone, ticks }
+}
+
+const scratch = 'FROM scratch\n'
+const pattern = `ARG X=${'a'.repeat(999)}\nARG P=*${'a'.repeat(499)}b\nARG Y=${'${X##$P}'.repeat(40)}\n${scratch}`
+const hostile: [string, string][] = [
+  ['escapes after <', `${scratch}LABEL x="<${'\\'.repeat(40)}"\n`],
+  ['stages', scratch.repeat(19_000)],
+  ['doubled escapes', `${scratch}RUN a\\\\\n${'a\\\\\n'.repeat(40_000)}a\n`],
+  ['blanks', `${scratch}RUN x${' '.repeat(250_000)}x\n`],
+  ['blanks in a directive', `# a=x${' '.repeat(250_000)}x\n${scratch}`],
+  ['empty lines', `${'\n'.repeat(250_000)}${scratch}`],
+  ['patterns', pattern],
+  ['marks of heredocs', `${scratch}RUN ${'<<a'.repeat(60_000)}\n${'x\n'.repeat(20_000)}`],
+  ['open braces', `${scratch}RUN ${'<${'.repeat(80_000)}\n`],
+  ['a long beginning', `${scratch}RUN ${' '.repeat(125_000)}\\\n${'a\\\n'.repeat(40_000)}a\n`],
+  ['triggers', `${scratch}${Array.from({ length: 7000 }, (_, i) => `ONBUILD COPY --from=a${i} a b\n`).join('')}`],
+]
+
+describe('a Dockerfile made to keep its reader busy', () => {
+  it.each(hostile)('of %s ends by itself, and nothing else waits for it', async (_, text) => {
+    const readings = [
+      readDockerfile(undefined, 'checkDockerfile', text, new Map()),
+      readDockerfile(undefined, 'readUses', text, {}),
+      readDockerfile(undefined, 'needsBuildKit', text),
+      readDockerfile(undefined, 'declaredArgs', { TARGETPLATFORM: 'linux/amd64' }, text),
+    ]
+    for (const { code, ticks } of await Promise.all(readings.map(outcomeOf))) {
+      expect(['read', 'dockerfile-invalid']).toContain(code)
+      expect(ticks).toBeGreaterThan(0)
+    }
+    expect(await readDockerfile(undefined, 'needsBuildKit', 'FROM a\nRUN --mount=type=ssh a\n')).toBe(true)
+  })
+})
+
+describe('a reader without end', () => {
+  const subject = { digest: `sha256:${'a'.repeat(64)}`, platform: null }
+  const trigger = `RUN --mount=${'from=a,'.repeat(30_000)}\n`
+  it.each([
+    [
+      'time',
+      () =>
+        readDockerfile(undefined, 'declaredByRecipe', 'h.io/a:1', Array(2_000_000).fill(subject), scratch, {}, null),
+    ],
+    ['memory', () => readDockerfile(undefined, 'sourcesOfTriggers', Array(400).fill(trigger))],
+  ])('is ended when it takes too much %s', async (_, read) => {
+    const { code, ticks } = await outcomeOf(read())
+    expect(code).toBe('dockerfile-invalid')
+    expect(ticks).toBeGreaterThan(0)
+    await expect(readDockerfile(undefined, 'readUses', scratch, {})).resolves.toMatchObject({ uses: [] })
+  })
+})
+
+describe('a Dockerfile is read elsewhere', () => {
+  it('with the same result', async () => {
+    const text = 'ARG A=1\nFROM h.io/a:$A AS x\nFROM x\nARG TARGETARCH\n'
+    const read = await readDockerfile(undefined, 'readUses', text, { A: '2' })
+    expect(read.uses.map((use) => use.reference.tag)).toEqual(['2'])
+    expect(await readDockerfile(undefined, 'declaredArgs', { TARGETARCH: 'arm64', TARGETOS: 'x' }, text)).toEqual({
+      TARGETARCH: 'arm64',
+    })
+    const base = `h.io/a@sha256:${'a'.repeat(64)}`
+    const allowed = new Map([[base, ['COPY --from=0 a b']]])
+    await expect(readDockerfile(undefined, 'checkDockerfile', `FROM ${base}\n`, allowed)).rejects.toMatchObject({
+      code: 'onbuild-refused',
+    })
+  })
+
+  it('with the same error', async () => {
+    const { BuildError } = await import('../../src/build/build-error.ts')
+    const error = await readDockerfile(undefined, 'readUses', scratch, {}, {}, 'y').catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(BuildError)
+    expect(error).toMatchObject({
+      code: 'target-absent',
+      message: 'the Dockerfile has no stage y',
+      retryable: false,
+    })
+  })
+
+  it('until somebody stops it', async () => {
+    const stop = new AbortController()
+    const reading = readDockerfile(stop.signal, 'checkDockerfile', scratch.repeat(19_000), new Map())
+    stop.abort(new Error('enough'))
+    await expect(reading).rejects.toThrow('enough')
+    await expect(readDockerfile(stop.signal, 'needsBuildKit', scratch)).rejects.toThrow('enough')
+    expect(await readDockerfile(undefined, 'needsBuildKit', scratch)).toBe(false)
+  })
+})
+
+describe('a file', () => {
+  it('of more than 256 KiB is not even read', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'drydock-dockerfile-'))
+    try {
+      const file = join(dir, 'Dockerfile')
+      await writeFile(file, scratch)
+      expect(await dockerfileText(file)).toBe(scratch)
+      await truncate(file, 256 * 1024)
+      expect((await dockerfileText(file)).length).toBe(256 * 1024)
+      // More than a string can hold: reading it could only fail otherwise.
+      await truncate(file, 2 ** 40)
+      await expect(dockerfileText(file)).rejects.toMatchObject({ code: 'dockerfile-invalid', retryable: false })
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  })
+})
