@@ -1,8 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of a Dockerfile
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate, setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { describe, expect, it } from '@jest/globals'
 import { dockerfileText } from '../../src/build/dockerfile-text.ts'
 import { readDockerfile } from '../../src/build/read-dockerfile.ts'
@@ -60,18 +62,17 @@ describe('a Dockerfile made to keep its reader busy', () => {
 
 describe('a reader without end', () => {
   const subject = { digest: `sha256:${'a'.repeat(64)}`, platform: null }
-  const trigger = `RUN --mount=${'from=a,'.repeat(30_000)}\n`
+  const many = Array(2_000_000).fill(subject)
   it.each([
-    [
-      'time',
-      () =>
-        readDockerfile(undefined, 'declaredByRecipe', 'h.io/a:1', Array(2_000_000).fill(subject), scratch, {}, null),
-    ],
-    ['memory', () => readDockerfile(undefined, 'sourcesOfTriggers', Array(400).fill(trigger))],
-  ])('is ended when it takes too much %s', async (_, read) => {
-    const { code, ticks } = await outcomeOf(read())
+    // Each of its strings is one of its own there: more than the heap.
+    ['much memory', () => readDockerfile(undefined, 'sourcesOfTriggers', Array(10_000_000).fill('abc'))],
+    ['long', () => readDockerfile(undefined, 'declaredByRecipe', 'h.io/a:1', many, scratch, {}, null)],
+  ])('is ended when it takes too %s', async (much, read) => {
+    const reading = read()
+    const { code, ticks } = await outcomeOf(reading)
     expect(code).toBe('dockerfile-invalid')
     expect(ticks).toBeGreaterThan(0)
+    await expect(reading).rejects.toThrow(`takes too ${much} to read`)
     await expect(readDockerfile(undefined, 'readUses', scratch, {})).resolves.toMatchObject({ uses: [] })
   })
 })
@@ -100,6 +101,14 @@ describe('a Dockerfile is read elsewhere', () => {
       message: 'the Dockerfile has no stage y',
       retryable: false,
     })
+  })
+
+  it('by a process that ends when it has nothing else to do', async () => {
+    const module = JSON.stringify(new URL('../../src/build/read-dockerfile.ts', import.meta.url).href)
+    const script = `const { readDockerfile } = await import(${module})
+      console.log(await readDockerfile(undefined, 'needsBuildKit', 'FROM a'))`
+    const ran = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script])
+    expect(ran.stdout).toBe('false\n')
   })
 
   it('until somebody stops it', async () => {
