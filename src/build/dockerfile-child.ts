@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs'
+import { devNull } from 'node:os'
 import { runInNewContext } from 'node:vm'
 import { BuildError } from './build-error.ts'
 import { type DockerfileReaders, dockerfileReaders } from './dockerfile-readers.ts'
@@ -9,6 +11,10 @@ export type Task = { name: ReaderName; args: unknown[]; mostMs: number }
 
 /** A BuildError's class and code would be lost on its way between processes. */
 export type Outcome = { result: unknown } | { code: string; message: string }
+
+// The engine's last words, when it runs out of memory, are not the service's own: whoever reads its log would take them for that.
+closeSync(2)
+openSync(devNull, 'w')
 
 // Who stops the service stops us when it is through; a signal to all of its processes is not for us.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
