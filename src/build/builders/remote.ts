@@ -14,6 +14,8 @@ import type { Builder, BuilderContext, BuildJob, Built } from './builder.ts'
 type RemoteDeps = Pick<Deps, 'config' | 'registries' | 'db' | 'vault'>
 
 const askedEveryMs = 500
+/** So often a service is asked to cancel what was on its way to it when the build was stopped: it may arrive after the first. */
+const cancelTries = 20
 
 /**
  * Has a build service build. In comes a job; out goes what the service pushed. Runs in the tracker, as it seals what the build may use.
@@ -25,7 +27,7 @@ export function remoteBuilder(d: RemoteDeps): Builder {
   if (url === null || token === null) throw new BuildError('no-builder', 'DRYDOCK_BUILDER names no build service')
   /** what may be at the service by an attempt of ours, and what of it was given up: to be cancelled there */
   const sent = new Set<string>()
-  const abandoned = new Set<string>()
+  const abandoned = new Map<string, { onItsWay: boolean }>()
   const patienceMs = d.config.builds.timeouts.host * 1000
   return {
     name: 'remote',
@@ -35,8 +37,10 @@ export function remoteBuilder(d: RemoteDeps): Builder {
         onSilence: (why) => context.log.write(silence(url, why)),
       })
       const over = new AbortController()
+      let isThere = false
       try {
         const build = await attach(d, client, token, job, context, () => void sent.add(job.id))
+        isThere = true
         const following = followLog(client, job.id, context, over.signal)
         const done = await mirrorBuild({ client, build, context, limits: d.config.builds.timeouts }).finally(() =>
           // who cancels does not wait for the rest of the log
@@ -47,7 +51,8 @@ export function remoteBuilder(d: RemoteDeps): Builder {
       } catch (error) {
         // another worker attaches to the same build of the service
         const detached = isStop(error, 'claim-lost') || isStop(error, 'shutting-down')
-        if (sent.has(job.id) && !detached) abandoned.add(job.id)
+        const isAnswered = isThere || !(context.signal.aborted || describeError(error).code === 'builder-unreachable')
+        if (sent.has(job.id) && !detached) abandoned.set(job.id, { onItsWay: !isAnswered })
         throw error
       } finally {
         sent.delete(job.id)
@@ -56,10 +61,16 @@ export function remoteBuilder(d: RemoteDeps): Builder {
       }
     },
     async clean({ id }, signal) {
-      if (!abandoned.has(id)) return
+      const left = abandoned.get(id)
+      if (!left) return
       const client = serviceClient({ url, token, patienceMs, onSilence: () => undefined })
       try {
-        if (!(await client.cancel(id, signal))) return
+        let isCancelled = await client.cancel(id, signal)
+        for (let tries = 1; !isCancelled && left.onItsWay && tries < cancelTries; tries++) {
+          await pause(askedEveryMs, signal)
+          isCancelled = await client.cancel(id, signal)
+        }
+        if (!isCancelled) return void abandoned.delete(id)
         // The next build of this tag must not run beside it.
         for (let build = await client.find(id, signal); build && !isOver(build); build = await client.find(id, signal))
           await pause(askedEveryMs, signal)
