@@ -61,8 +61,8 @@ export type PlanBuild = {
   bases: readonly { name: string | null; digest: string }[]
   /** error code of a failure */
   code: string | null
-  /** what failed may pass by itself: a registry, a git server or a host was away, a disk full */
-  passing?: boolean
+  /** of a failure: the same build may well pass another time, as a registry, a git server or a host was away, or a disk full */
+  retryable?: boolean
   finishedAt: Date | null
 }
 

@@ -8,7 +8,7 @@ export async function buildsOf(tx: Tx, refs: string[]): Promise<Map<string, Plan
   const rows = await tx<BuildRow[]>`
     select build.ref, build.id, build.state, build.key, coalesce(build.root, build.id::text) as root,
       build.automatic, build.reason->>'base' as base, build.reason->>'to' as "to", build.digest, build.bases, build.error->>'code' as code,
-      coalesce((build.error->>'retryable')::boolean, false) as passing,
+      coalesce((build.error->>'retryable')::boolean, false) as retryable,
       build.finished_at
     from unnest(${refs}::text[]) as asked (ref) join build on build.ref = asked.ref and build.job is null
     left join lateral (

@@ -66,10 +66,9 @@ function afterFailures(failures: PlanBuild[], now: Date): Past {
   if (latest.state === 'cancelled') return { say: 'stopped', build: latest.id, again: null }
   if (latest.code !== null && final.has(latest.code)) return { say: 'failed', build: latest.id, again: null }
   const failed = failures.filter((build) => build.state === 'failed')
-  const first = failed.findIndex(({ passing }) => passing !== true)
-  const outages = first === -1 ? failed.length : first
-  const [steps, tries] =
-    outages > 0 ? [afterOutages, outages] : [backOff, failed.filter(({ passing }) => passing !== true).length]
+  const own = failed.filter(({ retryable }) => retryable !== true)
+  const outages = own[0] ? failed.indexOf(own[0]) : failed.length
+  const [steps, tries] = outages > 0 ? [afterOutages, outages] : [backOff, own.length]
   const again = new Date(latest.finishedAt.getTime() + steps[Math.min(tries, steps.length) - 1]!)
   return again > now ? { say: 'failed', build: latest.id, again } : { say: 'due' }
 }

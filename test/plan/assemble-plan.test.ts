@@ -51,7 +51,7 @@ const build = (id: string, state: PlanBuild['state'], more: Partial<PlanBuild> =
 })
 const failures = (...seconds: number[]) => seconds.map((s, i) => build(`f${i}`, 'failed', { finishedAt: ago(s) }))
 const outages = (...seconds: number[]) =>
-  failures(...seconds).map((one) => ({ ...one, code: 'unreachable', passing: true }))
+  failures(...seconds).map((one) => ({ ...one, code: 'unreachable', retryable: true }))
 const quiet = (ref: string, more: Partial<PlanTag> = {}) => tag(ref, [], { recipe: null, key: null, ...more })
 const ambiguous = cause('b', { confidence: 'ambiguous' })
 

@@ -51,8 +51,8 @@ export function remoteBuilder(d: RemoteDeps): Builder {
       } catch (error) {
         // another worker attaches to the same build of the service
         const detached = isStop(error, 'claim-lost') || isStop(error, 'shutting-down')
-        const isAnswered = isThere || !(context.signal.aborted || describeError(error).code === 'builder-unreachable')
-        if (sent.has(job.id) && !detached) abandoned.set(job.id, { onItsWay: !isAnswered })
+        const isUnheard = context.signal.aborted || describeError(error).code === 'builder-unreachable'
+        if (sent.has(job.id) && !detached) abandoned.set(job.id, { onItsWay: isUnheard && !isThere })
         throw error
       } finally {
         sent.delete(job.id)
