@@ -30,7 +30,7 @@ export async function gather(d: Needs): Promise<Date | null> {
 const waitingAddresses = (d: Pick<Deps, 'sql'>): Promise<Waiting[]> => d.sql<Waiting[]>`
   select lower(p.email) as address, array_agg(distinct p.name) as users, min(n.created_at) as oldest
   from notice n join person p on p.name = n.user_name and p.enabled and not p.bot and p.email <> ''
-  join member m on m.user_name = p.name and m.namespace_key = n.namespace and m.role in ('owner', 'contributor')
+  join member m on m.user_name = p.name and m.namespace_key = n.namespace and (m.told or m.role in ('owner', 'contributor'))
   where n.mail_id is null group by lower(p.email) order by oldest, address`
 
 type Row = Omit<Told, 'content' | 'outlook'> & {
@@ -44,7 +44,7 @@ async function writeMail(d: Needs, { users, address }: Waiting, known: Map<strin
   const rows = await d.sql<Row[]>`
     select n.id, n.namespace, n.ref, n.content::text as content, p.email, p.display_name
     from notice n join person p on p.name = n.user_name and p.enabled and not p.bot and lower(p.email) = ${address}
-    join member m on m.user_name = p.name and m.namespace_key = n.namespace and m.role in ('owner', 'contributor')
+    join member m on m.user_name = p.name and m.namespace_key = n.namespace and (m.told or m.role in ('owner', 'contributor'))
     where n.mail_id is null and n.user_name = any(${users}) order by n.id`
   const [first] = rows
   if (!first) return

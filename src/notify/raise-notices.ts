@@ -15,7 +15,7 @@ export const raiseLock = 7_233_007
  * news, also to whom it was told before.
  * A base that comes back to a digest told earlier, after another one, is news: the root then gets "#2", "#3", …
  *
- * One statement; nothing is read into memory. Key: (user_name, ref, root). `held`: causes to look at again soon.
+ * One statement; nothing is read into memory. Key: (user_name, ref, root, kind). `held`: causes to look at again soon.
  */
 export async function raiseNotices(
   d: Pick<Deps, 'sql' | 'clock' | 'config'>,
@@ -52,7 +52,7 @@ export async function raiseNotices(
       ), fresh as (
         select k.*, p.name as user_name, told.times
         from counted k
-        join member m on m.namespace_key = k.namespace and m.role in ('owner', 'contributor')
+        join member m on m.namespace_key = k.namespace and (m.told or m.role in ('owner', 'contributor'))
         join person p on p.name = m.user_name and p.enabled and not p.bot and p.email <> ''
         cross join lateral (
           select count(*) filter (where n.root = k.root or starts_with(n.root, k.root || '#')) as times,
@@ -70,7 +70,7 @@ export async function raiseNotices(
         insert into notice (user_name, namespace, ref, root, content, created_at)
         select user_name, namespace, ref, case when times = 0 then root else root || '#' || times + 1 end, content, ${now}::timestamptz
         from fresh order by user_name, namespace, ref, (own_root is not null), base
-        on conflict (user_name, ref, root) do nothing
+        on conflict (user_name, ref, root, kind) do nothing
         returning 1
       )
       select (select count(*)::int from raised) as raised, (select count(*)::int from counted where held) as held`

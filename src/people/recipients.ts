@@ -21,7 +21,7 @@ export async function recipientsByNamespace(
     select namespace, user_name, email, display_name from (
       select distinct on (m.namespace_key, lower(p.email)) m.namespace_key as namespace, p.name as user_name, p.email, p.display_name
       from member m join person p on p.name = m.user_name
-      where m.namespace_key = any(${[...namespaceKeys]}) and m.role in ('owner', 'contributor')
+      where m.namespace_key = any(${[...namespaceKeys]}) and (m.told or m.role in ('owner', 'contributor'))
         and p.enabled and not p.bot and p.email <> ''
       order by m.namespace_key, lower(p.email), p.name) as one
     order by namespace, user_name`
