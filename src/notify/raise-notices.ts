@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts'
-import { isCauseSnoozed, isTagSnoozed } from '../policy/snoozed.ts'
+import { countedCauses } from './counted-causes.ts'
 
 /** Any number, the same in every process: notices are raised by one at a time. */
 export const raiseLock = 7_233_007
@@ -20,36 +20,11 @@ export const raiseLock = 7_233_007
 export async function raiseNotices(
   d: Pick<Deps, 'sql' | 'clock' | 'config'>,
 ): Promise<{ raised: number; held: number }> {
-  const several = d.config.registries.length > 1
   const now = d.clock()
   return d.sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${raiseLock})`
     const [counts] = await tx<{ raised: number; held: number }[]>`
-      with running as materialized (
-        select regexp_replace(ref, ':[^:]*$', '') as repository,
-          extract(epoch from started_at - interval '1 minute') * 1000000000 as after
-        from build where state = 'running' and job is null
-      ), counted as materialized (
-        select distinct on (t.ref, c.base) t.ref, c.base, c.via, c.to_digest, own.root as own_root,
-          coalesce(own.root, c.base || '@' || c.to_digest) as root,
-          case when ${several} then g.name || '/' || r.namespace else r.namespace end as namespace,
-          own.root is null and exists (
-            select from running join tag b on b.ref = c.base
-            where b.head_digest = c.to_digest and b.head_at >= running.after
-              and running.repository = regexp_replace(c.base, ':[^:]*$', '')) as held,
-          jsonb_build_object('base', c.base, 'role', c.role, 'from', c.from_digest, 'to', c.to_digest, 'evidence', c.evidence,
-            'confidence', c.confidence, 'stillAt', c.still_at, 'via', c.via, 'platforms', c.platforms, 'pinned', c.pinned,
-            'since', c.since::text) as content
-        from cause c join tag t on t.id = c.tag_id
-        join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-        left join lateral (
-          select coalesce(b.root, b.id::text) as root from build b where b.digest = c.to_digest
-          order by (b.root is null), b.created_at limit 1
-        ) as own on true
-        where c.counted and t.head_digest is not null and t.ignored is null and not g.outside
-          and not ${isTagSnoozed(tx, now)} and not ${isCauseSnoozed(tx, now)}
-        order by t.ref, c.base, c.role
-      ), fresh as (
+      with ${countedCauses(tx, d.config, now)}, fresh as (
         select k.*, p.name as user_name, told.times
         from counted k
         join member m on m.namespace_key = k.namespace and (m.told or m.role in ('owner', 'contributor'))
