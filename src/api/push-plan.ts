@@ -29,13 +29,15 @@ export async function pushPlan(d: Needs, { ref, digest }: FoundTag): Promise<Pus
 
 /** By namespace, with those that have nobody to tell. */
 export async function toldOf({ config }: Needs, tx: Tx, refs: string[]): Promise<PushPlan['told']> {
-  const rows = await tx<{ namespace: string; tags: number }[]>`
+  const rows = await tx<{ namespace: string; tags: number; repositories: string[] }[]>`
     select case when ${config.registries.length > 1} then g.name || '/' || r.namespace else r.namespace end as namespace,
-      count(*)::int as tags
+      count(*)::int as tags, array_agg(distinct g.name || '/' || r.name) as repositories
     from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
     where t.ref = any(${refs}) group by 1 order by 1`
-  const keys = rows.map((row) => row.namespace)
-  const people = await recipientsByNamespace({ sql: tx }, keys)
+  const places = rows.flatMap(({ namespace, repositories }) =>
+    repositories.map((repository) => ({ namespace, repository })),
+  )
+  const people = await recipientsByNamespace({ sql: tx }, places)
   return rows.map(({ namespace, tags }) => ({
     namespace,
     tags,

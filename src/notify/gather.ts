@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
 import { digest } from './digest.ts'
 import type { NoticeContent, Outlook, Told } from './digest-outline.ts'
 import { insertMail, type NewMail } from './insert-mail.ts'
@@ -11,7 +12,7 @@ type Waiting = { address: string; users: string[]; oldest: Date }
 
 /**
  * Makes one mail of all that waits for an address whose oldest notice has waited for the window. Answers when the next address
- * will be due, null where nothing waits. Who is no longer owner or contributor, or was disabled meanwhile, is not written to:
+ * will be due, null where nothing waits. Who hears of it no longer (src/people/heard-by.ts), or was disabled meanwhile, is not written to:
  * their notices keep waiting.
  */
 export async function gather(d: Needs): Promise<Date | null> {
@@ -27,11 +28,15 @@ export async function gather(d: Needs): Promise<Date | null> {
 }
 
 /** Few columns, one row an address: the notices themselves are read one person at a time. */
-const waitingAddresses = (d: Pick<Deps, 'sql'>): Promise<Waiting[]> => d.sql<Waiting[]>`
-  select lower(p.email) as address, array_agg(distinct p.name) as users, min(n.created_at) as oldest
-  from notice n join person p on p.name = n.user_name and p.enabled and not p.bot and p.email <> ''
-  join member m on m.user_name = p.name and m.namespace_key = n.namespace and (m.told or m.role in ('owner', 'contributor'))
-  where n.mail_id is null group by lower(p.email) order by oldest, address`
+const waitingAddresses = ({ sql }: Pick<Deps, 'sql'>): Promise<Waiting[]> => sql<Waiting[]>`
+  with ${heardBy(sql, ofWaiting(sql, sql`true`))}
+  select lower(heard.email) as address, array_agg(distinct heard.user_name) as users, min(n.created_at) as oldest
+  from notice n join heard on heard.user_name = n.user_name and ${hears(sql, sql`n.namespace`, repositoryOfRef(sql, sql`n.ref`))}
+  where n.mail_id is null group by lower(heard.email) order by oldest, address`
+
+/** The repositories of waiting notices, as heardBy() asks for them. */
+const ofWaiting = (sql: Deps['sql'], which: ReturnType<Deps['sql']>) =>
+  sql`select n.namespace, ${repositoryOfRef(sql, sql`n.ref`)} as repository from notice n where n.mail_id is null and ${which}`
 
 type Row = Omit<Told, 'content' | 'outlook'> & {
   id: number
@@ -41,11 +46,12 @@ type Row = Omit<Told, 'content' | 'outlook'> & {
 }
 
 async function writeMail(d: Needs, { users, address }: Waiting, known: Map<string, Outlook>): Promise<void> {
-  const rows = await d.sql<Row[]>`
-    select n.id, n.namespace, n.ref, n.content::text as content, p.email, p.display_name
-    from notice n join person p on p.name = n.user_name and p.enabled and not p.bot and lower(p.email) = ${address}
-    join member m on m.user_name = p.name and m.namespace_key = n.namespace and (m.told or m.role in ('owner', 'contributor'))
-    where n.mail_id is null and n.user_name = any(${users}) order by n.id`
+  const { sql } = d
+  const rows = await sql<Row[]>`
+    with ${heardBy(sql, ofWaiting(sql, sql`n.user_name = any(${users})`))}
+    select n.id, n.namespace, n.ref, n.content::text as content, heard.email, heard.display_name
+    from notice n join heard on heard.user_name = n.user_name and ${hears(sql, sql`n.namespace`, repositoryOfRef(sql, sql`n.ref`))}
+    where n.mail_id is null and n.user_name = any(${users}) and lower(heard.email) = ${address} order by n.id`
   const [first] = rows
   if (!first) return
   await loadOutlooks(

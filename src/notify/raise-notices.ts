@@ -1,11 +1,12 @@
 import type { Deps } from '../deps.ts'
+import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
 import { countedCauses } from './counted-causes.ts'
 
 /** Any number, the same in every process: notices are raised by one at a time. */
 export const raiseLock = 7_233_007
 
 /**
- * A notice for each owner and contributor of a namespace and each counted cause of a tag in it that they have not heard of.
+ * A notice for each counted cause of a tag and everybody who hears of its repository and has not heard of it.
  *
  * Root, which a chain reaction shares: "base@to"; where `to` was pushed by a build of ours, that build's root, or its id where
  * somebody asked for it (the roots src/plan gives to what follows). A rebuilt base is thus no news to whom was told of the change
@@ -24,16 +25,15 @@ export async function raiseNotices(
   return d.sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${raiseLock})`
     const [counts] = await tx<{ raised: number; held: number }[]>`
-      with ${countedCauses(tx, d.config, now)}, fresh as (
-        select k.*, p.name as user_name, told.times
+      with ${countedCauses(tx, d.config, now)}, ${heardBy(tx, tx`select namespace, ${repositoryOfRef(tx, tx`ref`)} as repository from counted`)}, fresh as (
+        select k.*, heard.user_name, told.times
         from counted k
-        join member m on m.namespace_key = k.namespace and (m.told or m.role in ('owner', 'contributor'))
-        join person p on p.name = m.user_name and p.enabled and not p.bot and p.email <> ''
+        join heard on ${hears(tx, tx`k.namespace`, repositoryOfRef(tx, tx`k.ref`))}
         cross join lateral (
           select count(*) filter (where n.root = k.root or starts_with(n.root, k.root || '#')) as times,
             max(n.created_at) filter (where n.root = k.root or starts_with(n.root, k.root || '#')) as last_at,
             (array_agg(n.content ->> 'to' order by n.id desc) filter (where n.content ->> 'base' = k.base))[1] as last_to
-          from notice n where n.user_name = p.name and n.ref = k.ref
+          from notice n where n.user_name = heard.user_name and n.ref = k.ref
         ) as told
         left join snooze own on own.kind = 'tag' and own.ref = k.ref and own.expires_at <= ${now}
         left join snooze root on root.kind = 'base' and root.ref = k.base and root.expires_at <= ${now}

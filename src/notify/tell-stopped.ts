@@ -2,7 +2,7 @@ import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { namespaceOf, parseReference } from '../oci/reference.ts'
 import { namespaceKey } from '../people/namespace-key.ts'
-import { type Recipient, recipientsByNamespace } from '../people/recipients.ts'
+import { type Place, type Recipient, recipientsByNamespace } from '../people/recipients.ts'
 import { insertMail } from './insert-mail.ts'
 
 type Needs = Pick<Deps, 'jobs' | 'clock' | 'config' | 'mailer'>
@@ -21,21 +21,22 @@ export async function tellStopped(d: Needs, tx: Tx, plan: Stopped): Promise<void
   const failures = await tx<Failure[]>`
     select distinct on (ref) ref, error->>'code' as code, error->>'message' as message from build
     where plan_id = ${plan.id} and state = 'failed' order by ref, finished_at desc`
-  const own = await recipientsByNamespace({ sql: tx }, plan.base === null ? [] : [keyOf(d, plan.base)])
+  const own = await recipientsByNamespace({ sql: tx }, plan.base === null ? [] : [placeOf(d, plan.base)])
   const people =
     own.size > 0
       ? own
       : await recipientsByNamespace(
           { sql: tx },
-          failures.map(({ ref }) => keyOf(d, ref)),
+          failures.map(({ ref }) => placeOf(d, ref)),
         )
   const byAddress = new Map([...people.values()].flat().map((person) => [person.email.toLowerCase(), person]))
   for (const person of byAddress.values()) await insertMail(d, tx, letter(d, plan, failures, person))
 }
 
-function keyOf({ config }: Needs, ref: string): string {
+function placeOf({ config }: Needs, ref: string): Place {
   const { host, repository } = parseReference(ref)!
-  return namespaceKey(host, namespaceOf(repository), config.registries.length)
+  const namespace = namespaceKey(host, namespaceOf(repository), config.registries.length)
+  return { namespace, repository: `${host}/${repository}` }
 }
 
 function letter({ config }: Needs, { id, base, toDigest }: Stopped, failures: Failure[], person: Recipient) {

@@ -1,29 +1,30 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import { heardBy, hears } from './heard-by.ts'
 
 /** Whom a mail about a namespace goes to. */
 export type Recipient = { userName: string; email: string; displayName: string | null }
 
-/**
- * Owners and contributors of a namespace who are enabled, no bot, and have an address; by name. Of several users with one address
- * (upper and lower case are one) the first by name: nobody gets the same mail twice. The same rule where notices are raised: src/notify/raise-notices.ts.
- */
-export async function recipientsOf(d: Pick<Deps, 'sql'>, namespaceKey: string): Promise<Recipient[]> {
-  return (await recipientsByNamespace(d, [namespaceKey])).get(namespaceKey) ?? []
-}
+/** A repository, and the key of its namespace. `repository`: "host/name". */
+export type Place = { namespace: string; repository: string }
 
-/** The recipients of each of these namespaces, in one statement; those without any have no entry. */
+/**
+ * Who hears of these repositories (heard-by.ts), by namespace, in one statement; namespaces without anybody have no entry. By name; of
+ * several users with one address (upper and lower case are one) the first by name: nobody gets the same mail twice.
+ */
 export async function recipientsByNamespace(
   d: { sql: Deps['sql'] | Tx },
-  namespaceKeys: readonly string[],
+  places: readonly Place[],
 ): Promise<Map<string, Recipient[]>> {
+  const asked = d.sql`
+    select * from unnest(${places.map(({ namespace }) => namespace)}::text[], ${places.map(({ repository }) => repository)}::text[])
+      as place (namespace, repository)`
   const rows = await d.sql<(Recipient & { namespace: string })[]>`
+    with ${heardBy(d.sql, asked)}
     select namespace, user_name, email, display_name from (
-      select distinct on (m.namespace_key, lower(p.email)) m.namespace_key as namespace, p.name as user_name, p.email, p.display_name
-      from member m join person p on p.name = m.user_name
-      where m.namespace_key = any(${[...namespaceKeys]}) and (m.told or m.role in ('owner', 'contributor'))
-        and p.enabled and not p.bot and p.email <> ''
-      order by m.namespace_key, lower(p.email), p.name) as one
+      select distinct on (place.namespace, lower(heard.email)) place.namespace, heard.user_name, heard.email, heard.display_name
+      from (${asked}) as place join heard on ${hears(d.sql, d.sql`place.namespace`, d.sql`place.repository`)}
+      order by place.namespace, lower(heard.email), heard.user_name) as one
     order by namespace, user_name`
   const grouped = Map.groupBy(rows, (row) => row.namespace)
   return new Map([...grouped].map(([key, own]) => [key, own.map(({ namespace: _, ...recipient }) => recipient)]))

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { listMembers, putMember, removeMember } from '../../src/people/members.ts'
 import { getNamespace, listNamespaces, setVisibility } from '../../src/people/namespaces.ts'
 import { PutUser } from '../../src/people/person.ts'
-import { recipientsOf } from '../../src/people/recipients.ts'
+import { recipientsByNamespace } from '../../src/people/recipients.ts'
 import { getUser, listUsers, putUser } from '../../src/people/users.ts'
 import { configFor } from '../notify/config.ts'
 import { addMember, addOutdated, addTag, sha, wipe } from '../notify/flags.ts'
@@ -17,6 +17,10 @@ afterAll(() => pg.close())
 
 const one = () => ({ sql: pg.sql, config: configFor() })
 const two = () => ({ sql: pg.sql, config: configFor(['r.test', 's.test']) })
+const recipientsOf = async (repository: string) =>
+  (await recipientsByNamespace(pg, [{ namespace: repository.split('/')[1]!, repository }])).get(
+    repository.split('/')[1]!,
+  ) ?? []
 const user = (email: string | null, more = {}) => PutUser.parse({ email, ...more })
 
 describe('users', () => {
@@ -84,7 +88,7 @@ describe('recipients', () => {
     await addMember(pg.sql, 'app', 'robot', { bot: true })
     await addMember(pg.sql, 'app', 'unreachable', { email: null })
     await addMember(pg.sql, 'web', 'elsewhere')
-    expect(await recipientsOf(pg, 'app')).toEqual([
+    expect(await recipientsOf('r.test/app/run')).toEqual([
       { userName: 'contributor', email: 'contributor@example.org', displayName: null },
       { userName: 'owner', email: 'owner@example.org', displayName: 'The Owner' },
     ])
@@ -93,7 +97,7 @@ describe('recipients', () => {
   test('two users with one address are one', async () => {
     await addMember(pg.sql, 'app', 'bob', { email: 'Ada@example.org' })
     await addMember(pg.sql, 'app', 'ada', { email: 'ada@example.org' })
-    expect((await recipientsOf(pg, 'app')).map(({ userName }) => userName)).toEqual(['ada'])
+    expect((await recipientsOf('r.test/app/run')).map(({ userName }) => userName)).toEqual(['ada'])
   })
 })
 

@@ -1,0 +1,46 @@
+import type { PendingQuery, Row } from 'postgres'
+import type { Sql, Tx } from '../db/postgres.ts'
+
+type Fragment = PendingQuery<Row[]>
+
+/**
+ * The SQL behind `with`: `heard`, who hears of what becomes outdated, the one place that says so. Owners, contributors and `told` members of
+ * the namespace, and whom the last matching owner rule of each source names for the repository; enabled, no bot, with an address.
+ * Columns: namespace (its key), repository (null: each of the namespace's), user_name, email, display_name; join it by `hears`.
+ * Nobody stands twice for one repository.
+ *
+ * `asked`: a statement that gives the repositories in question as (namespace, repository), repository = "host/name"; it is run only where
+ * there are owner rules. Rules are the outer loop, since PostgreSQL keeps no more than 32 compiled expressions.
+ */
+export const heardBy = (sql: Sql | Tx, asked: Fragment) => {
+  const byRole = sql`(m.told or m.role in ('owner', 'contributor'))`
+  const writable = sql`p.enabled and not p.bot and p.email <> ''`
+  return sql`
+      heard_asked as materialized (select distinct namespace, repository from (${asked}) as asked),
+      heard_ruled as materialized (
+        select distinct last.namespace, last.repository, named.user_name from (
+          select distinct on (rule.source, a.repository) a.namespace, a.repository, rule.users
+          from owner_rule rule cross join lateral (
+            select namespace, repository from heard_asked
+            where starts_with(repository, rule.registry || '/')
+              and substr(repository, length(rule.registry) + 2) ~ rule.regex offset 0
+          ) as a
+          order by rule.source, a.repository, rule.position desc
+        ) as last cross join lateral unnest(last.users) as named (user_name)
+      ), heard as (
+        select m.namespace_key as namespace, null::text as repository, p.name as user_name, p.email, p.display_name
+        from member m join person p on p.name = m.user_name where ${byRole} and ${writable}
+        union all
+        select r.namespace, r.repository, p.name, p.email, p.display_name
+        from heard_ruled r join person p on p.name = r.user_name
+        where ${writable} and not exists (
+          select from member m where m.namespace_key = r.namespace and m.user_name = r.user_name and ${byRole})
+      )`
+}
+
+/** The condition that a row of `heard` is about this repository ("host/name") of this namespace (its key). */
+export const hears = (sql: Sql | Tx, namespace: Fragment, repository: Fragment) =>
+  sql`(heard.namespace = ${namespace} and (heard.repository is null or heard.repository = ${repository}))`
+
+/** "host/name" of a tag's ref, in SQL. */
+export const repositoryOfRef = (sql: Sql | Tx, ref: Fragment) => sql`regexp_replace(${ref}, ':[^:]*$', '')`
