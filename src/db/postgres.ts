@@ -8,6 +8,9 @@ export type Sql = postgres.Sql<{ bigint: bigint }>
 /** Inside a transaction, or outside where one statement is enough. */
 export type Tx = Sql | postgres.TransactionSql<{ bigint: bigint }>
 
+/** A part of a statement, or one that is not sent yet. */
+export type Fragment = postgres.PendingQuery<postgres.Row[]>
+
 /** A pool of up to `max` connections, opened as they are needed and again after the database was away. */
 export const connect = (url: string, { max = 10, onclose }: { max?: number; onclose?: () => void } = {}): Sql =>
   postgres(url, {

@@ -1,3 +1,4 @@
+import type { Fragment } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
 import { digest } from './digest.ts'
@@ -35,7 +36,7 @@ const waitingAddresses = ({ sql }: Pick<Deps, 'sql'>): Promise<Waiting[]> => sql
   where n.mail_id is null group by lower(heard.email) order by oldest, address`
 
 /** The repositories of waiting notices, as heardBy() asks for them. */
-const ofWaiting = (sql: Deps['sql'], which: ReturnType<Deps['sql']>) =>
+const ofWaiting = (sql: Deps['sql'], which: Fragment) =>
   sql`select n.namespace, ${repositoryOfRef(sql, sql`n.ref`)} as repository from notice n where n.mail_id is null and ${which}`
 
 type Row = Omit<Told, 'content' | 'outlook'> & {

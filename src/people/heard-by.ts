@@ -1,7 +1,4 @@
-import type { PendingQuery, Row } from 'postgres'
-import type { Sql, Tx } from '../db/postgres.ts'
-
-type Fragment = PendingQuery<Row[]>
+import type { Fragment, Sql, Tx } from '../db/postgres.ts'
 
 /**
  * The SQL behind `with`: `heard`, who hears of what becomes outdated, the one place that says so. Owners, contributors and `told` members of
