@@ -6,6 +6,8 @@ export type Vault = {
   keyId: string
   seal(clear: string): string
   open(sealed: string): string
+  /** HMAC-SHA256 of a text, in base64url, under a key of its own for each purpose: what is signed for one counts for no other */
+  sign(purpose: string, text: string): string
 }
 
 export class VaultError extends Error {
@@ -29,6 +31,7 @@ const tagBytes = 16
  */
 export function makeVault(secretKey: string): Vault {
   const key = scryptSync(secretKey, 'drydock credential vault v1', 32)
+  const keyOf = (purpose: string) => createHmac('sha256', key).update(`drydock signs ${purpose}`).digest()
   return {
     keyId: createHmac('sha256', key).update('drydock vault key id').digest('hex').slice(0, 32),
     seal(clear) {
@@ -59,5 +62,6 @@ export function makeVault(secretKey: string): Vault {
         )
       }
     },
+    sign: (purpose, text) => createHmac('sha256', keyOf(purpose)).update(text).digest('base64url'),
   }
 }
