@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import { bootstrap, type Principal, tracker } from '../access/principal.ts'
 import type { Deps } from '../deps.ts'
 import { authenticate } from './auth.ts'
 import { builderRoutes } from './builder-service.ts'
@@ -30,10 +31,10 @@ export function apiApp(d: Deps, { web, builder = false }: { web: boolean; builde
   if (web) {
     const document = JSON.stringify(openapiDocument())
     app.get('/api/v1/openapi.json', (_request, response) => void response.type('application/json').send(document))
-    app.use('/api/v1', apiRouter(d, routes, d.config.adminToken))
+    app.use('/api/v1', apiRouter(d, routes, d.config.adminToken, bootstrap))
   }
   if (builder && d.config.builderToken !== null)
-    app.use('/builder/v1', apiRouter(d, builderRoutes, d.config.builderToken, '8mb'))
+    app.use('/builder/v1', apiRouter(d, builderRoutes, d.config.builderToken, tracker, '8mb'))
   app.use((request) => {
     throw new ApiError('no-such-route', `there is no ${request.method} ${request.path}`)
   })
@@ -48,10 +49,17 @@ export function apiApp(d: Deps, { web, builder = false }: { web: boolean; builde
   return app
 }
 
-function apiRouter(d: Deps, routes: readonly Route[], token: string, limit = '1mb'): express.Router {
+function apiRouter(
+  d: Deps,
+  routes: readonly Route[],
+  token: string,
+  principal: Principal,
+  limit = '1mb',
+): express.Router {
   const router = express.Router()
-  router.use((request, _response, next) => {
+  router.use((request, response, next) => {
     authenticate(token, request.headers.authorization)
+    response.locals.principal = principal
     next()
   })
   router.use(express.json({ limit, strict: false }))

@@ -10,6 +10,7 @@ import { RemoteBuild } from '../build/service/remote-build.ts'
 import { serviceBuild } from '../build/service/service-build.ts'
 import type { Config } from '../config.ts'
 import type { Deps } from '../deps.ts'
+import { builder } from './access-of.ts'
 import { IdParams } from './names.ts'
 import { ApiError } from './problem.ts'
 import { route } from './route.ts'
@@ -34,6 +35,7 @@ export const builderRoutes = [
   route({
     method: 'post',
     path: '/builds',
+    access: builder,
     summary: 'Build service: queue a build; 200 with what became of it where it was sent before',
     body: RemoteJob,
     responses: { 200: RemoteBuild, 201: RemoteBuild },
@@ -54,6 +56,7 @@ export const builderRoutes = [
   route({
     method: 'get',
     path: '/builds/{id}',
+    access: builder,
     summary: 'Build service: one build',
     params: IdParams,
     responses: { 200: RemoteBuild },
@@ -63,6 +66,7 @@ export const builderRoutes = [
   route({
     method: 'get',
     path: '/builds/{id}/logs',
+    access: builder,
     summary: 'Build service: the log, as `GET /api/v1/builds/{id}/logs` has it',
     params: IdParams,
     query: z.object({ follow: z.enum(['0', '1', 'true', 'false']).default('0').describe('until the build ends') }),
@@ -78,6 +82,7 @@ export const builderRoutes = [
   route({
     method: 'post',
     path: '/builds/{id}/cancel',
+    access: builder,
     summary: 'Build service: cancel a build: at once where it waits, within seconds where it runs',
     params: IdParams,
     responses: { 202: RemoteBuild },

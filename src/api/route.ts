@@ -1,5 +1,7 @@
 import type { Request, Response } from 'express'
 import type { z } from 'zod'
+import type { Key, NamespaceNeed, PlainNeed } from '../access/access.ts'
+import type { Principal } from '../access/principal.ts'
 import type { Deps } from '../deps.ts'
 import { ApiError, invalid, type ProblemCode } from './problem.ts'
 import { illFormedAt } from './well-formed.ts'
@@ -7,13 +9,22 @@ import { illFormedAt } from './well-formed.ts'
 type Shape = z.ZodObject<z.ZodRawShape>
 type Answer = { status: number; body?: unknown }
 
-/** What a handler gets: parsed parameters, query and body, and the raw request for those that stream. */
-type Input<P extends Shape, Q extends Shape, B extends z.ZodType> = {
+/** What a handler gets: parsed parameters, query and body, who asks, and the raw request for those that stream. */
+export type Input<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   params: z.infer<P>
   query: z.infer<Q>
   body: z.infer<B>
   request: Request
+  principal: Principal
 }
+
+/**
+ * What a route needs of who calls it (docs/design/access.md). `of`: the namespaces that a call is about, none where there is no such
+ * thing; `hidden`: the problem where none of them may be read. Nothing of a call's things is looked at before `of`.
+ */
+export type Access<I> =
+  | { need: PlainNeed }
+  | { need: NamespaceNeed; of(d: Deps, input: I): readonly Key[] | Promise<readonly Key[]>; hidden: ProblemCode }
 
 /**
  * One call of the API: the single source of its validation, its place in the OpenAPI document and its handler. `path` is
@@ -24,6 +35,7 @@ export type Route<P extends Shape = Shape, Q extends Shape = Shape, B extends z.
   method: 'get' | 'put' | 'post' | 'delete'
   path: `/${string}`
   summary: string
+  access: Access<Input<P, Q, B>>
   params?: P
   query?: Q
   body?: B
@@ -38,6 +50,7 @@ export const route = <P extends Shape, Q extends Shape, B extends z.ZodType>(r: 
 
 /** Runs a route on a request: parse, handle, answer. */
 export async function run(d: Deps, r: Route, request: Request, response: Response): Promise<void> {
+  const principal = response.locals.principal as Principal
   const part = (where: string, schema: z.ZodType | undefined, value: unknown) => {
     const parsed = schema?.safeParse(value)
     if (parsed && !parsed.success) throw invalid(where, parsed.error)
@@ -53,7 +66,7 @@ export async function run(d: Deps, r: Route, request: Request, response: Respons
   const params = part('path', r.params, request.params) as never
   const query = part('query', r.query, request.query) as never
   const body = part('body', r.body, request.body ?? {}) as never
-  const answer = await r.handle(d, { params, query, body, request }, response)
+  const answer = await r.handle(d, { params, query, body, request, principal }, response)
   if (!answer) return
   if (answer.body === undefined) response.status(answer.status).end()
   else response.status(answer.status).type('application/json').send(JSON.stringify(answer.body))

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { keyOfRef } from '../../access/key-of-ref.ts'
 import { cancelBuild } from '../../build/cancel.ts'
 import { requestBuild } from '../../build/request.ts'
 import type { Deps } from '../../deps.ts'
+import { ofBuild, person } from '../access-of.ts'
 import { IdParams, nameOf, refOf } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -24,6 +26,11 @@ export const buildRoutes = [
   route({
     method: 'post',
     path: '/builds',
+    access: {
+      need: 'build',
+      hidden: 'no-such-tag',
+      of: (d, { body }) => [keyOfRef(d, refOf(d, body.ref))],
+    },
     summary: 'Build a tag by its recipe: 201, or 200 with the build that is queued already',
     body: z.strictObject({ ref: z.string().min(1).max(700), note: z.string().max(1000).optional() }),
     responses: { 200: Build, 201: Build },
@@ -39,6 +46,7 @@ export const buildRoutes = [
   route({
     method: 'get',
     path: '/builds',
+    access: person,
     summary: 'Builds, newest first',
     query: z.object({ ...pageQuery, ref: z.string().max(700).optional(), state: Build.shape.state.optional() }),
     responses: { 200: pageOf(Build) },
@@ -57,6 +65,7 @@ export const buildRoutes = [
   route({
     method: 'get',
     path: '/builds/{id}',
+    access: ofBuild('read'),
     summary: 'One build',
     params: IdParams,
     responses: { 200: Build },
@@ -68,6 +77,7 @@ export const buildRoutes = [
   route({
     method: 'get',
     path: '/builds/{id}/logs',
+    access: ofBuild('read'),
     summary:
       'The log as text; with Accept: text/event-stream as events, each with the id to go on from (Last-Event-ID)',
     params: IdParams,
@@ -84,6 +94,7 @@ export const buildRoutes = [
   route({
     method: 'post',
     path: '/builds/{id}/cancel',
+    access: ofBuild('build'),
     summary: 'Cancel a build: at once where it waits, within seconds where it runs',
     params: IdParams,
     responses: { 202: Build },

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { replay } from '../../inbox/replay.ts'
+import { admin } from '../access-of.ts'
 import { IdParams } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -41,6 +42,7 @@ export const eventRoutes = [
   route({
     method: 'get',
     path: '/events',
+    access: admin,
     summary: 'Webhook events that mattered or were ignored, and why; newest first',
     query: z.object({ ...pageQuery, outcome: Outcome.optional() }),
     responses: { 200: pageOf(Event) },
@@ -71,6 +73,7 @@ export const eventRoutes = [
   route({
     method: 'post',
     path: '/events/{id}/replay',
+    access: admin,
     summary: 'Handle an event again',
     params: IdParams,
     responses: { 202: null },

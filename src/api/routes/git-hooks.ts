@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { getGitHook, putGitHook, removeGitHook } from '../../triggers/git-hooks.ts'
+import { ofNamespace } from '../access-of.ts'
 import { NamespaceParams, namespaceOfPath } from '../names.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
@@ -32,6 +33,7 @@ export const gitHookRoutes = [
   route({
     method: 'get',
     path,
+    access: ofNamespace('manage'),
     summary: 'Where the git server of a namespace is to tell pushes',
     params,
     responses: { 200: GitHook },
@@ -45,6 +47,7 @@ export const gitHookRoutes = [
   route({
     method: 'put',
     path,
+    access: ofNamespace('manage'),
     summary: 'Take pushes from a git server for the recipes of a namespace, under a new secret',
     params,
     body: PutGitHook,
@@ -57,6 +60,7 @@ export const gitHookRoutes = [
   route({
     method: 'delete',
     path,
+    access: ofNamespace('manage'),
     summary: 'Take no more pushes for a namespace',
     params,
     responses: { 204: null },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { admin } from '../access-of.ts'
 import { route } from '../route.ts'
 import { Time } from '../schemas/tag.ts'
 import { showDate, showDateOrNull } from '../show-tag.ts'
@@ -40,6 +41,7 @@ export const machineRoutes = [
   route({
     method: 'get',
     path: '/machines',
+    access: admin,
     summary: 'Hosts made by docker-machine, oldest first: all that may exist, and so cost something',
     responses: { 200: z.object({ items: z.array(Machine), next: z.null() }) },
     async handle(d) {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { getMail, listMails, type MailView } from '../../notify/mails.ts'
+import { self } from '../access-of.ts'
 import { IdParams } from '../names.ts'
 import { decodeCursor, encodeCursor, oneText, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -37,6 +38,7 @@ export const mailRoutes = [
   route({
     method: 'get',
     path: '/mails',
+    access: self,
     summary: 'What was or would be sent, newest first',
     query: z.object({ ...pageQuery, to: z.string().max(254).optional(), state: State.optional() }),
     responses: { 200: pageOf(Mail) },
@@ -54,6 +56,7 @@ export const mailRoutes = [
   route({
     method: 'get',
     path: '/mails/{id}',
+    access: self,
     summary: 'One mail, with its HTML',
     params: IdParams,
     responses: { 200: WholeMail },

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { listNewer } from '../../policy/list-newer.ts'
 import { hasLoudCause, isTagSnoozed } from '../../policy/snoozed.ts'
+import { person } from '../access-of.ts'
 import { nameOf, scopeOf } from '../names.ts'
 import { decodeCursor, encodeCursor, instantAndName, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { route } from '../route.ts'
@@ -22,6 +23,7 @@ export const outdatedRoutes = [
   route({
     method: 'get',
     path: '/outdated',
+    access: person,
     summary: 'The outdated tags, those outdated longest first',
     query: z.object({
       ...pageQuery,
@@ -84,6 +86,7 @@ export const outdatedRoutes = [
   route({
     method: 'get',
     path: '/newer',
+    access: person,
     summary:
       'Tags with a base of which a later version is there under another tag: no flag, and nothing is started by it',
     query: z.object({

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { listPauses, type Pause, putPause, removePause } from '../../pause/pauses.ts'
+import { ofPause, person } from '../access-of.ts'
 import { namespaceOfPath } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -28,6 +29,7 @@ export const pauseRoutes = [
   route({
     method: 'get',
     path: '/pauses',
+    access: person,
     summary: 'Where no build starts by itself, by scope',
     query: z.object(pageQuery),
     responses: { 200: pageOf(StoredPause) },
@@ -40,6 +42,7 @@ export const pauseRoutes = [
   route({
     method: 'put',
     path: '/pauses/{scope}',
+    access: ofPause('manage'),
     summary:
       'Start no build by itself there until this is removed; what runs goes on, and what a person asks for is built',
     params: ScopeParams,
@@ -53,6 +56,7 @@ export const pauseRoutes = [
   route({
     method: 'delete',
     path: '/pauses/{scope}',
+    access: ofPause('manage'),
     summary: 'End a pause: what it held up is planned now',
     params: ScopeParams,
     responses: { 204: null },

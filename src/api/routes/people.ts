@@ -4,6 +4,7 @@ import { listMembers, putMember, removeMember } from '../../people/members.ts'
 import { getNamespace, listNamespaces, setVisibility } from '../../people/namespaces.ts'
 import { MemberRole, PutMember, PutNamespace, PutUser, UserName, Visibility } from '../../people/person.ts'
 import { listUsers, putUser } from '../../people/users.ts'
+import { admin, ofNamespace, person } from '../access-of.ts'
 import { NamespaceParams, namespaceOfPath } from '../names.ts'
 import { decodeCursor, encodeCursor, oneText, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -55,6 +56,7 @@ export const peopleRoutes = [
   route({
     method: 'get',
     path: '/namespaces',
+    access: person,
     summary: 'Namespaces, by name',
     query: z.object(pageQuery),
     responses: { 200: pageOf(Namespace) },
@@ -68,6 +70,7 @@ export const peopleRoutes = [
   route({
     method: 'get',
     path: '/namespaces/{ns}',
+    access: ofNamespace('read'),
     summary: 'One namespace',
     params: NamespaceParams,
     responses: { 200: Namespace },
@@ -81,6 +84,7 @@ export const peopleRoutes = [
   route({
     method: 'put',
     path: '/namespaces/{ns}',
+    access: ofNamespace('manage'),
     summary: 'Make a namespace, or set its visibility',
     params: NamespaceParams,
     body: PutNamespace,
@@ -94,6 +98,7 @@ export const peopleRoutes = [
   route({
     method: 'get',
     path: '/namespaces/{ns}/members',
+    access: ofNamespace('manage'),
     summary: 'Members, by name',
     params: NamespaceParams,
     responses: { 200: z.object({ items: z.array(Member), next: z.null() }) },
@@ -104,6 +109,7 @@ export const peopleRoutes = [
   route({
     method: 'put',
     path: '/namespaces/{ns}/members/{user}',
+    access: ofNamespace('manage'),
     summary: 'Give a user a role; `email` makes a user that is new',
     params: member,
     body: PutMember,
@@ -116,6 +122,7 @@ export const peopleRoutes = [
   route({
     method: 'delete',
     path: '/namespaces/{ns}/members/{user}',
+    access: ofNamespace('manage'),
     summary: 'Take a member out',
     params: member,
     responses: { 204: null },
@@ -129,6 +136,7 @@ export const peopleRoutes = [
   route({
     method: 'get',
     path: '/namespaces/{ns}/credentials',
+    access: ofNamespace('manage'),
     summary: 'Credentials, without their secrets',
     params: NamespaceParams,
     responses: { 200: z.object({ items: z.array(Credential), next: z.null() }) },
@@ -143,6 +151,7 @@ export const peopleRoutes = [
   route({
     method: 'put',
     path: '/namespaces/{ns}/credentials/{name}',
+    access: ofNamespace('manage'),
     summary: 'Store a credential; its secret is never readable again',
     params: credential,
     body: CredentialInput,
@@ -156,6 +165,7 @@ export const peopleRoutes = [
   route({
     method: 'delete',
     path: '/namespaces/{ns}/credentials/{name}',
+    access: ofNamespace('manage'),
     summary: 'Remove a credential',
     params: credential,
     responses: { 204: null },
@@ -169,6 +179,7 @@ export const peopleRoutes = [
   route({
     method: 'get',
     path: '/users',
+    access: admin,
     summary: 'Users, by name',
     query: z.object(pageQuery),
     responses: { 200: pageOf(User) },
@@ -179,6 +190,7 @@ export const peopleRoutes = [
   route({
     method: 'put',
     path: '/users/{name}',
+    access: admin,
     summary: 'Make or change a user',
     params: z.object({ name: UserName }),
     body: PutUser,

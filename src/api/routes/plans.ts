@@ -3,6 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { approvePlan, cancelPlan } from '../../plan/decide-plan.ts'
 import { silentDecisions } from '../../plan/preview-node.ts'
 import { findPlan, lastLevel, listPlans, type NodeRow, type PlanRow, planNodes } from '../../plan/read-plans.ts'
+import { ofPlan, person } from '../access-of.ts'
 import { IdParams } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -39,6 +40,7 @@ export const planRoutes = [
   route({
     method: 'get',
     path: '/plans',
+    access: person,
     summary: 'Fan-outs, newest first: what each outside change has set off or is about to',
     query: z.object({ ...pageQuery, state: z.enum(planStates).optional() }),
     responses: { 200: pageOf(FanOut) },
@@ -51,6 +53,7 @@ export const planRoutes = [
   route({
     method: 'get',
     path: '/plans/{id}',
+    access: ofPlan('read'),
     summary: 'One fan-out, its nodes with what has become of them, and who is told',
     params: IdParams,
     responses: { 200: WholeFanOut },
@@ -74,6 +77,7 @@ export const planRoutes = [
   route({
     method: 'get',
     path: '/plans/{id}/nodes',
+    access: ofPlan('read'),
     summary: 'The nodes of a fan-out, by level; none where there is no such plan',
     params: IdParams,
     query: z.object(pageQuery),
@@ -88,6 +92,7 @@ export const planRoutes = [
   route({
     method: 'post',
     path: '/plans/{id}/approve',
+    access: ofPlan('build'),
     summary: 'Let a fan-out begin, or go on after it was stopped',
     params: IdParams,
     body: By,
@@ -101,6 +106,7 @@ export const planRoutes = [
   route({
     method: 'post',
     path: '/plans/{id}/cancel',
+    access: ofPlan('build'),
     summary: 'End a fan-out: its queued builds are withdrawn, running ones go on, and nothing of it starts any more',
     params: IdParams,
     body: By,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { getPolicy, listPolicies, putPolicy, removePolicy, type StoredPolicy } from '../../policy/policies.ts'
 import { TagPolicy } from '../../policy/tag-policy.ts'
+import { ofPolicy, person } from '../access-of.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
@@ -27,6 +28,7 @@ export const policyRoutes = [
   route({
     method: 'get',
     path: '/policies',
+    access: person,
     summary: 'Which tags matter: policies, by scope',
     query: z.object(pageQuery),
     responses: { 200: pageOf(StoredTagPolicy) },
@@ -39,6 +41,7 @@ export const policyRoutes = [
   route({
     method: 'get',
     path: '/policies/{scope}',
+    access: ofPolicy('read'),
     summary: 'The policy of a namespace or a repository',
     params: ScopeParams,
     responses: { 200: StoredTagPolicy },
@@ -52,6 +55,7 @@ export const policyRoutes = [
   route({
     method: 'put',
     path: '/policies/{scope}',
+    access: ofPolicy('manage'),
     summary:
       'Say which tags matter; what it ignores is neither listed, mailed nor rebuilt by itself. Tags follow within seconds',
     params: ScopeParams,
@@ -65,6 +69,7 @@ export const policyRoutes = [
   route({
     method: 'delete',
     path: '/policies/{scope}',
+    access: ofPolicy('manage'),
     summary: 'Remove a policy: what it ignored matters again',
     params: ScopeParams,
     responses: { 204: null },

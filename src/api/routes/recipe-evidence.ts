@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { loadProposal } from '../../build/load-proposal.ts'
 import { getRecipe } from '../../build/recipes.ts'
+import { ofRef } from '../access-of.ts'
 import { RefParams, refOf } from '../names.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
@@ -11,6 +12,7 @@ export const recipeEvidenceRoutes = [
   route({
     method: 'get',
     path: '/recipes/{ref}/proposal',
+    access: ofRef('recipe', 'no-such-tag'),
     summary: 'A recipe from what the tag says it was built from; PUT it to accept',
     params: RefParams,
     responses: { 200: ProposalView },
@@ -31,6 +33,7 @@ export const recipeEvidenceRoutes = [
   route({
     method: 'get',
     path: '/recipes/{ref}/reading',
+    access: ofRef('recipe', 'no-such-recipe'),
     summary: "How a recipe's Dockerfile was last read for the bases it names",
     params: RefParams,
     responses: { 200: z.object({ reading: Reading.nullable().describe('null: not read yet') }) },

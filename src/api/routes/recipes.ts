@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseRecipe, Recipe } from '../../build/recipe.ts'
 import { getRecipe, listRecipes, putRecipe, removeRecipe, type StoredRecipe } from '../../build/recipes.ts'
+import { ofRef, person } from '../access-of.ts'
 import { baseOf, RefParams, refOf } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -29,6 +30,7 @@ export const recipeRoutes = [
   route({
     method: 'get',
     path: '/recipes',
+    access: person,
     summary: 'Recipes, by tag',
     query: z.object(pageQuery),
     responses: { 200: pageOf(ListedRecipe) },
@@ -41,6 +43,7 @@ export const recipeRoutes = [
   route({
     method: 'get',
     path: '/recipes/{ref}',
+    access: ofRef('recipe', 'no-such-recipe'),
     summary: 'How a tag is built',
     params: RefParams,
     responses: { 200: RecipeView },
@@ -54,6 +57,7 @@ export const recipeRoutes = [
   route({
     method: 'put',
     path: '/recipes/{ref}',
+    access: ofRef('recipe', 'no-such-tag'),
     summary: 'Store how a tag is built; the tag need not exist yet',
     params: RefParams,
     body: Recipe,
@@ -76,6 +80,7 @@ export const recipeRoutes = [
   route({
     method: 'delete',
     path: '/recipes/{ref}',
+    access: ofRef('recipe', 'no-such-recipe'),
     summary: 'Forget how a tag is built',
     params: RefParams,
     responses: { 204: null },

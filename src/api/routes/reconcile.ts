@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Deps } from '../../deps.ts'
 import { reconcile } from '../../inbox/reconcile.ts'
 import { isWatched, watchNow } from '../../watch/watch-now.ts'
+import { admin } from '../access-of.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
 
@@ -37,6 +38,7 @@ export const reconcileRoutes = [
   route({
     method: 'post',
     path: '/reconcile',
+    access: admin,
     summary:
       'Compare registries and database, repair missed events, ask for watched bases outside, answer what differed',
     body: z.strictObject({

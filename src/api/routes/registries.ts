@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { admin } from '../access-of.ts'
 import { route } from '../route.ts'
 import { Time } from '../schemas/tag.ts'
 import { showDateOrNull } from '../show-tag.ts'
@@ -36,6 +37,7 @@ export const registryRoutes = [
   route({
     method: 'get',
     path: '/registries',
+    access: admin,
     summary:
       'Registries: when they were compared, how far a comparison has come, and since when their history is known',
     responses: { 200: z.object({ items: z.array(Registry), next: z.null() }) },

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { restoreTag } from '../../build/restore.ts'
 import { RegistryError } from '../../registry/registry-error.ts'
+import { ofRef } from '../access-of.ts'
 import { RefParams, refOf } from '../names.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
@@ -27,6 +28,7 @@ export const restoreRoutes = [
   route({
     method: 'post',
     path: '/tags/{ref}/restore',
+    access: ofRef('build', 'no-such-tag'),
     summary: 'Put a tag back at what it was before a build moved it (TAG-prev); the two change places',
     params: RefParams,
     responses: { 200: Restored },

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { keyOfRef } from '../../access/key-of-ref.ts'
 import { addSnooze, isKnown, listSnoozes, removeSnooze, type Snooze } from '../../policy/snoozes.ts'
+import { ofSnooze, person } from '../access-of.ts'
 import { IdParams, nameOf, refOf } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -41,6 +43,7 @@ export const snoozeRoutes = [
   route({
     method: 'get',
     path: '/snoozes',
+    access: person,
     summary: 'Snoozes that have not ended, the first to end first',
     query: z.object(pageQuery),
     responses: { 200: pageOf(StoredSnooze) },
@@ -53,6 +56,11 @@ export const snoozeRoutes = [
   route({
     method: 'post',
     path: '/snoozes',
+    access: {
+      need: 'build',
+      hidden: 'no-such-tag',
+      of: (d, { body }) => [body.kind === 'base' ? null : keyOfRef(d, refOf(d, body.ref))],
+    },
     summary:
       'Until then: no mail and no rebuild by itself, of a tag or because of a base. Takes the place of one for the same',
     body: NewSnooze,
@@ -71,6 +79,7 @@ export const snoozeRoutes = [
   route({
     method: 'delete',
     path: '/snoozes/{id}',
+    access: ofSnooze('build'),
     summary: 'End a snooze: what it held up comes now',
     params: IdParams,
     responses: { 204: null },

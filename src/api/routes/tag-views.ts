@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ofName } from '../access-of.ts'
 import { sendDescendants } from '../descendants.ts'
 import { findTag } from '../find-tag.ts'
 import { lineage } from '../lineage.ts'
@@ -16,6 +17,7 @@ export const tagViewRoutes = [
   route({
     method: 'get',
     path: '/tags/{ref}/lineage',
+    access: ofName('no-such-tag'),
     summary: 'What the tag is based on (up), or what is based on it (down)',
     params: RefParams,
     query: z.object({
@@ -32,6 +34,7 @@ export const tagViewRoutes = [
   route({
     method: 'get',
     path: '/tags/{ref}/descendants',
+    access: ofName('no-such-tag'),
     summary: 'Every tag whose layers are based on those the tag has now, at any depth: lines of {ref, digest}',
     params: RefParams,
     responses: { 200: ['application/x-ndjson'] },
@@ -46,6 +49,7 @@ export const tagViewRoutes = [
   route({
     method: 'get',
     path: '/tags/{ref}/why',
+    access: ofName('no-such-tag'),
     summary: 'Why the tag is outdated, each cause followed to the change outside, and why it was last rebuilt',
     params: RefParams,
     responses: { 200: Why },
@@ -57,6 +61,7 @@ export const tagViewRoutes = [
   route({
     method: 'get',
     path: '/tags/{ref}/plan',
+    access: ofName('no-such-tag'),
     summary: 'What a new push of the tag would rebuild, in which order, and who would be told; changes nothing',
     params: RefParams,
     responses: { 200: PushPlan },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ofName, person } from '../access-of.ts'
 import { knownRefOf, RefParams, scopeOf } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -20,6 +21,7 @@ export const tagRoutes = [
   route({
     method: 'get',
     path: '/tags',
+    access: person,
     summary: 'All tags, by name',
     query: z.object({
       ...pageQuery,
@@ -59,6 +61,7 @@ export const tagRoutes = [
   route({
     method: 'get',
     path: '/tags/{ref}',
+    access: ofName('no-such-tag'),
     summary: 'One tag: its status, bases and causes',
     params: RefParams,
     responses: { 200: TagStatus },
@@ -73,6 +76,7 @@ export const tagRoutes = [
   route({
     method: 'get',
     path: '/tags/{ref}/history',
+    access: ofName('no-such-tag'),
     summary: 'What the tag pointed at over time, newest first; also of a deleted tag',
     params: RefParams,
     responses: { 200: z.object({ items: z.array(HistoryItem), next: z.null() }) },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { admin } from '../access-of.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { route } from '../route.ts'
 import { Time } from '../schemas/tag.ts'
@@ -20,6 +21,7 @@ export const watchRoutes = [
   route({
     method: 'get',
     path: '/watches',
+    access: admin,
     summary: 'Bases on registries that send nothing, by name: when they are asked for, and why that failed',
     query: z.object({ ...pageQuery, host: z.string().optional().describe('the registry, by its name or an alias') }),
     responses: { 200: pageOf(Watch) },

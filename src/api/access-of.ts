@@ -1,0 +1,100 @@
+import { z } from 'zod'
+import type { Key, NamespaceNeed } from '../access/access.ts'
+import { keyOfRef } from '../access/key-of-ref.ts'
+import type { Deps } from '../deps.ts'
+import { namesOf, namespaceOfPath, refOf } from './names.ts'
+import type { ProblemCode } from './problem.ts'
+import { policyScope } from './scope.ts'
+
+/** What routes say of their access. */
+export const open = { need: 'open' } as const
+export const person = { need: 'person' } as const
+export const self = { need: 'self' } as const
+export const admin = { need: 'admin' } as const
+export const builder = { need: 'builder' } as const
+
+const uuid = z.uuid()
+type Found = Promise<readonly Key[]>
+
+/** Of the namespace in the path. */
+export const ofNamespace = <N extends NamespaceNeed>(need: N, hidden: ProblemCode = 'no-such-namespace') => ({
+  need,
+  hidden,
+  of: (d: Deps, { params }: { params: { ns: string } }): readonly Key[] => [namespaceOfPath(d, params.ns)],
+})
+
+/** Of the tag in the path, on a registry of ours. */
+export const ofRef = <N extends NamespaceNeed>(need: N, hidden: ProblemCode) => ({
+  need,
+  hidden,
+  of: (d: Deps, { params }: { params: { ref: string } }): readonly Key[] => [keyOfRef(d, refOf(d, params.ref))],
+})
+
+/** Of any tag in the path: on a registry of ours, or outside. What it may be besides is looked for among what may be read alone. */
+export const ofName = (hidden: ProblemCode) => ({
+  need: 'read' as const,
+  hidden,
+  of: (d: Deps, { params }: { params: { ref: string } }): readonly Key[] =>
+    namesOf(d, params.ref).map((name) => keyOfRef(d, name)),
+})
+
+/** Of the namespace or repository of a policy. */
+export const ofPolicy = <N extends NamespaceNeed>(need: N) => ({
+  need,
+  hidden: 'no-such-policy' as const,
+  of: (d: Deps, { params }: { params: { scope: string } }): readonly Key[] => {
+    const scope = policyScope(d, params.scope)
+    const hosted = d.config.registries.some(({ name }) => scope.startsWith(`${name}/`))
+    return [hosted ? keyOfRef(d, scope.split('/').length > 2 ? `${scope}:x` : aloneIn(d, scope)) : scope]
+  },
+})
+
+/** `host/name`: with several registries the namespace of that name, else a repository of the global one. */
+const aloneIn = (d: Deps, scope: string): string => (d.config.registries.length > 1 ? `${scope}/x:x` : `${scope}:x`)
+
+/** Of a pause: a namespace, or everywhere. */
+export const ofPause = <N extends NamespaceNeed>(need: N) => ({
+  need,
+  hidden: 'no-such-namespace' as const,
+  of: (d: Deps, { params }: { params: { scope: string } }): readonly Key[] => [
+    params.scope === '*' ? null : namespaceOfPath(d, params.scope),
+  ],
+})
+
+/** Of a build. */
+export const ofBuild = <N extends NamespaceNeed>(need: N) => ({
+  need,
+  hidden: 'no-such-build' as const,
+  of: async (d: Deps, { params }: { params: { id: string } }): Found => {
+    if (!uuid.safeParse(params.id).success) return []
+    const rows = await d.sql<{ key: string }[]>`
+      select namespace_key as key from build where id = ${params.id} and job is null`
+    return rows.map((row) => row.key)
+  },
+})
+
+/** Of a fan-out: the namespaces of what it builds; where it builds nothing, of what it concerns and of its base. */
+export const ofPlan = <N extends NamespaceNeed>(need: N) => ({
+  need,
+  hidden: 'no-such-plan' as const,
+  of: async (d: Deps, { params }: { params: { id: string } }): Found => {
+    if (!uuid.safeParse(params.id).success) return []
+    const rows = await d.sql<{ ref: string; toBuild: boolean }[]>`
+      select ref, level is not null as to_build from plan_node where plan_id = ${params.id}
+      union all select base, false from plan where id = ${params.id} and base is not null`
+    const toBuild = rows.filter((row) => row.toBuild)
+    return [...new Set((need === 'read' || toBuild.length === 0 ? rows : toBuild).map(({ ref }) => keyOfRef(d, ref)))]
+  },
+})
+
+/** Of a snooze: of its tag's namespace; one of a base is everybody's, and so an admin's. */
+export const ofSnooze = <N extends NamespaceNeed>(need: N) => ({
+  need,
+  hidden: 'no-such-snooze' as const,
+  of: async (d: Deps, { params }: { params: { id: string } }): Found => {
+    if (!uuid.safeParse(params.id).success) return []
+    const rows = await d.sql<{ kind: 'tag' | 'base'; ref: string }[]>`
+      select kind, ref from snooze where id = ${params.id}`
+    return rows.map(({ kind, ref }) => (kind === 'base' ? null : keyOfRef(d, ref)))
+  },
+})
