@@ -6,6 +6,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type BuildSettings, defaultBuildSettings, type Machines } from './build-settings.ts'
 import { builderFaults, builderOf, builderWarnings, machinesOf } from './builder-settings.ts'
+import { type Channels, defaultChannels } from './channel-settings.ts'
 import { environment, flag, listOf } from './environment.ts'
 import { normaliseHost } from './oci/reference.ts'
 import type { RegistryConfig } from './registry/registries.ts'
@@ -48,6 +49,8 @@ export type Config = Readonly<{
   /** hosts made by docker-machine; profile `default` is of DRYDOCK_MACHINE_* */
   machines: Machines & { command: string }
   builds: BuildSettings['builds']
+  /** where channels may send to besides the internet */
+  channels: Channels
   gitProtocols: readonly ('https' | 'ssh' | 'http' | 'file')[]
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error'
   /** what may be a slip or had better be otherwise: told in the log, and otherwise without effect */
@@ -132,6 +135,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     buildWorkers: e.DRYDOCK_BUILD_WORKERS,
     machines: machinesOf(e, fromFile.machines),
     builds: fromFile.builds,
+    channels: fromFile.channels,
     gitProtocols: e.DRYDOCK_GIT_PROTOCOLS,
     logLevel: e.DRYDOCK_LOG_LEVEL,
     warnings: Object.freeze([...unknownNames(env), ...builderWarnings(e)]),
@@ -177,7 +181,9 @@ function registryOfEnvironment(values: Env, read: Read, fault: (text: string) =>
 
 function settingsIn(path: string | undefined, read: Read, fault: (text: string) => void) {
   const text = path === undefined ? undefined : read('DRYDOCK_CONFIG', path)
-  return text === undefined ? { registries: [], ...defaultBuildSettings() } : settingsOfFile(text, read, fault)
+  return text === undefined
+    ? { registries: [], ...defaultBuildSettings(), channels: defaultChannels() }
+    : settingsOfFile(text, read, fault)
 }
 
 /** What looks like a setting of ours and is none; the client commands have some of their own. */

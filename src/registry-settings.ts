@@ -1,6 +1,7 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { type BuildSettings, buildSettings, defaultBuildSettings } from './build-settings.ts'
+import { Channels, defaultChannels } from './channel-settings.ts'
 import { isHost, normaliseHost } from './oci/reference.ts'
 import type { RegistryConfig } from './registry/registries.ts'
 
@@ -22,7 +23,11 @@ const entry = z.strictObject({
   webhookToken: line.optional(),
   webhookTokenFile: line.optional(),
 })
-const file = z.strictObject({ registries: z.array(entry).default([]), ...buildSettings })
+const file = z.strictObject({
+  registries: z.array(entry).default([]),
+  ...buildSettings,
+  channels: Channels.prefault({}),
+})
 
 /** A registry as it was said, its secrets already read. */
 export type Said = Omit<RegistryConfig, 'name'> & { name?: string | undefined }
@@ -35,8 +40,8 @@ export function settingsOfFile(
   text: string,
   read: Read,
   fault: (text: string) => void,
-): BuildSettings & { registries: RegistryConfig[] } {
-  const nothing = { registries: [], ...defaultBuildSettings() }
+): BuildSettings & { registries: RegistryConfig[]; channels: Channels } {
+  const nothing = { registries: [], ...defaultBuildSettings(), channels: defaultChannels() }
   let yaml: unknown
   try {
     yaml = parse(text)
@@ -49,7 +54,7 @@ export function settingsOfFile(
     for (const { path, message } of parsed.error.issues) fault(`DRYDOCK_CONFIG: ${[...path, message].join(': ')}`)
     return nothing
   }
-  const { machines, builds } = parsed.data
+  const { machines, builds, channels } = parsed.data
   const registries = parsed.data.registries.flatMap(({ passwordFile, webhookTokenFile, ...said }, i) => {
     const place = `DRYDOCK_CONFIG: registries: ${i}`
     const secret = (name: 'password' | 'webhookToken', path: string | undefined) => {
@@ -63,7 +68,7 @@ export function settingsOfFile(
     const webhookToken = secret('webhookToken', webhookTokenFile)
     return registryOf({ ...said, password, webhookToken }, read, (text) => fault(`${place}: ${text}`))
   })
-  return { registries, machines, builds }
+  return { registries, machines, builds, channels }
 }
 
 /** The registry that is meant: one, or none where a fault was told. */

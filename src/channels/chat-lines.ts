@@ -1,0 +1,94 @@
+import { namespaceTitle } from '../notify/digest-words.ts'
+import type { Message, Telling, ToldItem, ToldKind } from './notifier.ts'
+
+/** A line of a chat, before anybody's markup: our own words, names from outside (`code`), links. */
+export type Span = { text: string } | { code: string } | { link: string; label: string }
+export type Line = Span[]
+
+/** Tags that are named, and characters they may take: what is more is counted, and linked to. */
+const mostNamed = 10
+const mostCharacters = 3000
+const mostOfMessage = 200
+
+/** What a chat says of a message: a headline, a line for each of the first tags, how many more there are, and where they are shown. */
+export function chatLines(message: Message, publicUrl: string): Line[] {
+  if (message.kind === 'test')
+    return [[{ text: 'Drydock can tell this channel what happens in ' }, { code: namespaceTitle(message.namespace) }]]
+  const lines: Line[] = []
+  let characters = 0
+  for (const item of message.items.slice(0, mostNamed)) {
+    const line = itemLine(message.kind, item, publicUrl)
+    characters += JSON.stringify(line).length
+    if (lines.length > 0 && characters > mostCharacters) break
+    lines.push(line)
+  }
+  const more = message.items.length - lines.length
+  return [headline(message.namespace, message), ...lines, ...(more > 0 ? [moreLine(more, message.url)] : [])]
+}
+
+function headline(namespace: string, { kind, base, items }: Telling): Line {
+  const many = items.length !== 1
+  const be = items.some(({ now }) => now === 'outdated') ? (many ? 'are' : 'is') : many ? 'were' : 'was'
+  const said: Record<ToldKind, string> = {
+    outdated: `${be} outdated: a base has moved, `,
+    rebuilt: `${many ? 'have' : 'has'} been rebuilt on `,
+    failed: 'could not be rebuilt on ',
+    still: `${be} still outdated: a base has moved, `,
+  }
+  return [
+    { text: `${items.length} ${many ? 'tags' : 'tag'} in ` },
+    { code: namespaceTitle(namespace) },
+    { text: ` ${said[kind]}` },
+    { code: base },
+  ]
+}
+
+function itemLine(kind: ToldKind, item: ToldItem, publicUrl: string): Line {
+  const link = (path: string, label: string): Line => [
+    { text: ' (' },
+    { link: `${publicUrl}${path}`, label },
+    { text: ')' },
+  ]
+  const tag = link(`/api/v1/tags/${encodeURIComponent(item.ref)}`, 'details')
+  const log = item.build ? link(`/api/v1/builds/${encodeURIComponent(item.build.id)}/logs`, 'log') : []
+  const name: Line = [{ text: '• ' }, { code: item.ref }]
+  if (kind === 'rebuilt') return [...name, ...tag]
+  if (kind !== 'failed') return [...name, { text: ': ' }, ...fate(item), ...tag]
+  const message = item.build?.message ?? null
+  return [...name, ...(message === null ? [] : [{ text: ': ' }, { code: cut(message) }]), ...log]
+}
+
+const cut = (text: string): string =>
+  text.length > mostOfMessage ? `${text.slice(0, mostOfMessage).toWellFormed()}…` : text
+
+function fate({ now, rebuild }: ToldItem): Line {
+  if (now === 'current') return [{ text: 'already rebuilt' }]
+  if (now === 'deleted') return [{ text: 'deleted since' }]
+  if (now === 'unknown') return [{ text: 'its bases cannot be judged at the moment' }]
+  const [first, ...others] = rebuild.waitsFor
+  if (rebuild.state !== 'waiting' || first === undefined)
+    return [{ text: rebuildWords[rebuild.state] ?? `its rebuild is ${rebuild.state}` }]
+  return [
+    { text: 'a rebuild is planned, after ' },
+    { code: first },
+    ...(others.length === 0 ? [] : [{ text: ` and ${others.length} more` }]),
+  ]
+}
+
+const rebuildWords: Record<string, string> = {
+  none: 'no recipe, so it stays so until somebody rebuilds it',
+  manual: 'rebuilt when somebody asks for it',
+  pinned: 'its FROM names a digest, so a rebuild cannot help',
+  settling: 'a rebuild is planned, when the base has stayed put for a while',
+  waiting: 'a rebuild is planned, after its bases',
+  approval: 'a rebuild is planned and waits for approval',
+  paused: 'automatic rebuilds are switched off at the moment',
+  queued: 'a rebuild is queued',
+  running: 'a rebuild is running',
+  failed: 'its rebuild failed',
+}
+
+const moreLine = (more: number, url: string): Line => [
+  { text: `… and ${more} more: ` },
+  { link: url, label: 'all of them' },
+]
