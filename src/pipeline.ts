@@ -1,6 +1,8 @@
 import { buildRunner } from './build/build.ts'
 import { queueReadings } from './build/queue-readings.ts'
 import { readRecipe } from './build/read-recipe.ts'
+import { deliver } from './channels/deliver.ts'
+import { tellChannels } from './channels/tell-channels.ts'
 import type { Deps } from './deps.ts'
 import { reconcile } from './inbox/reconcile.ts'
 import { ingest } from './ingest/ingest.ts'
@@ -25,8 +27,13 @@ export const pipeline = (d: Deps, runBuilds = buildRunner(d)): Tasks => ({
   refresh: () => refresh(d).then(() => queueReadings(d)), // dirty tags → verdicts, causes         → notify, plan, recipe
   recipe: ({ ref }, { signal }) => readRecipe(d, ref, signal), // a recipe's Dockerfile → evidence → refresh
   curate: ({ scope }) => curate(d, scope), //              a policy changed → which tags matter     → notify, plan
-  notify: () => notify(d), //                              new causes, gathered a window long      → mail
+  notify: async () => {
+    await d.jobs.enqueue(d.sql, 'channels', {}, { key: 'channels', queue: 'channels' })
+    await notify(d) //                                     new causes, gathered a window long      → mail
+  },
   mail: ({ mailId }) => send(d, mailId), //                one mail through SMTP
+  channels: () => tellChannels(d), //                      the same for channels of namespaces      → deliver
+  deliver: ({ deliveryId }, { signal }) => deliver(d, deliveryId, signal), // one message to one channel
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
   build: (_, { signal }) => runBuilds('any', signal), // builds whose turn it is: host, checkout, build, push, cleanup → refresh, plan
   'build-light': (_, { signal }) => runBuilds('light', signal), // those that need no builder: rebases

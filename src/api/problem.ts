@@ -1,9 +1,12 @@
 import { z } from 'zod'
+import { AccessError } from '../access/access-error.ts'
 
 /** Every code a client may see, with its HTTP status. Codes are stable; wording is not. */
 export const statusOf = {
   'bad-request': 400,
+  'two-credentials': 400,
   unauthorized: 401,
+  forbidden: 403,
   'no-such-route': 404,
   'no-such-tag': 404,
   'no-such-recipe': 404,
@@ -22,18 +25,25 @@ export const statusOf = {
   'no-such-snooze': 404,
   'no-such-pause': 404,
   'no-such-git-hook': 404,
+  'no-such-token': 404,
+  'no-such-channel': 404,
+  'no-such-delivery': 404,
   'method-not-allowed': 405,
+  'managed-elsewhere': 409,
   'no-recipe': 409,
   'not-replayable': 409,
+  'channel-disabled': 409,
   'build-over': 409,
   'plan-over': 409,
   'build-conflict': 409,
   'same-database': 409,
   'build-running': 409,
   'at-previous': 409,
+  'reserved-name': 409,
   'body-too-large': 413,
   'not-json': 415,
   'registry-failed': 502,
+  'portus-failed': 502,
   'database-down': 503,
   internal: 500,
 } as const
@@ -92,8 +102,9 @@ function asApiError(error: unknown): ApiError | null {
   if ('expose' in error && error.expose === true && 'status' in error && Number(error.status) < 500)
     return new ApiError('bad-request', 'the request could not be read')
   if (error instanceof URIError) return new ApiError('bad-request', 'the path is not well encoded')
+  if (error instanceof AccessError) return new ApiError(error.code, error.message)
   const code = 'code' in error ? String(error.code) : ''
-  if (code === 'no-such-user') return new ApiError('no-such-user', error.message)
+  if (code === 'no-such-user' || code === 'managed-elsewhere') return new ApiError(code, error.message)
   if (
     /^(CONNECT|CONNECTION_|57P0|53300|08|3D000|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|P1\d\d\d|P2024)/.test(
       code,

@@ -1,5 +1,7 @@
 import type { Route } from './route.ts'
 import { buildRoutes } from './routes/builds.ts'
+import { channelRoutes } from './routes/channels.ts'
+import { deliveryRoutes } from './routes/deliveries.ts'
 import { eventRoutes } from './routes/events.ts'
 import { gitHookRoutes } from './routes/git-hooks.ts'
 import { machineRoutes } from './routes/machines.ts'
@@ -30,6 +32,8 @@ export const routes: readonly Route[] = [
   ...pauseRoutes,
   ...peopleRoutes,
   ...gitHookRoutes,
+  ...channelRoutes,
+  ...deliveryRoutes,
   ...recipeRoutes,
   ...recipeEvidenceRoutes,
   ...buildRoutes,

@@ -35,7 +35,8 @@ export async function claimKey(sql: Sql, vault: Vault): Promise<void> {
     if (known !== null && known !== vault.keyId) throw wrongKey()
     if (known !== null) return
     const [sealed] = await tx<{ sealed: string }[]>`
-      select sealed from credential union all select sealed from git_hook limit 1`
+      select sealed from credential union all select sealed from git_hook
+      union all select sealed from channel limit 1`
     if (sealed) vault.open(sealed.sealed)
     await tx`insert into setting (key, value) values (${name}, ${vault.keyId}) on conflict (key) do nothing`
   })
@@ -45,7 +46,7 @@ export async function claimKey(sql: Sql, vault: Vault): Promise<void> {
 /** Runs what stores something sealed, and undoes it where the key was rotated since this process started. Error: `vault-key`. */
 export async function underKey<T>(
   d: Pick<Deps, 'db' | 'vault'>,
-  work: (tx: Pick<PrismaClient, 'namespace' | 'credential' | 'gitHook'>) => Promise<T>,
+  work: (tx: Pick<PrismaClient, 'namespace' | 'credential' | 'gitHook' | 'channel'>) => Promise<T>,
 ): Promise<T> {
   return d.db.$transaction(async (tx) => {
     const [row] = await tx.$queryRaw<{ value: string }[]>`select value from setting where key = ${name} for share`

@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander'
 import { buildCommand } from './build.ts'
 import { buildsCommand } from './builds.ts'
 import { cancelCommand } from './cancel.ts'
+import { channelCommand } from './channel.ts'
 import type { Context } from './context.ts'
 import { credentialCommand } from './credential.ts'
 import { demoCommand } from './demo.ts'
@@ -51,6 +52,7 @@ const commands = [
   pauseCommand,
   credentialCommand,
   gitHookCommand,
+  channelCommand,
   memberCommand,
   demoCommand,
 ]

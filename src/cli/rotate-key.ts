@@ -15,11 +15,12 @@ export const rotateKeyCommand = (program: Command, ctx: Context): void => {
       // Loaded here alone: the service's parts cost a client command most of a second.
       const { rotateSecretKey } = await import('./rotate-secret-key.ts')
       const given = newKey(ctx.env)
-      const { credentials, gitHooks, already, generated } = await rotateSecretKey(ctx.env, given)
-      if (options.json) return void ctx.stdout.write(`${JSON.stringify({ credentials, gitHooks, already })}\n`)
+      const { credentials, gitHooks, channels, already, generated } = await rotateSecretKey(ctx.env, given)
+      if (options.json)
+        return void ctx.stdout.write(`${JSON.stringify({ credentials, gitHooks, channels, already })}\n`)
       const done = already
         ? 'the secrets are under the new key already'
-        : `sealed anew: ${credentials} credentials, ${gitHooks} git hooks`
+        : `sealed anew: ${credentials} credentials, ${gitHooks} git hooks, ${channels} channels`
       const then = generated
         ? 'the new key stands in the data directory: start'
         : 'set DRYDOCK_SECRET_KEY to the new key, and start'

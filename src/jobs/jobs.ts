@@ -11,6 +11,8 @@ export type Payloads = {
   curate: { scope: string }
   notify: Record<string, never>
   mail: { mailId: string }
+  channels: Record<string, never>
+  deliver: { deliveryId: string }
   plan: Record<string, never>
   /** says only "look": the worker takes whichever build is next (src/build/next-build.ts) */
   build: Record<string, never>

@@ -33,6 +33,9 @@ type Connections = ReturnType<typeof makePool>
 
 const workersAtOnce = 6
 const buildTasks: TaskName[] = ['build', 'build-light']
+/** What waits for receivers that nobody here chose keeps nothing else waiting. */
+const outward: TaskName[] = ['deliver']
+const outwardAtOnce = 10
 const restartMs = 2000
 
 export async function runWorkers({
@@ -55,11 +58,15 @@ export async function runWorkers({
     },
   }
   const sweep = makeSweep(sql, graceMs)
-  const names = (Object.keys(tasks) as TaskName[]).filter((name) => !buildTasks.includes(name))
+  const names = (Object.keys(tasks) as TaskName[]).filter((name) => ![...buildTasks, ...outward].includes(name))
   const builds = buildPools(roles, elsewhere === true).map((taken) => ({ names: taken, concurrency: buildWorkers }))
+  const own = [
+    { names, concurrency: workersAtOnce },
+    { names: outward, concurrency: outwardAtOnce },
+  ]
   const broken = (error: Error) => log.debug({ err: error }, 'a connection of the queue broke')
   // the pools are ours: the library does not wait for the end of one that it made
-  const pools = [...(roles.worker ? [{ names, concurrency: workersAtOnce }] : []), ...builds].map((pool) => ({
+  const pools = [...(roles.worker ? own : []), ...builds].map((pool) => ({
     ...pool,
     connections: makePool(url, pool.concurrency + 2, broken),
   }))

@@ -9,6 +9,7 @@ import { putCredential, secretFor } from '../../src/build/credentials.ts'
 import { rotateKey } from '../../src/build/rotate-key.ts'
 import { makeVault } from '../../src/build/vault.ts'
 import { claimKey, keyInForce } from '../../src/build/vault-key.ts'
+import { putChannel } from '../../src/channels/channels.ts'
 import { keyFile } from '../../src/key-file.ts'
 import { openVault } from '../../src/secret-key.ts'
 import { gitHookSecret, putGitHook } from '../../src/triggers/git-hooks.ts'
@@ -39,29 +40,33 @@ async function store(vault = before, count = 3) {
   for (let i = 0; i < count; i++)
     await putCredential(under(vault), 'app', `c${i}`, { kind: 'secret', urlPrefix: '', password: `secret ${i}` })
   await putGitHook(under(vault), 'app', 'a-secret-of-a-git-hook')
+  await putChannel(under(vault), 'app', 'chat', { kind: 'slack', url: 'https://chat.test/a-secret', enabled: true })
 }
 /** Everything that is sealed, opened by one key; throws where any of it is under another. */
 const opened = async (vault: typeof before, count = 3) => [
   ...(await Promise.all(Array.from({ length: count }, (_, i) => secretFor(under(vault), 'app', `c${i}`)))),
   await gitHookSecret(under(vault), 'app'),
+  ...(await pg.sql<{ sealed: string }[]>`select sealed from channel`).map(({ sealed }) => vault.open(sealed)),
 ]
-const secrets = ['secret 0', 'secret 1', 'secret 2', 'a-secret-of-a-git-hook']
-const rows = () => pg.sql`select name, sealed from credential union all select 'hook', sealed from git_hook order by 1`
+const channel = JSON.stringify({ url: 'https://chat.test/a-secret', secret: null })
+const secrets = ['secret 0', 'secret 1', 'secret 2', 'a-secret-of-a-git-hook', channel]
+const rows = () => pg.sql`select name, sealed from credential union all select 'hook', sealed from git_hook
+  union all select 'channel', sealed from channel order by 1`
 
 describe('a rotation', () => {
   it('seals everything anew; the old key opens nothing any more', async () => {
     await claimKey(pg.sql, before)
     await store()
-    expect(await rotateKey(pg.sql, before, after)).toEqual({ credentials: 3, gitHooks: 1, already: false })
+    expect(await rotateKey(pg.sql, before, after)).toEqual({ credentials: 3, gitHooks: 1, channels: 1, already: false })
     expect(await opened(after)).toEqual(secrets)
     await expect(opened(before)).rejects.toMatchObject({ code: 'vault-key' })
-    expect(await rotateKey(pg.sql, before, after)).toEqual({ credentials: 0, gitHooks: 0, already: true })
+    expect(await rotateKey(pg.sql, before, after)).toEqual({ credentials: 0, gitHooks: 0, channels: 0, already: true })
   })
   it('knows every column that holds something sealed', async () => {
     const columns = await pg.sql<{ name: string }[]>`
       select table_name || '.' || column_name as name from information_schema.columns
       where table_schema = 'public' and column_name like '%sealed%' order by 1`
-    expect(columns.map((column) => column.name)).toEqual(['credential.sealed', 'git_hook.sealed'])
+    expect(columns.map((column) => column.name)).toEqual(['channel.sealed', 'credential.sealed', 'git_hook.sealed'])
   })
   it.each([true, false])('with a wrong old key changes nothing (the key is known: %s)', async (isKnown) => {
     if (isKnown) await claimKey(pg.sql, before)
@@ -143,7 +148,7 @@ describe('drydock rotate-key', () => {
     const done = await drydock(['rotate-key'], env(oldKey, { DRYDOCK_NEW_SECRET_KEY_FILE: file }))
     expect([done.code, done.out]).toEqual([
       0,
-      'sealed anew: 3 credentials, 1 git hooks; set DRYDOCK_SECRET_KEY to the new key, and start the service anew\n',
+      'sealed anew: 3 credentials, 1 git hooks, 1 channels; set DRYDOCK_SECRET_KEY to the new key, and start the service anew\n',
     ])
     expect(done.out + done.err).not.toContain(newKey)
     expect(await opened(after)).toEqual(secrets)

@@ -12,6 +12,8 @@ export const tasksThat = (given: Partial<Tasks>): Tasks => ({
   curate: nothing,
   notify: nothing,
   mail: nothing,
+  channels: nothing,
+  deliver: nothing,
   plan: nothing,
   build: nothing,
   'build-light': nothing,

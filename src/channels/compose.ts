@@ -1,0 +1,43 @@
+import type { NoticeContent } from '../notify/digest-outline.ts'
+import { formatInstant } from '../oci/instant.ts'
+import type { Telling, ToldBuild, ToldCause, ToldItem, ToldKind } from './notifier.ts'
+
+/** A notice that waits, oldest first; `build`: of follow-ups alone. */
+export type Waiting = { id: number; kind: ToldKind; ref: string; content: NoticeContent & { build?: ToldBuild } }
+
+/** How a tag stands when it is told of. */
+export type Standing = Pick<ToldItem, 'now' | 'digest' | 'rebuild'>
+
+/** A message to be, and the notices it settles. */
+export type Composed = { telling: Telling; notices: number[] }
+
+/** What waits for one channel: a message for each kind and base, in the order in which they began to wait; in it each tag once, by name. */
+export function compose(waiting: readonly Waiting[], standing: ReadonlyMap<string, Standing>): Composed[] {
+  const groups = Map.groupBy(waiting, ({ kind, content }) => `${kind} ${content.base}`)
+  return [...groups.values()].map((some) => {
+    const { kind, content } = some.at(-1)!
+    const byRef = [...Map.groupBy(some, ({ ref }) => ref)].sort(([a], [b]) => (a < b ? -1 : 1))
+    const items = byRef.map(([ref, told]) => item(ref, told, standing.get(ref)))
+    return { telling: { kind, base: content.base, to: content.to, items }, notices: some.map(({ id }) => id) }
+  })
+}
+
+/** A base that moved again within the window has moved once, from the first digest to the last. */
+function item(ref: string, told: readonly Waiting[], standing: Standing | undefined): ToldItem {
+  const [first, last] = [told[0]!.content, told.at(-1)!.content]
+  const since = told.map(({ content }) => BigInt(content.since)).reduce((a, b) => (b < a ? b : a))
+  return {
+    ref,
+    digest: standing?.digest ?? null,
+    platforms: last.platforms,
+    outdatedSince: formatInstant(since),
+    causes: [cause({ ...last, from: first.from })],
+    rebuild: standing?.rebuild ?? { state: 'none', build: null, waitsFor: [] },
+    now: standing?.now ?? 'deleted',
+    ...(last.build ? { build: last.build } : {}),
+  }
+}
+
+const cause = ({ base, from, to, role, evidence, confidence, stillAt, via, platforms }: NoticeContent): ToldCause => ({
+  ...{ base, from, to, role, evidence, confidence, stillAt, via, platforms },
+})

@@ -1,0 +1,114 @@
+/**
+ * In: the id of a delivery. Out: its body at the receiver, and its row saying so; or the row saying why not, and when it is tried again.
+ * Guarantees: what is delivered is not sent again unless somebody replays it; dying between the two repeats it, if at all, under the same
+ * id. Nothing of the database is held while a receiver thinks.
+ */
+import { makeMask } from '../build/mask.ts'
+import { shortened } from '../build/storable.ts'
+import type { Tx } from '../db/postgres.ts'
+import type { Deps } from '../deps.ts'
+import { Sealed } from './channels.ts'
+import { enqueueDelivery } from './enqueue-delivery.ts'
+import { type Judgement, judgeReply } from './judge-reply.ts'
+import { type ChannelKind, notifiers } from './notifiers.ts'
+import { post, type Reply } from './post.ts'
+import { makeReach } from './reach.ts'
+
+type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log' | 'config' | 'vault'>
+
+type Row = {
+  id: string
+  body: string
+  attempts: number
+  since: Date
+  nextTryAt: Date | null
+  channelId: string
+  kind: ChannelKind
+  sealed: string
+  enabled: boolean
+}
+
+/** A job may start a little before our clock says it is time. */
+const slack = 1000
+/** Characters of an answer that are kept. */
+const mostKept = 1000
+const disabled = 'not sent: the channel is disabled'
+
+export async function deliver(
+  d: Needs,
+  deliveryId: string,
+  signal?: AbortSignal,
+  reach = makeReach(d.config),
+): Promise<void> {
+  const [row] = await d.sql<Row[]>`
+    select dl.id, dl.body::text as body, dl.attempts, dl.since, dl.next_try_at, dl.channel_id, ch.kind::text as kind, ch.sealed, ch.enabled
+    from delivery dl join channel ch on ch.id = dl.channel_id where dl.id = ${deliveryId} and dl.state = 'pending'`
+  if (!row) return
+  if (d.config.observe)
+    return void (await d.sql`update delivery set state = 'kept' where id = ${row.id} and state = 'pending'`)
+  if (!row.enabled) return failAll(d.sql, [row.id], disabled)
+  if (row.nextTryAt && row.nextTryAt.getTime() > d.clock().getTime() + slack)
+    return enqueueDelivery(d, d.sql, row, row.nextTryAt)
+  const { url, secret } = Sealed.parse(JSON.parse(d.vault.open(row.sealed)))
+  // jsonb gives the same text each time, and so is each try the same to the byte
+  const body = JSON.stringify(JSON.parse(row.body))
+  const headers = notifiers[row.kind].headers({ id: row.id, body }, secret, d.clock())
+  const reply = await post(reach, { url: new URL(url), headers, body, ...(signal ? { signal } : {}) })
+  await record(d, row, reply, answerOf(reply, { url, secret }))
+}
+
+async function record(d: Needs, row: Row, reply: Reply, answer: string): Promise<void> {
+  const now = d.clock()
+  const attempts = row.attempts + 1
+  const judged = judgeReply(reply, { attempts, since: row.since, now })
+  await d.sql.begin(async (tx) => {
+    const state = judged.state === 'gone' ? 'failed' : judged.state
+    const next = judged.state === 'pending' ? judged.nextTryAt : null
+    const written = await tx`
+      update delivery set state = ${state}::delivery_state, attempts = ${attempts}, next_try_at = ${next}, status = ${reply.status},
+        answer = ${answer}, delivered_at = ${state === 'delivered' ? now : null}
+      where id = ${row.id} and state = 'pending'`
+    if (written.count === 0) return
+    if (next) await enqueueDelivery(d, tx, row, next)
+    await follow(tx, row, judged)
+  })
+  const level = judged.state === 'delivered' ? 'info' : judged.state === 'pending' ? 'warn' : 'error'
+  d.log[level]({ delivery: row.id, channel: row.channelId, status: reply.status, ...judged }, 'delivery tried')
+}
+
+/** What one reply means to what else waits for the channel. */
+async function follow(tx: Tx, { id, channelId }: Row, judged: Judgement): Promise<void> {
+  if (judged.state === 'pending' && judged.wholeChannel)
+    await tx`
+      update delivery set next_try_at = ${judged.nextTryAt}
+      where channel_id = ${channelId} and state = 'pending' and id <> ${id}
+        and (next_try_at is null or next_try_at < ${judged.nextTryAt})`
+  if (judged.state !== 'gone') return
+  await tx`
+    update channel set enabled = false, because = 'its receiver answered 410 Gone: it wants no more'
+    where id = ${channelId}`
+  const others = await tx<{ id: string }[]>`
+    select id from delivery where channel_id = ${channelId} and state = 'pending' and id <> ${id}`
+  await failAll(
+    tx,
+    others.map((other) => other.id),
+    disabled,
+  )
+}
+
+const failAll = async (tx: Tx, ids: string[], answer: string): Promise<void> => {
+  await tx`
+    update delivery set state = 'failed', next_try_at = null, answer = ${answer}
+    where id = any(${ids}) and state = 'pending'`
+}
+
+/** A receiver may say our request again: neither its address, nor a part of it that could be a key, nor the secret is kept. */
+function answerOf(reply: Reply, { url, secret }: Sealed): string {
+  if (reply.status === null) return `no answer: ${reply.because}`
+  const { href, pathname, search } = new URL(url)
+  const mask = makeMask()
+  const parts = pathname.split('/').filter((part) => part.length >= 8)
+  for (const hidden of [href, `${pathname}${search}`, search, ...parts, secret ?? ''])
+    if (hidden.length > 1) mask.add(hidden)
+  return shortened(mask.whole(reply.text), mostKept)
+}

@@ -1,0 +1,72 @@
+import type { Deps } from '../deps.ts'
+import type { Outlook } from '../notify/digest-outline.ts'
+import { loadOutlooks } from '../notify/outlooks.ts'
+import { type Composed, compose, type Standing, type Waiting } from './compose.ts'
+import { insertDeliveries } from './insert-deliveries.ts'
+import type { ChannelKind } from './notifiers.ts'
+
+type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'>
+
+type Due = { id: string; namespaceKey: string; kind: ChannelKind; oldest: Date }
+
+/**
+ * Makes deliveries of all that waits for a channel whose oldest notice has waited for the window: one for each kind and base. Answers when
+ * the next channel will be due, null where nothing waits. What waits for a disabled channel goes on waiting.
+ */
+export async function gatherDeliveries(d: Needs): Promise<Date | null> {
+  const window = d.config.notifyWindow * 1000
+  const waiting = await d.sql<Due[]>`
+    select ch.id, ch.namespace_key, ch.kind::text as kind, min(n.created_at) as oldest
+    from channel_notice n join channel ch on ch.id = n.channel_id and ch.enabled
+    where n.delivery_id is null group by ch.id order by oldest, ch.id`
+  const now = d.clock().getTime()
+  // A clock that was set back must not hold a notice for longer than the window.
+  const due = waiting.filter(({ oldest }) => Math.abs(now - oldest.getTime()) >= window)
+  const known = new Map<string, Outlook>()
+  for (const channel of due) await tell(d, channel, known)
+  const later = waiting.filter((channel) => !due.includes(channel)).map(({ oldest }) => oldest.getTime() + window)
+  return later.length === 0 ? null : new Date(Math.min(...later, now + window))
+}
+
+async function tell(d: Needs, channel: Due, known: Map<string, Outlook>): Promise<void> {
+  const rows = await d.sql<(Omit<Waiting, 'content'> & { content: string })[]>`
+    select id, kind::text as kind, ref, content::text as content from channel_notice
+    where channel_id = ${channel.id} and delivery_id is null order by id`
+  const refs = [...new Set(rows.map(({ ref }) => ref))]
+  await loadOutlooks(d, refs, known)
+  const heads = await d.sql<{ ref: string; digest: string | null }[]>`
+    select ref, head_digest as digest from tag where ref = any(${refs})`
+  const digests = new Map(heads.map(({ ref, digest }) => [ref, digest]))
+  const standing = new Map(refs.map((ref) => [ref, standingOf(known.get(ref), digests.get(ref) ?? null)]))
+  const waiting = rows.map((row) => ({ ...row, content: JSON.parse(row.content) as Waiting['content'] }))
+  for (const composed of compose(waiting, standing)) await save(d, channel, composed)
+}
+
+function standingOf(outlook: Outlook | undefined, digest: string | null): Standing {
+  const none = { state: 'none', build: null, waitsFor: [] }
+  if (outlook?.fate !== 'outdated') return { now: outlook?.fate ?? 'deleted', digest, rebuild: none }
+  const { state, build, waitsFor } = outlook.rebuild
+  return { now: 'outdated', digest, rebuild: { state, build, waitsFor } }
+}
+
+/**
+ * The deliveries, their notices and their jobs, or none of it: where another gathered one of the notices first the update waits for that
+ * transaction, and then finds fewer rows; what is left waits for the next run.
+ */
+async function save(d: Needs, channel: Due, { telling, notices }: Composed): Promise<void> {
+  const taken = new Error('another has gathered these notices')
+  const query = new URLSearchParams({ namespace: channel.namespaceKey, base: telling.base })
+  const url = `${d.config.publicUrl}/api/v1/outdated?${query}`
+  const message = { ...telling, namespace: channel.namespaceKey, at: d.clock(), url }
+  try {
+    await d.sql.begin(async (tx) => {
+      const ids = await insertDeliveries(d, tx, channel, message)
+      const claimed = await tx`
+        update channel_notice set delivery_id = ${ids[0]!} where id = any(${notices}) and delivery_id is null`
+      if (claimed.count !== notices.length) throw taken
+    })
+    d.log.info({ channel: channel.id, kind: telling.kind, tags: telling.items.length }, 'gathered a delivery')
+  } catch (error) {
+    if (error !== taken) throw error
+  }
+}
