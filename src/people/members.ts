@@ -1,9 +1,10 @@
 /**
  * In: who has which role in a namespace, told through the API.
- * Out: rows of `namespace`, `person`, `member`; who is to be told of what happens in a namespace (recipients.ts).
- * Guarantees: a member is a known user; a namespace may have members before it has repositories.
+ * Out: what the source "local" says, and what then holds (merge-people.ts): rows of `namespace`, `person`, `member`.
+ * Guarantees: a member is a known user; a namespace may have members before it has repositories; what another source says stays.
  */
 import type { Deps } from '../deps.ts'
+import { lockPeople, mergePeople } from './merge-people.ts'
 import { PeopleError } from './people-error.ts'
 import type { MemberRole, PutMember } from './person.ts'
 
@@ -11,33 +12,55 @@ import type { MemberRole, PutMember } from './person.ts'
 export type MemberView = { user: string; role: MemberRole; email: string | null; displayName: string | null }
 
 /**
- * Gives a user a role in a namespace. Key: (namespace, user). A user nobody knows is made where an address is given, and else
- * refused (`no-such-user`): a mistyped name must not become a member who is never written to. An address given for a known user
- * is not taken over: that is for PUT /users.
+ * Gives a user a role in a namespace, as the source "local"; where another source gives a higher one, that holds, and is answered. Key:
+ * (namespace, user). A user nobody knows is made where an address is given, and else refused (`no-such-user`): a mistyped name must not
+ * become a member who is never written to. An address given for a known user is not taken over: that is for PUT /users.
  */
 export function putMember(d: Pick<Deps, 'sql'>, key: string, user: string, member: PutMember): Promise<MemberView> {
   return d.sql.begin(async (tx) => {
-    if (member.email !== undefined)
-      await tx`insert into person (name, email) values (${user}, ${member.email}) on conflict (name) do nothing`
-    const [known] = await tx<{ email: string | null; displayName: string | null }[]>`
-      select email, display_name from person where name = ${user} for key share`
-    if (!known)
+    await lockPeople(tx)
+    const [known] = await tx`
+      select from person p where p.name = ${user}
+        and (p.enabled or ${member.email === undefined} or exists (select from person_said s where s.name = p.name))`
+    if (!known && member.email === undefined)
       throw new PeopleError(
         'no-such-user',
         `no user "${user}": PUT /users/${user} first, or give an "email" with the role`,
       )
-    await tx`insert into namespace (key) values (${key}) on conflict (key) do nothing`
+    if (!known) await tx`insert into person_said (source, name, email) values ('local', ${user}, ${member.email!})`
     await tx`
-      insert into member (namespace_key, user_name, role) values (${key}, ${user}, ${member.role}::member_role)
-      on conflict (namespace_key, user_name) do update set role = excluded.role`
-    return { user, role: member.role, email: known.email, displayName: known.displayName }
+      insert into namespace_said (source, key) values ('local', ${key}) on conflict (source, key) do nothing`
+    await tx`
+      insert into member_said (source, namespace_key, user_name, role) values ('local', ${key}, ${user}, ${member.role}::member_role)
+      on conflict (source, namespace_key, user_name) do update set role = excluded.role`
+    await mergePeople(tx, { people: known ? [] : [user], namespaces: [key], members: [{ namespace: key, user }] })
+    const [view] = await tx<MemberView[]>`
+      select m.user_name as "user", m.role, p.email, p.display_name from member m join person p on p.name = m.user_name
+      where m.namespace_key = ${key} and m.user_name = ${user}`
+    if (!view) throw new Error('a member who was just said has no row')
+    return view
   })
 }
 
-/** False where there was no such member. */
-export async function removeMember(d: Pick<Deps, 'db'>, key: string, user: string): Promise<boolean> {
-  const { count } = await d.db.member.deleteMany({ where: { namespaceKey: key, userName: user } })
-  return count > 0
+/**
+ * Takes back the role that the source "local" gives; what another source says holds on. False where there is no such member. Throws
+ * `managed-elsewhere` where another source alone makes them one.
+ */
+export function removeMember(d: Pick<Deps, 'sql'>, key: string, user: string): Promise<boolean> {
+  return d.sql.begin(async (tx) => {
+    await lockPeople(tx)
+    const { count } = await tx`
+      delete from member_said where source = 'local' and namespace_key = ${key} and user_name = ${user}`
+    if (count === 0) {
+      const sources = await tx<{ source: string }[]>`
+        select source from member_said where namespace_key = ${key} and user_name = ${user} order by source`
+      if (sources.length === 0) return false
+      const names = sources.map(({ source }) => source).join(', ')
+      throw new PeopleError('managed-elsewhere', `${user} is a member by what ${names} says: to be changed there`)
+    }
+    await mergePeople(tx, { people: [], namespaces: [], members: [{ namespace: key, user }] })
+    return true
+  })
 }
 
 /** All members, by name. */

@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { lockPeople, mergePeople } from './merge-people.ts'
 import type { Visibility } from './person.ts'
 
 /** A namespace as GET /namespaces shows it. `outdated`: its tags that are. */
@@ -11,11 +12,15 @@ export type NamespaceView = {
   members: number
 }
 
-/** Makes the row where there is none, and sets the visibility where one is given. */
-export async function setVisibility(d: Pick<Deps, 'sql'>, key: string, visibility?: Visibility): Promise<void> {
-  await d.sql`
-    insert into namespace (key, visibility) values (${key}, ${visibility ?? 'private'}::visibility)
-    on conflict (key) do update set visibility = coalesce(${visibility ?? null}::visibility, namespace.visibility)`
+/** Makes the row where there is none, and, as the source "local", sets the visibility where one is given. */
+export function setVisibility(d: Pick<Deps, 'sql'>, key: string, visibility?: Visibility): Promise<void> {
+  return d.sql.begin(async (tx) => {
+    await lockPeople(tx)
+    await tx`
+      insert into namespace_said as n (source, key, visibility) values ('local', ${key}, ${visibility ?? null}::visibility)
+      on conflict (source, key) do update set visibility = coalesce(excluded.visibility, n.visibility)`
+    await mergePeople(tx, { people: [], namespaces: [key], members: [] })
+  })
 }
 
 type Needs = Pick<Deps, 'sql' | 'config'>

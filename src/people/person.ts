@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** No control character, no line or paragraph separator: what may stand in a header, a log line or a terminal. */
-const oneLine = /^[^\p{Cc}\p{Zl}\p{Zp}]*$/u
+export const oneLine = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]*$/u
 
 /**
  * One address, as HTML's input[type=email] has it: no display name, no list, no quoting, no line break, so that it cannot become a
@@ -14,7 +14,7 @@ export const UserName = z
   .string()
   .min(1)
   .max(255)
-  .regex(/^[^\s\p{Cc}/]+$/u, 'must not hold spaces, slashes or control characters')
+  .regex(/^[^\s\p{Cc}\p{Cf}\p{Cs}/]+$/u, 'must not hold spaces, slashes or control characters')
 
 /** Body of PUT /users/NAME. `email` null: nobody to write to. What is left out is as by default, not as it was. */
 export const PutUser = z.strictObject({
@@ -22,6 +22,7 @@ export const PutUser = z.strictObject({
   displayName: z.string().max(200).regex(oneLine, 'must be one line').nullable().default(null),
   enabled: z.boolean().default(true),
   bot: z.boolean().default(false),
+  admin: z.boolean().default(false),
 })
 export type PutUser = z.infer<typeof PutUser>
 

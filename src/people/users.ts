@@ -1,20 +1,47 @@
 import type { Deps } from '../deps.ts'
+import { lockPeople, mergePeople } from './merge-people.ts'
 import type { PutUser } from './person.ts'
 
-/** A user as GET /users shows them. */
+/** A user as GET /users shows them: what all sources together say. */
 export type UserView = {
   name: string
   email: string | null
   displayName: string | null
   enabled: boolean
   bot: boolean
+  admin: boolean
 }
 
-const fields = { name: true, email: true, displayName: true, enabled: true, bot: true } as const
+const fields = { name: true, email: true, displayName: true, enabled: true, bot: true, admin: true } as const
 
-/** Makes the user or replaces what is known of them. Key: the name. */
-export function putUser(d: Pick<Deps, 'db'>, name: string, user: PutUser): Promise<UserView> {
-  return d.db.user.upsert({ where: { name }, create: { name, ...user }, update: user, select: fields })
+/** Says of a user, as the source "local"; replaces what it said. Answers what then holds, with what other sources say. Key: the name. */
+export function putUser(d: Pick<Deps, 'sql'>, name: string, user: PutUser): Promise<UserView> {
+  return d.sql.begin(async (tx) => {
+    await lockPeople(tx)
+    await tx`
+      insert into person_said (source, name, email, display_name, enabled, bot, admin)
+      values ('local', ${name}, ${user.email}, ${user.displayName}, ${user.enabled}, ${user.bot}, ${user.admin})
+      on conflict (source, name) do update set email = excluded.email, display_name = excluded.display_name,
+        enabled = excluded.enabled, bot = excluded.bot, admin = excluded.admin`
+    await mergePeople(tx, { people: [name], namespaces: [], members: [] })
+    const [merged] = await tx<UserView[]>`
+      select name, email, display_name, enabled, bot, admin from person where name = ${name}`
+    if (!merged) throw new Error('a person who was just said has no row')
+    return merged
+  })
+}
+
+/**
+ * Takes back what the source "local" said of a user: whom no other source knows is disabled. False where it said nothing. What was said of
+ * them in namespaces stays, and counts again when they are known again.
+ */
+export function removeUser(d: Pick<Deps, 'sql'>, name: string): Promise<boolean> {
+  return d.sql.begin(async (tx) => {
+    await lockPeople(tx)
+    const { count } = await tx`delete from person_said where source = 'local' and name = ${name}`
+    await mergePeople(tx, { people: [name], namespaces: [], members: [] })
+    return count > 0
+  })
 }
 
 export function getUser(d: Pick<Deps, 'db'>, name: string): Promise<UserView | null> {

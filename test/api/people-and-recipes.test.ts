@@ -33,7 +33,7 @@ test('namespaces: made, changed, shown', async () => {
 })
 
 test('users: made, changed, listed page after page', async () => {
-  const ann = { name: 'ann', email: 'ann@example.org', displayName: null, enabled: true, bot: false }
+  const ann = { name: 'ann', email: 'ann@example.org', displayName: null, enabled: true, bot: false, admin: false }
   expect((await put('users/ann', { email: ann.email })).body).toEqual(ann)
   expect((await put('users/%C3%B6zg%C3%BCr', { email: null, displayName: 'Özgür' })).body).toMatchObject({
     name: 'özgür',

@@ -87,6 +87,7 @@ export const nanoseconds = (date: Date): bigint => BigInt(date.getTime()) * 1_00
 
 /** Empties every table, so that each test stands alone. */
 export async function wipe(sql: Sql): Promise<void> {
-  await sql`truncate registry, namespace, person, build, notice, mail, recipe restart identity cascade`
+  await sql`truncate registry, namespace, person, person_said, namespace_said, member_said, owner_rule, people_source, build, notice, mail, recipe
+    restart identity cascade`
   await sql`delete from graphile_worker._private_jobs`
 }

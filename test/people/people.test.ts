@@ -34,6 +34,7 @@ describe('users', () => {
       displayName: null,
       enabled: false,
       bot: true,
+      admin: false,
     })
     const first = await listUsers(pg, { cursor: null, limit: 2 })
     expect(first.items.map(({ name }) => name)).toEqual(['ada', 'bob'])

@@ -39,12 +39,13 @@ test('a user is enabled and no bot unless said', () => {
     displayName: null,
     enabled: true,
     bot: false,
+    admin: false,
   })
 })
 
 test.each([
   { email: 'ada@example.org', displayName: 'Ada\r\nBcc: all@example.org' },
-  { email: 'ada@example.org', admin: true },
+  { email: 'ada@example.org', owner: true },
   { displayName: 'Ada' },
 ])('%j is no user', (body) => {
   expect(PutUser.safeParse(body).success).toBe(false)

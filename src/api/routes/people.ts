@@ -3,7 +3,7 @@ import { CredentialInput, listCredentials, putCredential, removeCredential } fro
 import { listMembers, putMember, removeMember } from '../../people/members.ts'
 import { getNamespace, listNamespaces, setVisibility } from '../../people/namespaces.ts'
 import { MemberRole, PutMember, PutNamespace, PutUser, UserName, Visibility } from '../../people/person.ts'
-import { listUsers, putUser } from '../../people/users.ts'
+import { listUsers, putUser, removeUser } from '../../people/users.ts'
 import { admin, ofNamespace, person } from '../access-of.ts'
 import { NamespaceParams, namespaceOfPath } from '../names.ts'
 import { decodeCursor, encodeCursor, oneText, pageOf, pageQuery } from '../page.ts'
@@ -32,6 +32,7 @@ const User = z
     displayName: z.string().nullable(),
     enabled: z.boolean(),
     bot: z.boolean(),
+    admin: z.boolean(),
   })
   .meta({ id: 'User' })
 const Credential = z
@@ -126,7 +127,7 @@ export const peopleRoutes = [
     summary: 'Take a member out',
     params: member,
     responses: { 204: null },
-    problems: ['no-such-member'],
+    problems: ['no-such-member', 'managed-elsewhere'],
     async handle(d, { params }) {
       if (!(await removeMember(d, namespaceOfPath(d, params.ns), params.user)))
         throw new ApiError('no-such-member', `${params.user} is no member`)
@@ -197,6 +198,20 @@ export const peopleRoutes = [
     responses: { 200: User },
     async handle(d, { params, body }) {
       return { status: 200, body: await putUser(d, params.name, body) }
+    },
+  }),
+  route({
+    method: 'delete',
+    path: '/users/{name}',
+    access: admin,
+    summary: 'Take back what was said here of a user: who is in no other source is disabled',
+    params: z.object({ name: UserName }),
+    responses: { 204: null },
+    problems: ['no-such-user'],
+    async handle(d, { params }) {
+      if (!(await removeUser(d, params.name)))
+        throw new ApiError('no-such-user', `nothing was said of ${params.name} here`)
+      return { status: 204 }
     },
   }),
 ]
