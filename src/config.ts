@@ -9,6 +9,7 @@ import { builderFaults, builderOf, builderWarnings, machinesOf } from './builder
 import { type Channels, defaultChannels } from './channel-settings.ts'
 import { environment, flag, listOf } from './environment.ts'
 import { normaliseHost } from './oci/reference.ts'
+import { People, type PeopleSettings, type PeopleSourceConfig, peopleOf } from './people-settings.ts'
 import type { RegistryConfig } from './registry/registries.ts'
 import { type Read, registryOf, settingsOfFile, sharedHosts } from './registry-settings.ts'
 import { settings, unsupported } from './settings.ts'
@@ -39,6 +40,12 @@ export type Config = Readonly<{
   settle: number
   /** seconds; 0 = only at start and on demand */
   reconcileInterval: number
+  /** Portus, where it is asked itself: to check logins, and, without its database, for people; null without PORTUS_URL */
+  portus: PeopleSettings['portus']
+  /** where people come from besides the API, by name */
+  peopleSources: readonly PeopleSourceConfig[]
+  /** seconds; 0 = only at start and on demand */
+  peopleInterval: number
   observe: boolean
   /** `remote`: the build service at `builderUrl` */
   builder: 'docker' | 'docker-machine' | 'remote' | 'rebase'
@@ -105,6 +112,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
   const registries = [...registryOfEnvironment(values, read, fault), ...fromFile.registries]
   for (const text of sharedHosts(registries)) fault(`DRYDOCK_CONFIG: ${text}`)
   if (parsed.success) for (const text of builderFaults(parsed.data, fromFile.machines)) fault(text)
+  const people = peopleOf(parsed.data ?? {}, fromFile.people, registries, { read, fault })
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const e = parsed.data
   const publicUrl = (e.DRYDOCK_PUBLIC_URL ?? `http://${shownHost(e.DRYDOCK_HOST)}:${e.DRYDOCK_PORT}`).replace(
@@ -129,6 +137,8 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     notifyWindow: e.DRYDOCK_NOTIFY_WINDOW,
     settle: e.DRYDOCK_SETTLE,
     reconcileInterval: e.DRYDOCK_RECONCILE_INTERVAL,
+    ...people,
+    peopleInterval: e.DRYDOCK_PEOPLE_INTERVAL,
     observe: e.DRYDOCK_OBSERVE,
     ...builderOf(e.DRYDOCK_BUILDER),
     builderToken: e.DRYDOCK_BUILDER_TOKEN ?? null,
@@ -182,7 +192,7 @@ function registryOfEnvironment(values: Env, read: Read, fault: (text: string) =>
 function settingsIn(path: string | undefined, read: Read, fault: (text: string) => void) {
   const text = path === undefined ? undefined : read('DRYDOCK_CONFIG', path)
   return text === undefined
-    ? { registries: [], ...defaultBuildSettings(), channels: defaultChannels() }
+    ? { registries: [], ...defaultBuildSettings(), channels: defaultChannels(), people: People.parse({}) }
     : settingsOfFile(text, read, fault)
 }
 

@@ -60,6 +60,14 @@ export const environment = z.object({
     .transform(listOf)
     .pipe(z.array(z.string().regex(/^[A-Za-z0-9.:*[\]-]+$/, 'must be a list of hosts, with * for any characters'))),
   DRYDOCK_WATCH_INTERVAL: whole(1, 31_536_000, 3600),
+  DRYDOCK_PEOPLE_INTERVAL: seconds(300),
+  PORTUS_URL: z.string().optional(),
+  PORTUS_USERNAME: z
+    .string()
+    .regex(/^[\x21-\x39\x3b-\x7e]+$/, 'must be printable ASCII without blanks and colons')
+    .optional(),
+  PORTUS_TOKEN: token.optional(),
+  PORTUS_DATABASE_URL: z.string().optional(),
   DRYDOCK_OBSERVE: flag,
   DRYDOCK_BUILDER: z
     .union(

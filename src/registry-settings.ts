@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { type BuildSettings, buildSettings, defaultBuildSettings } from './build-settings.ts'
 import { Channels, defaultChannels } from './channel-settings.ts'
 import { isHost, normaliseHost } from './oci/reference.ts'
+import { People } from './people-settings.ts'
 import type { RegistryConfig } from './registry/registries.ts'
 
 const line = z.string('must be text').min(1, 'must not be empty')
@@ -27,6 +28,7 @@ const file = z.strictObject({
   registries: z.array(entry).default([]),
   ...buildSettings,
   channels: Channels.prefault({}),
+  people: People.prefault({}),
 })
 
 /** A registry as it was said, its secrets already read. */
@@ -40,8 +42,8 @@ export function settingsOfFile(
   text: string,
   read: Read,
   fault: (text: string) => void,
-): BuildSettings & { registries: RegistryConfig[]; channels: Channels } {
-  const nothing = { registries: [], ...defaultBuildSettings(), channels: defaultChannels() }
+): BuildSettings & { registries: RegistryConfig[]; channels: Channels; people: People } {
+  const nothing = { registries: [], ...defaultBuildSettings(), channels: defaultChannels(), people: People.parse({}) }
   let yaml: unknown
   try {
     yaml = parse(text)
@@ -54,7 +56,7 @@ export function settingsOfFile(
     for (const { path, message } of parsed.error.issues) fault(`DRYDOCK_CONFIG: ${[...path, message].join(': ')}`)
     return nothing
   }
-  const { machines, builds, channels } = parsed.data
+  const { machines, builds, channels, people } = parsed.data
   const registries = parsed.data.registries.flatMap(({ passwordFile, webhookTokenFile, ...said }, i) => {
     const place = `DRYDOCK_CONFIG: registries: ${i}`
     const secret = (name: 'password' | 'webhookToken', path: string | undefined) => {
@@ -68,7 +70,7 @@ export function settingsOfFile(
     const webhookToken = secret('webhookToken', webhookTokenFile)
     return registryOf({ ...said, password, webhookToken }, read, (text) => fault(`${place}: ${text}`))
   })
-  return { registries, machines, builds, channels }
+  return { registries, machines, builds, channels, people }
 }
 
 /** The registry that is meant: one, or none where a fault was told. */

@@ -86,6 +86,25 @@ export const settings: readonly Setting[] = [
     meaning: 'seconds between two questions for a base on a registry that sends us nothing',
   },
   {
+    name: 'PORTUS_URL',
+    default: 'none',
+    meaning: 'Portus, whose namespaces, teams and people are taken over, and whose `Portus-Auth` logins are accepted',
+  },
+  { name: 'PORTUS_USERNAME', default: 'none', meaning: 'an admin of Portus, to read with' },
+  { name: 'PORTUS_TOKEN', default: 'none', meaning: 'an application token of that admin', secret: true },
+  {
+    name: 'PORTUS_DATABASE_URL',
+    default: 'none',
+    meaning:
+      "Portus' database, read instead of its API because only it knows roles: `mysql://` or `postgres://user:pass@host:port/name` (docs/people.md)",
+    secret: true,
+  },
+  {
+    name: 'DRYDOCK_PEOPLE_INTERVAL',
+    default: '300',
+    meaning: 'seconds between readings of where people come from; 0 = only at start and on demand',
+  },
+  {
     name: 'DRYDOCK_OBSERVE',
     default: 'false',
     meaning: 'look, flag and show, but send no mail and start no automatic build',
@@ -124,7 +143,7 @@ export const settings: readonly Setting[] = [
 ]
 
 /** Named in the interface, and not there yet: refused rather than silently without effect. */
-export const unsupported: readonly string[] = ['PORTUS_URL', 'PORTUS_USERNAME', 'PORTUS_TOKEN', 'PORTUS_DATABASE_URL']
+export const unsupported: readonly string[] = []
 
 /** The README's table, as Markdown. */
 export function settingsTable(): string {

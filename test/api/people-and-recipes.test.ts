@@ -42,7 +42,7 @@ test('users: made, changed, listed page after page', async () => {
     {},
     { email: 'no address' },
     { email: 'a@b, c@d' },
-    { email: null, admin: true },
+    { email: null, owner: true },
     { email: null, bot: 1 },
   ])
     expect(await refused(put('users/x', body))).toEqual([400, 'bad-request'])
