@@ -1,12 +1,36 @@
 import type { Config } from '../config.ts'
+import type { Fragment, Sql, Tx } from '../db/postgres.ts'
 import { namespaceOf } from '../oci/reference.ts'
 import { namespaceKey } from '../people/namespace-key.ts'
-import type { Key } from './access.ts'
 
-/** The key of the namespace of a canonical ref (`host/repository[:tag]`); null where its registry is not configured. */
-export function keyOfRef({ config }: { config: Pick<Config, 'registries'> }, ref: string): Key {
+type Configured = { config: { registries: readonly { name: string }[] } }
+const hostsOf = (config: Pick<Config, 'registries'> | Configured['config']) => config.registries.map(({ name }) => name)
+
+/**
+ * The key of the namespace of a canonical ref (`host/repository[:tag]`). Of a registry that is not configured it is `host/namespace`,
+ * which is nobody's: outside, or (a registry that was configured once) admins' alone (standing.ts).
+ */
+export function keyOfRef({ config }: Configured, ref: string): string {
   const slash = ref.indexOf('/')
   const host = ref.slice(0, slash)
-  if (!config.registries.some(({ name }) => name === host)) return null
-  return namespaceKey(host, namespaceOf(ref.slice(slash + 1)), config.registries.length)
+  const namespace = namespaceOf(ref.slice(slash + 1))
+  return hostsOf(config).includes(host)
+    ? namespaceKey(host, namespace, config.registries.length)
+    : `${host}/${namespace}`
 }
+
+/** The host of a key of a registry that is not configured; null of others. */
+export function strangeHost({ config }: Configured, key: string): string | null {
+  const slash = key.indexOf('/')
+  const host = slash < 0 ? null : key.slice(0, slash)
+  return host !== null && (config.registries.length < 2 || !hostsOf(config).includes(host)) ? host : null
+}
+
+/** keyOfRef in SQL. */
+export const keyOfRefSql = (sql: Sql | Tx, { config }: Configured, ref: Fragment) => sql`
+  (case when ${config.registries.length < 2} and split_part(${ref}, '/', 1) = any(${hostsOf(config)}::text[]) then '' else split_part(${ref}, '/', 1) || '/' end
+   || case when ${ref} like '%/%/%' then split_part(${ref}, '/', 2) else '_' end)`
+
+/** The same of a repository's row: `r` the repository, `g` its registry. */
+export const keyOfRowSql = (sql: Sql | Tx, { config }: Configured) => sql`
+  (case when ${config.registries.length < 2} and g.name = any(${hostsOf(config)}::text[]) then r.namespace else g.name || '/' || r.namespace end)`

@@ -4,14 +4,15 @@
  */
 import { randomUUID } from 'node:crypto'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
-import { bootstrap, type Principal, tracker } from '../access/principal.ts'
+import { authenticate, authenticators, showsToken, unauthorized } from '../access/authenticate.ts'
+import { type Principal, tracker } from '../access/principal.ts'
+import { withheldFrom } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
-import { authenticate } from './auth.ts'
 import { builderRoutes } from './builder-service.ts'
 import { healthRouter } from './health.ts'
 import { openapiDocument } from './openapi.ts'
-import { ApiError, problemOf } from './problem.ts'
-import { type Route, run } from './route.ts'
+import { ApiError, type Problem, problemOf } from './problem.ts'
+import { principalIn, type Route, run } from './route.ts'
 import { routes } from './routes.ts'
 
 /** Without `web` and `builder`: a process of other roles, which answers for its health and metrics alone. `builder`: a build service. */
@@ -31,15 +32,15 @@ export function apiApp(d: Deps, { web, builder = false }: { web: boolean; builde
   if (web) {
     const document = JSON.stringify(openapiDocument())
     app.get('/api/v1/openapi.json', (_request, response) => void response.type('application/json').send(document))
-    app.use('/api/v1', apiRouter(d, routes, d.config.adminToken, bootstrap))
+    app.use('/api/v1', apiRouter(d, routes, identify(d, routes)))
   }
   if (builder && d.config.builderToken !== null)
-    app.use('/builder/v1', apiRouter(d, builderRoutes, d.config.builderToken, tracker, '8mb'))
+    app.use('/builder/v1', apiRouter(d, builderRoutes, trackerOnly(d.config.builderToken), '8mb'))
   app.use((request) => {
     throw new ApiError('no-such-route', `there is no ${request.method} ${request.path}`)
   })
-  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
-    const problem = problemOf(error)
+  app.use(async (error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    const problem = await shownTo(d, principalIn(response), problemOf(error))
     if (problem.status >= 500)
       d.log.warn({ err: error, path: request.path, requestId: response.getHeader('x-request-id') }, 'request failed')
     if (response.headersSent) return void response.destroy()
@@ -49,17 +50,43 @@ export function apiApp(d: Deps, { web, builder = false }: { web: boolean; builde
   return app
 }
 
-function apiRouter(
-  d: Deps,
-  routes: readonly Route[],
-  token: string,
-  principal: Principal,
-  limit = '1mb',
-): express.Router {
+/** A problem without names that are not theirs to see; without any words where that cannot be found out. */
+async function shownTo(d: Deps, principal: Principal, problem: Problem): Promise<Problem> {
+  const { detail: _, errors: __, ...bare } = problem
+  return withheldFrom(d, principal, problem).catch((err: unknown) => {
+    d.log.warn({ err }, 'could not find out what of a problem may be told')
+    return bare
+  })
+}
+
+type Identify = (request: Request) => Promise<Principal>
+
+/** Whoever the request shows to be; nobody passes to what is open alone. */
+function identify(d: Deps, routes: readonly Route[]): Identify {
+  const ways = authenticators({ portusUrl: null })
+  const open = routes
+    .filter((r) => r.access.need === 'open')
+    .map(({ method, path }) => ({ method, pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`) }))
+  return async (request) => {
+    const principal = await authenticate(d, ways, request)
+    const method = request.method === 'HEAD' ? 'get' : request.method.toLowerCase()
+    if (principal.via === 'nobody' && !open.some((r) => r.method === method && r.pattern.test(request.path)))
+      throw unauthorized()
+    return principal
+  }
+}
+
+const trackerOnly =
+  (token: string): Identify =>
+  async ({ headers }) => {
+    if (!showsToken(headers.authorization, token)) throw unauthorized()
+    return tracker
+  }
+
+function apiRouter(d: Deps, routes: readonly Route[], identify: Identify, limit = '1mb'): express.Router {
   const router = express.Router()
-  router.use((request, response, next) => {
-    authenticate(token, request.headers.authorization)
-    response.locals.principal = principal
+  router.use(async (request, response, next) => {
+    response.locals.principal = await identify(request)
     next()
   })
   router.use(express.json({ limit, strict: false }))

@@ -1,13 +1,17 @@
 import type { Request, Response } from 'express'
 import type { z } from 'zod'
 import type { Key, NamespaceNeed, PlainNeed } from '../access/access.ts'
-import type { Principal } from '../access/principal.ts'
+import { nobody, type Principal } from '../access/principal.ts'
+import { withheldFrom } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
+import { audited } from './audited.ts'
+import { authorize } from './authorize.ts'
 import { ApiError, invalid, type ProblemCode } from './problem.ts'
 import { illFormedAt } from './well-formed.ts'
 
 type Shape = z.ZodObject<z.ZodRawShape>
-type Answer = { status: number; body?: unknown }
+/** `hostless`: names in the body that stand without a registry's host: repositories, tags, keys of namespaces (withhold.ts). */
+export type Answer = { status: number; body?: unknown; hostless?: readonly string[] }
 
 /** What a handler gets: parsed parameters, query and body, who asks, and the raw request for those that stream. */
 export type Input<P extends Shape, Q extends Shape, B extends z.ZodType> = {
@@ -41,6 +45,8 @@ export type Route<P extends Shape = Shape, Q extends Shape = Shape, B extends z.
   body?: B
   responses: Record<number, z.ZodType | readonly string[] | null>
   problems?: ProblemCode[]
+  /** what the audit log says it was done to, where that is not in the path */
+  subject?(input: Input<P, Q, B>): string
   handle(d: Deps, input: Input<P, Q, B>, response: Response): Promise<Answer | null>
 }
 
@@ -48,9 +54,34 @@ export type Route<P extends Shape = Shape, Q extends Shape = Shape, B extends z.
 export const route = <P extends Shape, Q extends Shape, B extends z.ZodType>(r: Route<P, Q, B>): Route =>
   r as unknown as Route
 
-/** Runs a route on a request: parse, handle, answer. */
+/** Runs a route on a request: parse, let pass or not, handle, answer without the names that are not the caller's to see. */
 export async function run(d: Deps, r: Route, request: Request, response: Response): Promise<void> {
-  const principal = response.locals.principal as Principal
+  const principal = principalIn(response)
+  const input = { ...parsed(r, request), request, principal }
+  const answer = await audited(d, r, { input, response }, (keys) => pass(d, r, input, keys, response))
+  if (!answer) return
+  if (answer.body === undefined) return void response.status(answer.status).end()
+  const body = await withheldFrom(d, principal, answer.body, answer.hostless)
+  response.status(answer.status).type('application/json').send(JSON.stringify(body))
+}
+
+type AnyInput = Input<Shape, Shape, z.ZodType>
+
+async function pass(
+  d: Deps,
+  r: Route,
+  input: AnyInput,
+  keys: () => Promise<readonly Key[]>,
+  response: Response,
+): Promise<Answer | null> {
+  await authorize(d, input.principal, { access: r.access, method: r.method, keys })
+  return r.handle(d, input, response)
+}
+
+/** Who asks, as the app found out (app.ts). */
+export const principalIn = (response: Response): Principal => (response.locals.principal as Principal) ?? nobody
+
+function parsed(r: Route, request: Request) {
   const part = (where: string, schema: z.ZodType | undefined, value: unknown) => {
     const parsed = schema?.safeParse(value)
     if (parsed && !parsed.success) throw invalid(where, parsed.error)
@@ -66,10 +97,7 @@ export async function run(d: Deps, r: Route, request: Request, response: Respons
   const params = part('path', r.params, request.params) as never
   const query = part('query', r.query, request.query) as never
   const body = part('body', r.body, request.body ?? {}) as never
-  const answer = await r.handle(d, { params, query, body, request, principal }, response)
-  if (!answer) return
-  if (answer.body === undefined) response.status(answer.status).end()
-  else response.status(answer.status).type('application/json').send(JSON.stringify(answer.body))
+  return { params, query, body }
 }
 
 const hasBody = (request: Request): boolean =>

@@ -1,0 +1,65 @@
+/**
+ * in: calls that change something, by whom, of what namespace.
+ * out: rows of `audit`: written before the call is handled, completed when it has ended.
+ * guarantees: nothing is changed through the API without a row; no body, no query and no token is stored.
+ */
+import type { Sql, Tx } from '../db/postgres.ts'
+import type { Deps } from '../deps.ts'
+import type { Principal } from './principal.ts'
+import { readableBy } from './readable-by.ts'
+
+export type AuditEntry = {
+  id: bigint
+  at: Date
+  actor: string
+  via: string
+  action: string
+  subject: string
+  namespace: string | null
+  status: number | null
+  problem: string | null
+  requestId: string
+}
+
+/** What is about to be done. Answers the row's id. */
+export async function beginAudit(
+  d: Pick<Deps, 'sql' | 'clock'>,
+  { name, via }: Principal,
+  what: Pick<AuditEntry, 'action' | 'subject' | 'namespace' | 'requestId'>,
+): Promise<bigint> {
+  const [row] = await d.sql<{ id: bigint }[]>`
+    insert into audit (at, actor, via, action, subject, namespace, request_id)
+    values (${d.clock()}, ${name}, ${via}, ${what.action}, ${what.subject}, ${what.namespace}, ${what.requestId})
+    returning id`
+  if (!row) throw new Error('an insert gave no row')
+  return row.id
+}
+
+/** What became of it. `problem`: the code where it was refused or failed. */
+export async function endAudit(
+  d: Pick<Deps, 'sql'>,
+  id: bigint,
+  { status, problem }: { status: number; problem: string | null },
+): Promise<void> {
+  await d.sql`update audit set status = ${status}, problem = ${problem} where id = ${id}`
+}
+
+export type AuditFilter = { actor: string | null; namespace: string | null; after: bigint | null; limit: number }
+
+/** Newest first: everything to admins, else what was done in the namespaces that the person owns. */
+export const listAudit = (
+  d: Pick<Deps, 'sql'>,
+  principal: Principal,
+  { actor, namespace, after, limit }: AuditFilter,
+): Promise<AuditEntry[]> => d.sql<AuditEntry[]>`
+  select id, at, actor, via, action, subject, namespace, status, problem, request_id from audit
+  where (${actor}::text is null or actor = ${actor}) and (${namespace}::text is null or namespace = ${namespace})
+    and (${after}::bigint is null or id < ${after}::bigint) and ${seenBy(d.sql, principal)}
+  order by id desc limit ${limit}`
+
+function seenBy(sql: Sql | Tx, principal: Principal) {
+  const readable = readableBy(sql, principal, sql`namespace`)
+  if (principal.admin) return readable
+  return sql`(${readable} and namespace in (
+    select namespace_key from member where user_name = ${principal.name} and role = 'owner'))`
+}

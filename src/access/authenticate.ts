@@ -1,0 +1,75 @@
+/**
+ * in: a request's headers. out: on whose behalf it comes.
+ * guarantees: what is shown and is not right is refused, never taken for nothing; who shows two things at once is told so.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Deps } from '../deps.ts'
+import { AccessError } from './access-error.ts'
+import { principalOf } from './api-tokens.ts'
+import { makePortusCheck, portusPrincipal } from './portus-auth.ts'
+import { bootstrap, nobody, type Principal } from './principal.ts'
+
+/**
+ * One way to show who one is. `shows`: the request has something of this kind; `find`: whose it is, null where it is not right. A
+ * request that changes something and comes by what a browser sends by itself (a cookie) is to be refused by `find` unless its
+ * Origin is our own.
+ */
+export type Authenticator = {
+  shows(request: IncomingMessage): boolean
+  find(d: Deps, request: IncomingMessage): Promise<Principal | null>
+}
+
+const hash = (text: string): Buffer => createHash('sha256').update(text).digest()
+
+/** Whether `Authorization: Bearer …` shows this very token, compared in constant time. */
+export const showsToken = (authorization: string | undefined, wanted: string): boolean => {
+  const token = bearerToken(authorization)
+  return token !== '' && timingSafeEqual(hash(token), hash(wanted))
+}
+
+const bearerToken = (authorization: string | undefined): string =>
+  /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1] ?? ''
+
+/** The bootstrap token, and API tokens. */
+const bearer: Authenticator = {
+  shows: (request) => request.headers.authorization !== undefined,
+  find: async (d, { headers }) =>
+    showsToken(headers.authorization, d.config.adminToken)
+      ? bootstrap
+      : principalOf(d, bearerToken(headers.authorization)),
+}
+
+/** `Portus-Auth: user:token`, where a Portus is configured that can be asked. */
+function portusAuth(portusUrl: string): Authenticator {
+  const check = makePortusCheck(portusUrl)
+  return {
+    shows: (request) => request.headers['portus-auth'] !== undefined,
+    find: (d, request) => portusPrincipal(d, check, String(request.headers['portus-auth'])),
+  }
+}
+
+/** Every way there is in this installation. */
+export const authenticators = ({ portusUrl }: { portusUrl: string | null }): Authenticator[] => [
+  bearer,
+  ...(portusUrl === null ? [] : [portusAuth(portusUrl)]),
+]
+
+/** Who asks; `nobody` where nothing is shown. AccessError: `unauthorized`, `two-credentials`, `portus-failed`. */
+export async function authenticate(
+  d: Deps,
+  ways: readonly Authenticator[],
+  request: IncomingMessage,
+): Promise<Principal> {
+  const [shown, another] = ways.filter((way) => way.shows(request))
+  if (!shown) return nobody
+  if (another) throw new AccessError('two-credentials', 'show one thing that says who you are, not several')
+  const found = await shown.find(d, request)
+  if (found === null) throw new AccessError('unauthorized', wanted)
+  return found
+}
+
+const wanted = 'an API token is wanted: Authorization: Bearer …'
+
+/** For calls that are not open, by whoever shows nothing. */
+export const unauthorized = (): AccessError => new AccessError('unauthorized', wanted)

@@ -1,0 +1,76 @@
+import type { Tx } from '../db/postgres.ts'
+import type { Deps } from '../deps.ts'
+import { mayRead, type Standing } from './access.ts'
+import type { Principal } from './principal.ts'
+import { readsEverything } from './readable-by.ts'
+import { standingsOf, unknownStanding } from './standing.ts'
+import { keysIn, type Vocabulary, vocabularyOf, withhold } from './withhold.ts'
+
+type Needs = { sql: Deps['sql'] | Tx; config: Pick<Deps['config'], 'registries'> }
+
+/** Names under which Docker Hub is written: it is a registry like others where it is configured as one. */
+const dockerHub = ['docker.io', 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com']
+const vocabularies = new WeakMap<object, Vocabulary>()
+
+/** By which names the configured registries are written: their own, their aliases, and the address they are asked at. */
+export function vocabulary({ config }: Pick<Needs, 'config'>): Vocabulary {
+  const known = vocabularies.get(config.registries)
+  if (known) return known
+  const made = vocabularyOf(
+    config.registries.map(({ name, aliases = [], url }) => [
+      ...new Set([name, ...aliases, new URL(url).host, ...(name === 'docker.io' ? dockerHub : [])]),
+    ]),
+  )
+  vocabularies.set(config.registries, made)
+  return made
+}
+
+/**
+ * A value (JSON, or a text) as this principal may have it: names in namespaces that they may not read are withheld (withhold.ts). One
+ * statement, and none where nothing is named or an admin reads. `hostless`: repositories in it that stand without a host.
+ */
+export async function withheldFrom<T>(
+  d: Needs,
+  principal: Principal,
+  value: T,
+  hostless: readonly string[] = [],
+): Promise<T> {
+  if (readsEverything(principal)) return value
+  return without(d, value, hostless, async (keys) => {
+    const standings = await standingsOf(d, principal, keys)
+    return (key) => !mayRead(principal, key, standings.get(key) ?? unknownStanding)
+  })
+}
+
+/** The same for a reader without a name: a viewer of this one namespace, such as a channel of it. */
+export async function withheldFromViewerOf<T>(d: Needs, namespace: string, value: T): Promise<T> {
+  const viewer: Principal = { name: '', via: 'channel', admin: false, scopes: [] }
+  return without(d, value, [], async (keys) => {
+    const standings = await standingsOf(d, viewer, keys)
+    const of = (key: string): Standing => ({
+      ...(standings.get(key) ?? unknownStanding),
+      ...(key === namespace ? { role: 'viewer' } : {}),
+    })
+    return (key) => !mayRead(viewer, key, of(key))
+  })
+}
+
+async function without<T>(
+  d: Needs,
+  value: T,
+  hostless: readonly string[],
+  hiddenAmong: (keys: string[]) => Promise<(key: string) => boolean>,
+): Promise<T> {
+  const words = vocabulary(d)
+  const first = d.config.registries[0]?.name
+  const keyOf = (name: string) => (words.several ? `${first}/${name.split('/')[0]}` : name.split('/')[0]!)
+  const keys = new Set([...keysIn(value, words), ...hostless.map(keyOf)])
+  if (keys.size === 0) return value
+  const isHidden = await hiddenAmong([...keys])
+  return withhold(
+    value,
+    words,
+    isHidden,
+    hostless.filter((name) => isHidden(keyOf(name))),
+  )
+}

@@ -1,0 +1,136 @@
+/**
+ * in: anything that is about to be written for somebody (JSON, or a text), and which namespaces they may not read.
+ * out: the same, with "(withheld)" in place of each name in such a namespace, alone or within a sentence.
+ * guarantees: pure; whatever is no name of a configured registry stays as it is; one name is one placeholder; shapes stay.
+ */
+
+/** `hosts`: under which our registries are written, each with its registry's name; `several`: namespaces' keys begin with a host. */
+export type Vocabulary = { hosts: ReadonlyMap<string, string>; several: boolean; pattern: RegExp }
+
+/** A name within a text. `name`: with its registry's own name, without digest; `repository`: without host and tag. */
+type Found = { start: number; end: number; name: string; repository: string; key: string }
+
+const slash = '(?:/|%2F)'
+const colon = '(?::|%3A)'
+const word = '[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*'
+const tag = `${colon}[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?`
+const digest = `(?:@|%40)[A-Za-z0-9+._-]+${colon}[0-9a-fA-F]{32,}`
+
+const escaped = (host: string): string =>
+  host
+    .replace(/[\\^$.*+?()|{}]/g, '\\$&')
+    .replace(/\[/g, '(?:\\[|%5B)')
+    .replace(/\]/g, '(?:\\]|%5D)')
+    .replaceAll(':', colon)
+
+/** `names`: of each registry every host under which it is written, its own name first. Names may stand percent-encoded, as in links. */
+export function vocabularyOf(names: readonly (readonly string[])[]): Vocabulary {
+  const hosts = new Map(
+    names.flatMap(([name = '', ...more]) => [name, ...more].map((host) => [host.toLowerCase(), name])),
+  )
+  const any =
+    [...hosts.keys()]
+      .sort((a, b) => b.length - a.length)
+      .map(escaped)
+      .join('|') || '(?!)'
+  const source = `${boundary}(${any})${slash}(${word}(?:${slash}${word})*)(?:(${slash})|(${tag}))?(${digest})?`
+  return { hosts, several: names.length > 1, pattern: new RegExp(source, 'gi') }
+}
+
+/** Not within another host, but right behind a percent-encoded character. */
+const boundary = '(?:(?<![A-Za-z0-9._-])|(?<=%[0-9A-Fa-f]{2}))'
+
+const decoded = (text: string): string =>
+  text.replace(/%2F/gi, '/').replace(/%3A/gi, ':').replace(/%40/g, '@').replace(/%5B/gi, '[').replace(/%5D/gi, ']')
+
+/** Every name in a text, in order. */
+export function namesIn(text: string, { hosts, several, pattern }: Vocabulary): Found[] {
+  return [...text.matchAll(pattern)].map((match) => {
+    const [whole, host = '', path = '', more, tagged = ''] = match
+    const name = hosts.get(decoded(host).toLowerCase()) ?? host
+    const asked = decoded(path).toLowerCase().split('/')
+    const repository = isApiPath(asked)
+      ? asked.slice(
+          1,
+          asked.findIndex((part) => apiParts.has(part)),
+        )
+      : asked
+    const alone = repository.length === 1 && more === undefined && (!several || tagged !== '')
+    const namespace = alone ? '_' : (repository[0] ?? '_')
+    return {
+      start: match.index,
+      end: match.index + whole.length,
+      name: `${name}/${repository.join('/')}${decoded(tagged)}`,
+      repository: repository.join('/'),
+      key: several ? `${name}/${namespace}` : namespace,
+    }
+  })
+}
+
+/** Where a registry's address is shown with what it was asked for (`host/v2/NAME/manifests/…`), the name is in the middle. */
+const apiParts = new Set(['manifests', 'blobs', 'tags', 'referrers', '_manifests'])
+const isApiPath = (path: readonly string[]): boolean =>
+  path[0] === 'v2' && path.findIndex((part) => apiParts.has(part)) > 1
+
+/** The keys of every namespace of which something is named. */
+export function keysIn(value: unknown, vocabulary: Vocabulary): Set<string> {
+  const keys = new Set<string>()
+  everyText(value, (text) => {
+    for (const { key } of namesIn(text, vocabulary)) keys.add(key)
+    return text
+  })
+  return keys
+}
+
+/**
+ * The value without the names that are hidden. Of those the repository is withheld also where it stands without its host, in the
+ * same value; `hostless`: further repositories to be withheld so.
+ */
+export function withhold<T>(
+  value: T,
+  vocabulary: Vocabulary,
+  isHidden: (key: string) => boolean,
+  hostless: readonly string[] = [],
+): T {
+  const hiddenNames = new Map<string, number>()
+  const bare = new Set(hostless)
+  everyText(value, (text) => {
+    for (const { key, repository } of namesIn(text, vocabulary))
+      if (isHidden(key) && repository.includes('/')) bare.add(repository)
+    return text
+  })
+  const placeholder = (name: string): string => {
+    const number = hiddenNames.get(name) ?? hiddenNames.set(name, hiddenNames.size + 1).size
+    return number === 1 ? '(withheld)' : `(withheld ${number})`
+  }
+  const bareNames = bare.size === 0 ? null : barePattern([...bare])
+  return everyText(value, (text) => {
+    let [out, at] = ['', 0]
+    for (const { start, end, name, key } of namesIn(text, vocabulary)) {
+      if (!isHidden(key)) continue
+      out += text.slice(at, start) + placeholder(name)
+      at = end
+    }
+    out += text.slice(at)
+    return bareNames === null ? out : out.replace(bareNames, (found) => placeholder(decoded(found)))
+  }) as T
+}
+
+const barePattern = (names: string[]): RegExp => {
+  const any = names
+    .sort((a, b) => b.length - a.length)
+    .map((name) => escaped(name).replaceAll('/', slash))
+    .join('|')
+  return new RegExp(
+    `(?:(?<![A-Za-z0-9._/-])|(?<=%[0-9A-Fa-f]{2}))(?:${any})(?![A-Za-z0-9/]|[._-]+[A-Za-z0-9])(?:${tag})?`,
+    'gi',
+  )
+}
+
+/** Each text in a JSON value, names of fields too, as `of` makes it. */
+function everyText(value: unknown, of: (text: string) => string): unknown {
+  if (typeof value === 'string') return of(value)
+  if (Array.isArray(value)) return value.map((item) => everyText(item, of))
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [of(key), everyText(inner, of)]))
+}
