@@ -13,6 +13,7 @@ import { People, type PeopleSettings, type PeopleSourceConfig, peopleOf } from '
 import type { RegistryConfig } from './registry/registries.ts'
 import { type Read, registryOf, settingsOfFile, sharedHosts } from './registry-settings.ts'
 import { settings, unsupported } from './settings.ts'
+import { sharedTokens } from './webhook-settings.ts'
 
 export type Config = Readonly<{
   host: string
@@ -24,6 +25,8 @@ export type Config = Readonly<{
   secretKey: string
   adminToken: string
   webhookToken: string
+  /** common to registries, for addresses; null: only those of its own does a registry have */
+  webhookUrlToken: string | null
   /** those that send us events and are reconciled */
   registries: readonly RegistryConfig[]
   /** those with `watch`: they send nothing, and only bases that are named are asked for */
@@ -36,6 +39,8 @@ export type Config = Readonly<{
   mailFrom: string | null
   /** seconds */
   notifyWindow: number
+  /** days; 0: never */
+  stillOutdatedDays: number
   /** seconds */
   settle: number
   /** seconds; 0 = only at start and on demand */
@@ -111,6 +116,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
   const fromFile = settingsIn(values.DRYDOCK_CONFIG, read, fault)
   const registries = [...registryOfEnvironment(values, read, fault), ...fromFile.registries]
   for (const text of sharedHosts(registries)) fault(`DRYDOCK_CONFIG: ${text}`)
+  for (const text of sharedTokens(values, registries)) fault(text)
   if (parsed.success) for (const text of builderFaults(parsed.data, fromFile.machines)) fault(text)
   const people = peopleOf(parsed.data ?? {}, fromFile.people, registries, { read, fault })
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
@@ -128,6 +134,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     secretKey: e.DRYDOCK_SECRET_KEY ?? null,
     adminToken: e.DRYDOCK_ADMIN_TOKEN ?? null,
     webhookToken: e.DRYDOCK_WEBHOOK_TOKEN ?? null,
+    webhookUrlToken: e.DRYDOCK_WEBHOOK_URL_TOKEN ?? null,
     registries: registries.filter((registry) => !registry.watch),
     outside: registries.filter((registry) => registry.watch),
     watch: e.DRYDOCK_WATCH.map(normaliseHost),
@@ -135,6 +142,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     smtpUrl: e.SMTP_URL ?? null,
     mailFrom: e.MAIL_FROM ?? `drydock@${mailHost(publicUrl)}`,
     notifyWindow: e.DRYDOCK_NOTIFY_WINDOW,
+    stillOutdatedDays: e.DRYDOCK_STILL_OUTDATED_DAYS,
     settle: e.DRYDOCK_SETTLE,
     reconcileInterval: e.DRYDOCK_RECONCILE_INTERVAL,
     ...people,

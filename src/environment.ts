@@ -46,12 +46,14 @@ export const environment = z.object({
   DRYDOCK_REGISTRY_CA_FILE: z.string().optional(),
   DRYDOCK_REGISTRY_INSECURE: flag,
   DRYDOCK_WEBHOOK_TOKEN: token.optional(),
+  DRYDOCK_WEBHOOK_URL_TOKEN: secret.refine(isToken, tokenFault).optional(),
   SMTP_URL: url(/^smtps?$/, 'smtp://user:pass@host:587').optional(),
   MAIL_FROM: z
     .string()
     .regex(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'must be a mail address')
     .optional(),
   DRYDOCK_NOTIFY_WINDOW: seconds(300),
+  DRYDOCK_STILL_OUTDATED_DAYS: whole(0, 3650, 7),
   DRYDOCK_SETTLE: seconds(30),
   DRYDOCK_RECONCILE_INTERVAL: seconds(3600),
   DRYDOCK_WATCH: z

@@ -8,6 +8,8 @@ const secrets = [
   'secretKey',
   'adminToken',
   'webhookToken',
+  'webhookUrlToken',
+  'urlToken',
   'smtpUrl',
   'databaseUrl',
   'authorization',

@@ -5,6 +5,7 @@ import { Channels, defaultChannels } from './channel-settings.ts'
 import { isHost, normaliseHost } from './oci/reference.ts'
 import { People } from './people-settings.ts'
 import type { RegistryConfig } from './registry/registries.ts'
+import { webhookEntry, webhookSettings } from './webhook-settings.ts'
 
 const line = z.string('must be text').min(1, 'must not be empty')
 const perMinute = z.int('must be a whole number from 1 to 10000').min(1).max(10_000)
@@ -23,6 +24,7 @@ const entry = z.strictObject({
   insecure: z.boolean('must be true or false').default(false),
   webhookToken: line.optional(),
   webhookTokenFile: line.optional(),
+  webhook: webhookEntry.optional(),
 })
 const file = z.strictObject({
   registries: z.array(entry).default([]),
@@ -57,7 +59,7 @@ export function settingsOfFile(
     return nothing
   }
   const { machines, builds, channels, people } = parsed.data
-  const registries = parsed.data.registries.flatMap(({ passwordFile, webhookTokenFile, ...said }, i) => {
+  const registries = parsed.data.registries.flatMap(({ passwordFile, webhookTokenFile, webhook, ...said }, i) => {
     const place = `DRYDOCK_CONFIG: registries: ${i}`
     const secret = (name: 'password' | 'webhookToken', path: string | undefined) => {
       if (said[name] !== undefined && path !== undefined) fault(`${place}: ${name} and ${name}File are both set`)
@@ -66,9 +68,13 @@ export function settingsOfFile(
     if (said.perMinute !== undefined && !said.watch) fault(`${place}: perMinute: is for a registry with watch`)
     if (said.watch && (said.webhookToken !== undefined || webhookTokenFile !== undefined))
       fault(`${place}: webhookToken: a registry with watch sends nothing`)
+    if (said.watch && webhook !== undefined) fault(`${place}: webhook: a registry with watch sends nothing`)
+    const told = (part: string) => (text: string) => fault(`${place}: ${part}${text}`)
+    const hook =
+      webhook && webhookSettings(webhook, (name, path) => read(`${place}: webhook: ${name}`, path), told('webhook: '))
     const password = secret('password', passwordFile)
     const webhookToken = secret('webhookToken', webhookTokenFile)
-    return registryOf({ ...said, password, webhookToken }, read, (text) => fault(`${place}: ${text}`))
+    return registryOf({ ...said, password, webhookToken, ...(hook ? { webhook: hook } : {}) }, read, told(''))
   })
   return { registries, machines, builds, channels, people }
 }

@@ -33,7 +33,7 @@ export const settings: readonly Setting[] = [
     name: 'DRYDOCK_CONFIG',
     default: 'none',
     meaning:
-      'YAML file for what has structure: `registries: [{name, aliases, url, username, password, caFile, insecure, webhookToken, watch, perMinute}]`, and `builds` and `machines` (docs/operations.md)',
+      'YAML file for what has structure: `registries: [{name, aliases, url, username, password, caFile, insecure, webhookToken, webhook, watch, perMinute}]`, and `builds` and `machines` (docs/operations.md)',
   },
   { name: 'DRYDOCK_REGISTRY_URL', default: 'none', meaning: 'one registry, without a file' },
   { name: 'DRYDOCK_REGISTRY_NAME', default: "the URL's host", meaning: 'the host in image references' },
@@ -56,12 +56,24 @@ export const settings: readonly Setting[] = [
     meaning: 'the registry sends it as `Authorization: Bearer …`',
     secret: true,
   },
+  {
+    name: 'DRYDOCK_WEBHOOK_URL_TOKEN',
+    default: 'none',
+    meaning:
+      'taken as `?token=…` from registries that can send no header (docs/webhooks.md); it makes Drydock ask the registry, and nothing more',
+    secret: true,
+  },
   { name: 'SMTP_URL', default: 'none: mails are kept', meaning: '`smtp[s]://user:pass@host:port`', secret: true },
   { name: 'MAIL_FROM', default: '`drydock@` and the host of the public URL', meaning: 'sender of the mails' },
   {
     name: 'DRYDOCK_NOTIFY_WINDOW',
     default: '300',
     meaning: 'seconds in which notices to one person are gathered into one mail',
+  },
+  {
+    name: 'DRYDOCK_STILL_OUTDATED_DAYS',
+    default: '7',
+    meaning: 'days after which who was told of an outdated tag is told that it is so still, once a week; 0 = never',
   },
   {
     name: 'DRYDOCK_SETTLE',

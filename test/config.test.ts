@@ -48,6 +48,7 @@ describe('with nothing set', () => {
       secretKey: null,
       adminToken: null,
       webhookToken: null,
+      webhookUrlToken: null,
       smtpUrl: null,
       mailFrom: 'drydock@localhost',
       notifyWindow: 300,

@@ -7,8 +7,10 @@ import { queueReadingOf } from '../build/queue-readings.ts'
 import type { Deps } from '../deps.ts'
 import type { Digest } from '../oci/digest.ts'
 import { tagRef } from '../oci/reference.ts'
+import type { RegistryClient } from '../registry/registries.ts'
 import { inTransaction } from './in-transaction.ts'
 import { learn } from './learn.ts'
+import { lookForEvent } from './look-for-event.ts'
 import type { Fault } from './observe.ts'
 import { recordFailure } from './record-failure.ts'
 import { type Learned, nothingLearned, type Observation, save } from './save.ts'
@@ -39,6 +41,7 @@ export async function ingest(
     where event.id = ${eventId} and outcome in ('pending', 'failed')`
   if (!event) return
   try {
+    if (event.action === 'look') return await lookAndEnd(d, event)
     const learned = event.action === 'push' ? await learnPushed(d, event) : nothingLearned
     await inTransaction(d.sql, async (tx) => {
       await save(d, tx, observationOf(event), learned)
@@ -56,10 +59,22 @@ export async function ingest(
   }
 }
 
-async function learnPushed(d: Pick<Deps, 'sql' | 'registries'>, event: PendingEvent): Promise<Learned> {
+/** An event that states no fact: the registry is asked about what it names. */
+async function lookAndEnd(d: Pick<Deps, 'sql' | 'jobs' | 'registries' | 'clock'>, event: PendingEvent): Promise<void> {
+  await lookForEvent(d, clientOf(d, event), event)
+  await d.sql`
+    update event set outcome = 'handled', reason = null, error = null, attempts = attempts + 1, next_try_at = null,
+      handled_at = ${d.clock()}
+    where id = ${event.id} and outcome in ('pending', 'failed')`
+}
+
+const learnPushed = (d: Pick<Deps, 'sql' | 'registries'>, event: PendingEvent): Promise<Learned> =>
+  learn(d, clientOf(d, event), event.repository, event.digest!, event.mediaType ?? '')
+
+function clientOf(d: Pick<Deps, 'registries'>, event: PendingEvent): RegistryClient {
   const client = d.registries.byName(event.host)
   if (!client) throw new UnknownRegistryError(event.host)
-  return learn(d, client, event.repository, event.digest!, event.mediaType ?? '')
+  return client
 }
 
 /** A delete of a tag carries it, with an empty digest; a delete of a digest hits every tag that is on it. */

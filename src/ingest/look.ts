@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import type { Deps } from '../deps.ts'
 import { registryId } from '../inbox/registry-id.ts'
 import { parseReference } from '../oci/reference.ts'
-import { knownHeads } from './known-heads.ts'
 import { learnDeclared } from './learn-declared.ts'
+import { lookAtTag } from './look-at-tag.ts'
 import { rememberAbsent } from './remember-absent.ts'
-import { sightTag } from './sight-tag.ts'
 
 /** Seconds until a registry that could not be asked is asked again. */
 const pause = 30
@@ -23,10 +21,8 @@ export async function look(d: Pick<Deps, 'sql' | 'jobs' | 'registries' | 'log' |
   if (!client) return
   try {
     const name = { registryId: await registryId(d.sql, host), host, repository, tag }
-    const known = (await knownHeads(d.sql, name.registryId, repository, [tag])).get(tag) ?? null
-    const asking = { sourceId: `look:${randomUUID()}`, dryRun: false, listing: 'not-asked' as const }
-    const difference = await sightTag(d, client, name, known, asking)
-    if (known === null && difference === null) await rememberAbsent(d, name)
+    const { known, difference } = await lookAtTag(d, client, name)
+    if (!known && difference === null) await rememberAbsent(d, name)
     await learnDeclared(d, client, name)
   } catch (error) {
     if (!(error instanceof Error && 'retryable' in error && error.retryable === true)) throw error

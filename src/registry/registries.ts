@@ -38,6 +38,16 @@ export type RegistryConfig = {
   /** takes plain http and any certificate */
   insecure: boolean
   webhookToken?: string | null | undefined
+  webhook?: WebhookSettings | undefined
+}
+
+/**
+ * For webhooks in other formats than Distribution's. `urlToken`: taken in an address, where no header can be sent. `google`: whose
+ * identity and audience the tokens of Pub/Sub have to name, who issues them, and where his keys are.
+ */
+export type WebhookSettings = {
+  urlToken?: string | null | undefined
+  google?: { serviceAccount: string; audience: string; issuer: string; keysUrl: string } | undefined
 }
 
 export type Registries = {

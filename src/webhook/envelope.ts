@@ -25,7 +25,8 @@ export type ReceivedEvent = {
   actor: string | null
 }
 
-type IgnoreReason =
+/** Of the last three: docs/design/webhooks.md. */
+export type IgnoreReason =
   | 'not-an-event'
   | 'unknown-action'
   | 'no-repository'
@@ -37,7 +38,11 @@ type IgnoreReason =
   | 'bad-timestamp'
   | 'repository-delete'
   | 'staging-tag'
+  | 'repository-change'
+  | 'other-registry'
+  | 'too-many-tags'
 
+/** An event that is handled and whose action is `look` states no fact: the registry is asked about what it names. */
 export type Verdict =
   | { kind: 'handled'; event: ReceivedEvent }
   | { kind: 'ignored'; event: ReceivedEvent; reason: IgnoreReason }
@@ -88,7 +93,7 @@ const hashOf = (value: unknown): string =>
     .digest('hex')
 
 /** Null for an absent or empty text. */
-const cut = (value: string | null | undefined, length: number): string | null =>
+export const cut = (value: string | null | undefined, length: number): string | null =>
   value ? value.replaceAll('\0', '').slice(0, length) || null : null
 
 const manifestTypes = new Set<string>([

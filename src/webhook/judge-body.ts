@@ -2,7 +2,7 @@ import type { Inbound } from '../inbox/accept.ts'
 import { instantOf } from '../oci/instant.ts'
 import { isStagingTag } from '../oci/own-tags.ts'
 import { isRepository, isTagName, tagRef } from '../oci/reference.ts'
-import { parseEnvelope, type ReceivedEvent, type Verdict } from './envelope.ts'
+import { type IgnoreReason, parseEnvelope, type ReceivedEvent, type Verdict } from './envelope.ts'
 import type { Body } from './read-body.ts'
 
 /** What a body asks of the inbox (null: nothing in it matters), and how many events of each kind it held. */
@@ -10,21 +10,34 @@ export type Judged = { inbound: Inbound | null; counts: Partial<Record<Verdict['
 
 export function judgeBody(registry: string, body: Body, receivedAt: Date): Judged {
   const verdicts = body.bytes && parseEnvelope(body.bytes)
-  if (!verdicts) {
-    const reason = body.bytes ? 'not-an-envelope' : 'too-large'
-    const row = { ...note(body), at: instantOf(receivedAt), reason }
-    return { inbound: { registry, rows: [row], reconcile: true, looks: [] }, counts: { ignored: 1 } }
-  }
+  return verdicts ? judgeVerdicts(registry, verdicts) : unreadable(registry, body, receivedAt, 'not-an-envelope')
+}
+
+/** A body that was too large, or in which nothing could be read (`reason`): recorded, and the registry is compared. */
+export function unreadable(
+  registry: string,
+  body: Body,
+  receivedAt: Date,
+  reason: 'not-an-envelope' | 'not-of-this-format',
+): Judged {
+  const row = { ...note(body), at: instantOf(receivedAt), reason: body.bytes ? reason : 'too-large' }
+  return { inbound: { registry, rows: [row], reconcile: true, looks: [] }, counts: { ignored: 1 } }
+}
+
+export function judgeVerdicts(registry: string, verdicts: readonly Verdict[]): Judged {
   const counts: Judged['counts'] = {}
   for (const { kind } of verdicts) counts[kind] = (counts[kind] ?? 0) + 1
   const rows = verdicts.flatMap((v) =>
     v.kind === 'irrelevant' ? [] : [{ ...v.event, reason: v.kind === 'ignored' ? v.reason : null }],
   )
   const ignored = verdicts.filter((v) => v.kind === 'ignored')
-  const reconcile = ignored.some((v) => v.reason === 'repository-delete')
-  const looks = ignored.flatMap((v) => lookable(registry, v.event))
+  const reconcile = ignored.some((v) => ofRepository.has(v.reason))
+  const looks = ignored.flatMap((v) => (v.reason === 'other-registry' ? [] : lookable(registry, v.event)))
   return { inbound: rows.length === 0 ? null : { registry, rows, reconcile, looks }, counts }
 }
+
+/** Something of a repository changed, and it was not said what. */
+const ofRepository: ReadonlySet<IgnoreReason> = new Set(['repository-delete', 'repository-change', 'too-many-tags'])
 
 /** A body that is no envelope, as a row: its hash is its id, so that a registry that insists is recorded once. */
 const note = ({ sha256 }: Body): ReceivedEvent => ({

@@ -5,31 +5,24 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Deps } from '../deps.ts'
-import { type Inbound, makeInbox } from '../inbox/accept.ts'
+import { makeAnswers } from './answer.ts'
 import { authenticate } from './authenticate.ts'
-import { webhookCounters } from './counters.ts'
+import { formatRoute } from './format-route.ts'
 import { judgeBody } from './judge-body.ts'
 import { readBody } from './read-body.ts'
 
-const webhookPath = '/v2/webhooks/events'
+export const webhookPath = '/v2/webhooks/events'
 
 /** Bytes of a body that are read; the rest is thrown away. */
 const bodyLimit = 16 * 1024 * 1024
 
-/** How long a registry is kept waiting for the database, milliseconds. */
-const patience = 5_000
-
-/** Answers requests to the webhook's path; false where the path is another's. */
+/** Answers requests to the webhook's path and, below it, to those of other formats; false where the path is another's. */
 export function webhookRoute(
   d: Pick<Deps, 'config' | 'sql' | 'jobs' | 'log' | 'clock'>,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const accept = makeInbox(d)
-  const counters = webhookCounters()
-
-  const answer = (response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}) => {
-    counters.requests.inc({ status: String(status) })
-    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers }).end(`${text}\n`)
-  }
+  const answers = makeAnswers(d)
+  const { answer, acknowledge } = answers
+  const ofFormat = formatRoute(d, answers, { path: `${webhookPath}/`, bodyLimit })
 
   async function receive(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
     if (d.config.registries.length === 0)
@@ -45,36 +38,13 @@ export function webhookRoute(
           connection: 'close',
         },
       )
-    const { inbound, counts } = judgeBody(registry, await readBody(request, bodyLimit), d.clock())
-    if (inbound && !(await stored(inbound)))
-      return answer(response, 503, 'the database does not answer', { 'retry-after': '1' })
-    for (const [kind, count] of Object.entries(counts)) counters.events.inc({ kind }, count)
-    answer(response, 202, 'accepted')
-  }
-
-  /** False where the database cannot be had. The rows may still be stored later: the registry's next try finds them there. */
-  async function stored(inbound: Inbound): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(resolve, patience, false)
-    })
-    const done = accept(inbound).then(
-      () => true,
-      (error: unknown) => {
-        d.log.warn({ err: error, registry: inbound.registry }, 'webhook: events could not be stored')
-        return false
-      },
-    )
-    try {
-      return await Promise.race([done, late])
-    } finally {
-      clearTimeout(timer)
-    }
+    await acknowledge(response, judgeBody(registry, await readBody(request, bodyLimit), d.clock()))
   }
 
   return (request, response) => {
-    const url = new URL(request.url ?? '/', 'http://webhook.invalid')
-    if (url.pathname !== webhookPath) return false
+    const url = URL.parse(request.url ?? '/', 'http://webhook.invalid')
+    if (url === null) return false
+    if (url.pathname !== webhookPath) return ofFormat(request, response, url)
     if (request.method !== 'POST') {
       answer(response, 405, 'POST only', { allow: 'POST', connection: 'close' })
       return true

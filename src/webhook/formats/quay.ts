@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { parseJson } from '../../oci/manifest.ts'
+import type { WebhookFormat } from './format.ts'
+import { irrelevant, lookAtEach } from './look-event.ts'
+
+const text = z.string().nullish().catch(null)
+const Push = z.object({
+  repository: text,
+  docker_url: z.string(),
+  // a list; of old Quays a map from tags to image ids
+  updated_tags: z
+    .union([z.array(z.string()), z.record(z.string(), z.unknown()).transform(Object.keys)])
+    .nullish()
+    .catch(null),
+})
+
+/**
+ * Quay's notifications of kind "Push to Repository" (`repo_push`). They hold neither a digest, nor a time, nor an id, so that two pushes of
+ * a tag have the same body: each delivery counts, and the registry is asked. Other kinds of notification are of no interest.
+ * https://docs.redhat.com/en/documentation/red_hat_quay/3/html/use_red_hat_quay/repository-notifications
+ */
+export const quay: WebhookFormat = {
+  vendor: 'Quay',
+  proof: 'token',
+  carriers: ['url'],
+  read(delivery) {
+    const { success, data } = Push.safeParse(parseJson(delivery.body))
+    if (!success) return null
+    const { repository, updated_tags: tags } = data
+    if (!tags) return { verdicts: [irrelevant('notification')] }
+    return {
+      verdicts: lookAtEach(
+        delivery,
+        { id: null, repository },
+        tags.map((tag) => ({ tag })),
+      ),
+    }
+  },
+}
