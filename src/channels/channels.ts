@@ -23,6 +23,12 @@ export const PutChannel = z
       .array(z.enum(channelEvents))
       .min(1)
       .max(channelEvents.length)
+      .refine(
+        (events) => events.includes('outdated') || !events.some((event) => event === 'still' || event === 'rebuilt'),
+        {
+          message: 'still and rebuilt follow what was told as outdated: name that too',
+        },
+      )
       .optional()
       .describe('what it is told; default: outdated, failed, still'),
     enabled: z.boolean().default(true),

@@ -8,18 +8,39 @@ export type Waiting = { id: number; kind: ToldKind; ref: string; content: Notice
 /** How a tag stands when it is told of. */
 export type Standing = Pick<ToldItem, 'now' | 'digest' | 'rebuild'>
 
-/** A message to be, and the notices it settles. */
-export type Composed = { telling: Telling; notices: number[] }
+/** A message to be, and the notices it settles, each with how its tag is told to stand. */
+export type Composed = { telling: Telling; notices: { id: number; now: ToldItem['now'] }[] }
 
-/** What waits for one channel: a message for each kind and base, in the order in which they began to wait; in it each tag once, by name. */
-export function compose(waiting: readonly Waiting[], standing: ReadonlyMap<string, Standing>): Composed[] {
+/**
+ * What waits for one channel: a message for each kind and base, in the order in which they began to wait; in it each tag once, by name.
+ * `over`: notices of what has ended before it was told, and would be no news.
+ */
+export function compose(
+  all: readonly Waiting[],
+  standing: ReadonlyMap<string, Standing>,
+): { messages: Composed[]; over: number[] } {
+  const nowOf = (ref: string) => standing.get(ref)?.now ?? 'deleted'
+  const holds = ({ kind, ref }: Waiting) => holdsWhile[kind] === null || holdsWhile[kind] === nowOf(ref)
+  const waiting = all.filter(holds)
   const groups = Map.groupBy(waiting, ({ kind, content }) => `${kind} ${content.base}`)
-  return [...groups.values()].map((some) => {
+  const messages = [...groups.values()].map((some) => {
     const { kind, content } = some.at(-1)!
     const byRef = [...Map.groupBy(some, ({ ref }) => ref)].sort(([a], [b]) => (a < b ? -1 : 1))
     const items = byRef.map(([ref, told]) => item(ref, told, standing.get(ref)))
-    return { telling: { kind, base: content.base, to: content.to, items }, notices: some.map(({ id }) => id) }
+    return {
+      telling: { kind, base: content.base, to: content.to, items },
+      notices: some.map(({ id, ref }) => ({ id, now: nowOf(ref) })),
+    }
   })
+  return { messages, over: all.filter((notice) => !holds(notice)).map(({ id }) => id) }
+}
+
+/** How a tag must stand for a notice to be news; that it was outdated is told in any case. */
+const holdsWhile: Record<ToldKind, ToldItem['now'] | null> = {
+  outdated: null,
+  failed: 'outdated',
+  still: 'outdated',
+  rebuilt: 'current',
 }
 
 /** A base that moved again within the window has moved once, from the first digest to the last. */

@@ -1,8 +1,8 @@
+import { withheldFromViewerOf } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
-import type { Outlook } from '../notify/digest-outline.ts'
-import { loadOutlooks } from '../notify/outlooks.ts'
-import { type Composed, compose, type Standing, type Waiting } from './compose.ts'
+import { type Composed, compose, type Waiting } from './compose.ts'
 import { insertDeliveries } from './insert-deliveries.ts'
+import { loadStanding } from './load-standing.ts'
 import type { ChannelKind } from './notifiers.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'>
@@ -22,31 +22,20 @@ export async function gatherDeliveries(d: Needs): Promise<Date | null> {
   const now = d.clock().getTime()
   // A clock that was set back must not hold a notice for longer than the window.
   const due = waiting.filter(({ oldest }) => Math.abs(now - oldest.getTime()) >= window)
-  const known = new Map<string, Outlook>()
-  for (const channel of due) await tell(d, channel, known)
+  for (const channel of due) await tell(d, channel)
   const later = waiting.filter((channel) => !due.includes(channel)).map(({ oldest }) => oldest.getTime() + window)
   return later.length === 0 ? null : new Date(Math.min(...later, now + window))
 }
 
-async function tell(d: Needs, channel: Due, known: Map<string, Outlook>): Promise<void> {
+async function tell(d: Needs, channel: Due): Promise<void> {
   const rows = await d.sql<(Omit<Waiting, 'content'> & { content: string })[]>`
     select id, kind::text as kind, ref, content::text as content from channel_notice
     where channel_id = ${channel.id} and delivery_id is null order by id`
-  const refs = [...new Set(rows.map(({ ref }) => ref))]
-  await loadOutlooks(d, refs, known)
-  const heads = await d.sql<{ ref: string; digest: string | null }[]>`
-    select ref, head_digest as digest from tag where ref = any(${refs})`
-  const digests = new Map(heads.map(({ ref, digest }) => [ref, digest]))
-  const standing = new Map(refs.map((ref) => [ref, standingOf(known.get(ref), digests.get(ref) ?? null)]))
+  const standing = await loadStanding(d, [...new Set(rows.map(({ ref }) => ref))])
   const waiting = rows.map((row) => ({ ...row, content: JSON.parse(row.content) as Waiting['content'] }))
-  for (const composed of compose(waiting, standing)) await save(d, channel, composed)
-}
-
-function standingOf(outlook: Outlook | undefined, digest: string | null): Standing {
-  const none = { state: 'none', build: null, waitsFor: [] }
-  if (outlook?.fate !== 'outdated') return { now: outlook?.fate ?? 'deleted', digest, rebuild: none }
-  const { state, build, waitsFor } = outlook.rebuild
-  return { now: 'outdated', digest, rebuild: { state, build, waitsFor } }
+  const { messages, over } = compose(waiting, standing)
+  await d.sql`delete from channel_notice where id = any(${over}) and delivery_id is null`
+  for (const composed of messages) await save(d, channel, composed)
 }
 
 /**
@@ -57,12 +46,16 @@ async function save(d: Needs, channel: Due, { telling, notices }: Composed): Pro
   const taken = new Error('another has gathered these notices')
   const query = new URLSearchParams({ namespace: channel.namespaceKey, base: telling.base })
   const url = `${d.config.publicUrl}/api/v1/outdated?${query}`
-  const message = { ...telling, namespace: channel.namespaceKey, at: d.clock(), url }
+  // a channel is read by whoever reads its namespace
+  const told = await withheldFromViewerOf(d, channel.namespaceKey, { ...telling, url })
+  const message = { ...told, namespace: channel.namespaceKey, at: d.clock() }
   try {
     await d.sql.begin(async (tx) => {
       const ids = await insertDeliveries(d, tx, channel, message)
       const claimed = await tx`
-        update channel_notice set delivery_id = ${ids[0]!} where id = any(${notices}) and delivery_id is null`
+        update channel_notice n set delivery_id = ${ids[0]!}, content = n.content || jsonb_build_object('told', v.now)
+        from unnest(${notices.map(({ id }) => id)}::int[], ${notices.map(({ now }) => now)}::text[]) as v (id, now)
+        where n.id = v.id and n.delivery_id is null`
       if (claimed.count !== notices.length) throw taken
     })
     d.log.info({ channel: channel.id, kind: telling.kind, tags: telling.items.length }, 'gathered a delivery')

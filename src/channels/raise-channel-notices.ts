@@ -1,19 +1,22 @@
 import type { Deps } from '../deps.ts'
 import { countedCauses } from '../notify/counted-causes.ts'
 import { raiseLock } from '../notify/raise-notices.ts'
+import { raiseChannelFollowUps } from './raise-channel-follow-ups.ts'
 
 /**
  * A notice for each channel of a namespace that wants these, and each counted cause of a tag in it that the channel was not told of:
  * as for people (src/notify/raise-notices.ts), with the channel in a person's place. What was outdated before the channel was made it has
  * not been told of. A channel that is disabled hears nothing, and when it is enabled again of what is outdated still.
  *
- * One statement; nothing is read into memory. Key: (channel_id, ref, root, kind). `held`: causes to look at again soon.
+ * Then the follow-ups.
+ *
+ * One statement each; nothing is read into memory. Key: (channel_id, ref, root, kind). `held`: causes to look at again soon.
  */
 export async function raiseChannelNotices(
   d: Pick<Deps, 'sql' | 'clock' | 'config'>,
 ): Promise<{ raised: number; held: number }> {
   const now = d.clock()
-  const [wanted] = await d.sql`select from channel where enabled and 'outdated' = any(events) limit 1`
+  const [wanted] = await d.sql`select from channel where enabled limit 1`
   if (!wanted) return { raised: 0, held: 0 }
   return d.sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${raiseLock})`
@@ -45,6 +48,6 @@ export async function raiseChannelNotices(
         (select count(*)::int from counted k where held and exists (
           select from channel ch where ch.namespace_key = k.namespace and ch.enabled)) as held`
     if (!counts) throw new Error('a count gave no row')
-    return counts
+    return { ...counts, raised: counts.raised + (await raiseChannelFollowUps(d, tx, now)) }
   })
 }

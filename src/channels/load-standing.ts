@@ -1,0 +1,28 @@
+import type { Deps } from '../deps.ts'
+import { rebuildStates } from '../plan/rebuild-states.ts'
+import type { Standing } from './compose.ts'
+
+const refsAtOnce = 1000
+
+/** How each of these tags stands now; what is no tag any more has no entry. Two statements for each thousand. */
+export async function loadStanding(
+  d: Pick<Deps, 'sql' | 'config' | 'clock'>,
+  refs: readonly string[],
+): Promise<Map<string, Standing>> {
+  const standing = new Map<string, Standing>()
+  for (let i = 0; i < refs.length; i += refsAtOnce) {
+    const part = refs.slice(i, i + refsAtOnce)
+    const tags = await d.sql<{ ref: string; digest: string | null; now: Standing['now'] }[]>`
+      select ref, head_digest as digest, case when head_digest is null then 'deleted' when exists (
+          select from cause c where c.tag_id = tag.id and c.counted) then 'outdated'
+        when status in ('current', 'artifact') then 'current' else 'unknown' end as now
+      from tag where ref = any(${part})`
+    const outdated = tags.filter(({ now }) => now === 'outdated').map(({ ref }) => ref)
+    const states = await rebuildStates(d, outdated)
+    for (const { ref, digest, now } of tags) {
+      const { state = 'none', build = null, waitsFor = [] } = states.get(ref) ?? {}
+      standing.set(ref, { now, digest, rebuild: { state, build, waitsFor } })
+    }
+  }
+  return standing
+}
