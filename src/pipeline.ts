@@ -1,4 +1,5 @@
 import { buildRunner } from './build/build.ts'
+import { moveLeftTags } from './build/further-tags.ts'
 import { queueReadings } from './build/queue-readings.ts'
 import { readRecipe } from './build/read-recipe.ts'
 import { deliver } from './channels/deliver.ts'
@@ -9,7 +10,7 @@ import { ingest } from './ingest/ingest.ts'
 import { look } from './ingest/look.ts'
 import type { Tasks } from './jobs/jobs.ts'
 import { notify } from './notify/notify.ts'
-import { send } from './notify/send.ts'
+import { sendLane } from './notify/send.ts'
 import { plan } from './plan/make-plan.ts'
 import { curate } from './policy/curate.ts'
 import { refresh } from './staleness/refresh.ts'
@@ -31,10 +32,11 @@ export const pipeline = (d: Deps, runBuilds = buildRunner(d)): Tasks => ({
     await d.jobs.enqueue(d.sql, 'channels', {}, { key: 'channels', queue: 'channels' })
     await notify(d) //                                     new causes, gathered a window long      → mail
   },
-  mail: ({ mailId }) => send(d, mailId), //                one mail through SMTP
+  mail: ({ lane = 0 }) => sendLane(d, lane), //            what is due of the outbox, through SMTP
   channels: () => tellChannels(d), //                      the same for channels of namespaces      → deliver
   deliver: ({ deliveryId }, { signal }) => deliver(d, deliveryId, signal), // one message to one channel
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
   build: (_, { signal }) => runBuilds('any', signal), // builds whose turn it is: host, checkout, build, push, cleanup → refresh, plan
   'build-light': (_, { signal }) => runBuilds('light', signal), // those that need no builder: rebases
+  'move-tags': ({ buildId }, attempt) => moveLeftTags(d, buildId, attempt), // further tags that a build could not move → look
 })

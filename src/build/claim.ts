@@ -35,6 +35,8 @@ export type Claim = {
   since: Date
   /** what that attempt was about to push, or may have pushed */
   intent: KnownIntent | null
+  /** what that attempt had pushed and recorded: there is nothing left to find out, wherever the tag is by now */
+  pushed: Digest | null
   /** as it came over the build service's API; null for a build of our own */
   job: unknown
 }
@@ -50,6 +52,7 @@ export type ClaimRow = {
   steps: string
   bases: string
   commit: string | null
+  digest: string | null
   job: string | null
   deaths: number
   startedAt: Date
@@ -98,7 +101,7 @@ export async function claimBuild(d: Pick<Deps, 'sql' | 'clock'>, buildId: string
       and (state = 'queued' or state = 'running' and ${isLeft(d.sql)}) for update) old
     where build.id = old.id
     returning build.id, build.ref, build.claim_token as token, old.state as previous, build.recipe::text as recipe, build.reason::text as reason,
-      build.steps::text as steps, build.bases::text as bases, build.commit, build.job::text as job, build.deaths, build.started_at`.catch(
+      build.steps::text as steps, build.bases::text as bases, build.commit, build.digest, build.job::text as job, build.deaths, build.started_at`.catch(
     (error: { code?: string }) => {
       if (error.code === uniqueViolation) return 'busy' as const
       throw error
@@ -127,6 +130,7 @@ export function claimOf(row: ClaimRow): Claim {
     deaths,
     since,
     intent: intentOf(row),
+    pushed: isDigest(row.digest) ? row.digest : null,
     job,
   }
 }

@@ -20,8 +20,8 @@ export type Course = {
     target: BuildJob['target'],
     stop: AbortSignal,
   ): Promise<string[]>
-  /** After the push, also after one found: what becomes of it, but what may wait once `stop` has come. Comes again where a worker dies at it. Throws BuildError. */
-  pushed(claim: Claim, target: BuildJob['target'], built: Built, stop: AbortSignal): Promise<void>
+  /** After the push, also after one found: what becomes of it, but what may wait once `stop` has come. Comes again where a worker dies at it. Gives what is to be said in the log, if anything. Throws BuildError. */
+  pushed(claim: Claim, target: BuildJob['target'], built: Built, stop: AbortSignal): Promise<string | null>
   /** In the transaction that ends these rows, all of this course. */
   ended(claims: readonly Pick<Claim, 'id'>[], tx: Tx): Promise<void>
 }

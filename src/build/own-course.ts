@@ -9,8 +9,9 @@ import { causeAnnotations } from './cause-annotations.ts'
 import type { Claim } from './claim.ts'
 import type { Course } from './course.ts'
 import { findPushed } from './find-pushed.ts'
+import { moveOrLeave } from './further-tags.ts'
 import { namespaceLogins } from './logins.ts'
-import { moveTags, recordPushed } from './record-pushed.ts'
+import { recordPushed } from './record-pushed.ts'
 import { type CauseAfter, stillOutdated } from './still-outdated.ts'
 import { storeKeyAsBuilt } from './store-key.ts'
 import { unstage } from './unstage.ts'
@@ -30,9 +31,9 @@ export const ownCourse = (d: Deps): Course => ({
   },
   async pushed(claim, target, built, stop) {
     await recordPushed(d, claim, built)
-    const further = await moveTags(d, target, built.digest, claim.recipe?.tags ?? [], stop)
-    const cause = await causeLeft(d, claim, [claim.ref, ...further], built, stop)
-    if (!cause) return
+    const { moved, note } = await moveOrLeave(d, claim, target, built.digest, stop)
+    const cause = await causeLeft(d, claim, [claim.ref, ...moved], built, stop)
+    if (!cause) return note
     const message = `${claim.ref} was built and pushed, and is still outdated by ${cause.base} at ${cause.toDigest}`
     throw new BuildError('still-outdated', message)
   },

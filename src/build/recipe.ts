@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isKeptTag, isStagingTag } from '../oci/own-tags.ts'
 import { isTagName, parseReference } from '../oci/reference.ts'
 import { isCron } from './cron.ts'
 import { isGitRef, parseGitUrl } from './git-url.ts'
@@ -11,6 +12,13 @@ const relativePath = z
 
 const credentialName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 const isCredential = 'must be the name of a credential of the namespace'
+
+/** A tag that a recipe may name besides its own: not one that Drydock itself puts, and takes back from. */
+const otherTag = z
+  .string()
+  .refine(isTagName, 'must be a tag name')
+  .refine((tag) => !isKeptTag(tag), 'must not end in -prev: such tags keep what a tag was before')
+  .refine((tag) => !isStagingTag(tag), 'must not end in .drydock: such tags come and go while a build is pushed')
 
 const argName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a build argument')
 
@@ -68,12 +76,8 @@ export const Recipe = z
       .string()
       .refine((text) => parseReference(text)?.tag != null, 'must be a reference with a tag')
       .optional(),
-    tags: z.array(z.string().refine(isTagName, 'must be a tag name')).max(50).default([]),
-    pushTo: z
-      .string()
-      .refine(isTagName, 'must be a tag name')
-      .optional()
-      .describe('a candidate tag, pushed before the tag itself moves'),
+    tags: z.array(otherTag).max(50).default([]),
+    pushTo: otherTag.optional().describe('a candidate tag, pushed before the tag itself moves'),
     verify: z
       .array(
         z

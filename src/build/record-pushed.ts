@@ -1,8 +1,7 @@
 import type { Deps } from '../deps.ts'
 import { inTransaction } from '../ingest/in-transaction.ts'
 import { lookAtDeclared } from '../ingest/look-at-declared.ts'
-import { type Reference, tagRef } from '../oci/reference.ts'
-import { BuildError, BuildStop, describeError, type Failure } from './build-error.ts'
+import { BuildStop } from './build-error.ts'
 import type { Built } from './builders/builder.ts'
 import type { Claim } from './claim.ts'
 import { storableJson } from './storable.ts'
@@ -32,38 +31,4 @@ export async function recordPushed(
     await d.jobs.enqueue(tx, 'look', { ref: claim.ref }, { key: `look:${claim.ref}` })
     await d.jobs.enqueue(tx, 'refresh', {}, { key: 'refresh', queue: 'refresh' })
   })
-}
-
-/**
- * Points the recipe's further tags at what was pushed, through the registry alone. Gives their refs. One that cannot be moved keeps none of
- * the others; all those are told (`tags-not-moved`, retryable where each of them may pass another time).
- */
-export async function moveTags(
-  d: Pick<Deps, 'registries'>,
-  target: Reference,
-  digest: Built['digest'],
-  tags: readonly string[],
-  signal: AbortSignal,
-): Promise<string[]> {
-  const further = tags.filter((tag) => tag !== target.tag)
-  if (further.length === 0) return []
-  const client = d.registries.byName(target.host)
-  const manifest = await client?.getManifest(target.repository, digest, { signal })
-  if (!client || !manifest) throw new BuildError('push-mismatch', `${digest} is not in ${target.repository} any more`)
-  const failures = new Map<string, Failure>()
-  for (const tag of further)
-    await client.putManifest(target.repository, tag, manifest, { signal }).catch((error: unknown) => {
-      signal.throwIfAborted()
-      failures.set(tag, describeError(error))
-    })
-  if (failures.size > 0) {
-    const told = [...failures].map(([tag, { message }]) => `${tag} (${message})`).join(', ')
-    const retryable = [...failures.values()].every((failure) => failure.retryable)
-    throw new BuildError(
-      'tags-not-moved',
-      `${tagRef(target.host, target.repository, target.tag ?? '')} was pushed; these tags could not be moved to it: ${told}`,
-      { retryable },
-    )
-  }
-  return further.map((tag) => tagRef(target.host, target.repository, tag))
 }

@@ -105,7 +105,10 @@ async function attempt(begun: Omit<Attempt, 'target' | 'dir' | 'claim'> & { clai
   begun.progress.by(builder.name)
   const built = (await afterCrash(all, builder)) ?? (await runIn(all, builder))
   const { signal } = begun.progress
-  await throughOutage(() => course.pushed(claim, target, built, signal), { until: signal }).catch(orLater(all))
+  const note = await throughOutage(() => course.pushed(claim, target, built, signal), { until: signal }).catch(
+    orLater(all),
+  )
+  if (note !== null) begun.log.write(`\n${note}\n`)
 }
 
 /** What was, or may have been, pushed does not fail because somebody cannot be asked now: it is left to be taken over, as long as that may help. */
@@ -135,7 +138,8 @@ async function afterCrash(all: Attempt, builder: Builder): Promise<Built | null>
       log.write(`[what it left could not be removed: ${describeError(error).message}]\n`)
     },
   )
-  const found = claim.intent && (await askPushed(all, claim.intent))
+  const found =
+    claim.intent && (claim.pushed ? { ...claim.intent, digest: claim.pushed } : await askPushed(all, claim.intent))
   if (found || claim.deaths >= mostDeaths) await unstageAll(all, stagedSeconds)
   if (!found && claim.deaths >= mostDeaths)
     throw new BuildError('worker-died', `${claim.deaths} workers died at this build (a lack of memory?)`)

@@ -10,7 +10,8 @@ export type Payloads = {
   refresh: Record<string, never>
   curate: { scope: string }
   notify: Record<string, never>
-  mail: { mailId: string }
+  /** says only "look": all that is due in this part of the outbox */
+  mail: { lane: number }
   channels: Record<string, never>
   deliver: { deliveryId: string }
   plan: Record<string, never>
@@ -19,6 +20,7 @@ export type Payloads = {
   /** the same for builds that need no builder: rebases */
   'build-light': Record<string, never>
   recipe: { ref: string }
+  'move-tags': { buildId: string }
 }
 export type TaskName = keyof Payloads
 

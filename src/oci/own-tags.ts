@@ -22,6 +22,9 @@ export const isStagingTag = (tag: string): boolean => staging.test(tag)
 /** The tag that keeps what the tag pointed at before Drydock moved it: `1` → `1-prev`. */
 export const previousTag = (tag: string): string => withSuffix(tag, '-prev')
 
+/** True for what `previousTag` gives, whoever pushed it. */
+export const isKeptTag = (tag: string): boolean => tag.endsWith('-prev')
+
 /** A tag that is too long for its suffix is cut, with a hash of the whole, so that no two share one. */
 function withSuffix(tag: string, suffix: string): string {
   if (tag.length + suffix.length <= longest) return tag + suffix

@@ -40,8 +40,9 @@ await runClaim(
     },
     async pushed(...given) {
       await pass('pushed')
-      await real.pushed(...given)
+      const note = await real.pushed(...given)
       await pass('recorded')
+      return note
     },
   },
   claim,

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import { build } from '../../src/build/build.ts'
+import { cancelBuild } from '../../src/build/cancel.ts'
 import { CredentialInput, putCredential } from '../../src/build/credentials.ts'
+import { moveLeftTags } from '../../src/build/further-tags.ts'
 import { readLog } from '../../src/build/logs.ts'
 import { plan } from '../../src/plan/make-plan.ts'
 import { type DockerEstate, dockerEstate } from '../support/docker-estate.ts'
@@ -127,23 +129,88 @@ requires(
     expect(await tag('app/after:1')).toMatchObject({ status: 'current', headDigest: done.digest })
   })
 
-  it('whose further tags cannot be moved now is left for later, and moves them in the end', async () => {
-    const id = await estate.queue('app/further:1', files('further'), { tags: ['latest', 'stable'] })
-    proxy.fate = ({ method, path }) => (/^PUT .*\/manifests\/latest$/.test(`${method} ${path}`) ? 'cut' : 'through')
+  const head = async (repository: string, name: string) =>
+    (await registry.client.headManifest(repository, name))?.digest ?? null
+  const refusing = (name: string, fate: Fate) => {
+    proxy.fate = ({ method, path }) => (method === 'PUT' && path.endsWith(`/manifests/${name}`) ? fate : 'through')
+  }
+  const moveLeft = (id: string, attempt = 1) => moveLeftTags(estate.d, id, { attempt, maxAttempts: 25 })
+  const isMoveTagsWaiting = async (id: string) =>
+    (await estate.pg.sql`select 1 from graphile_worker.jobs where key = ${`move-tags:${id}`}`).length === 1
+
+  it.each([
+    ['cut', 'cut' as const],
+    ['500', answer(500, '')],
+    ['429', answer(429, told('TOOMANYREQUESTS', 'slow down'))],
+  ])('whose further tags cannot be moved now (%s) is done, and moves them in the end', async (name, fate) => {
+    const repository = `app/further-${name}`
+    const id = await estate.queue(`${repository}:1`, files(`further-${name}`), { tags: ['latest', 'stable'] })
+    refusing('latest', fate)
     await build(estate.d, id)
-    const left = await row(id)
-    expect(left).toMatchObject({ state: 'running', error: null, claimToken: null, digest: expect.any(String) })
-    expect(left.leaseUntil!.getTime()).toBeGreaterThan(Date.now())
-    expect(await readLog(estate.d, id)).toContain('tags could not be moved to it: latest (')
-    expect((await registry.client.headManifest('app/further', 'stable'))?.digest).toBe(left.digest)
+    const done = await row(id)
+    expect(done).toMatchObject({ state: 'succeeded', error: null, digest: expect.any(String) })
+    expect(await readLog(estate.d, id)).toContain(
+      `could not be moved along yet, tried again later: ${estate.ref(`${repository}:latest`)} (`,
+    )
+    expect(await head(repository, 'stable')).toBe(done.digest)
+    expect(await isMoveTagsWaiting(id)).toBe(true)
+    await expect(moveLeft(id)).rejects.toMatchObject({ code: 'tags-not-moved' })
     proxy.fate = () => 'through'
-    await estate.pg.sql`update build set lease_until = lease_until + interval '1 hour' where id = ${id}`
+    await moveLeft(id)
+    expect(await head(repository, 'latest')).toBe(done.digest)
+    expect(await tag(`${repository}:latest`)).toMatchObject({ headDigest: done.digest })
+  })
+
+  it('whose further tags are refused for good says so, and is left alone', async () => {
+    const id = await estate.queue('app/further-denied:1', files('further-denied'), { tags: ['latest'] })
+    refusing('latest', answer(403, told('DENIED', 'tag is immutable')))
     await build(estate.d, id)
-    expect(await row(id)).toMatchObject({ state: 'running' })
-    await estate.pg.sql`update build set lease_until = clock_timestamp() where id = ${id}`
+    expect(await row(id)).toMatchObject({ state: 'failed', error: { code: 'tags-not-moved', retryable: false } })
+    expect(await isMoveTagsWaiting(id)).toBe(false)
+  })
+
+  it('whose tag has moved on meanwhile takes no further tag along any more', async () => {
+    const id = await estate.queue('app/further-old:1', files('further-old'), { tags: ['latest'] })
+    refusing('latest', 'cut')
     await build(estate.d, id)
-    expect(await row(id)).toMatchObject({ state: 'succeeded', error: null, digest: left.digest, deaths: 0 })
-    expect((await registry.client.headManifest('app/further', 'latest'))?.digest).toBe(left.digest)
+    proxy.fate = () => 'through'
+    const { row: newer } = await estate.build('app/further-old:1', files('further-newer'), { tags: [] })
+    expect(newer.digest).not.toBe((await row(id)).digest)
+    await moveLeft(id)
+    expect(await head('app/further-old', 'latest')).toBeNull()
+  })
+
+  it('does not move a further tag that has a recipe of its own', async () => {
+    const { row: own } = await estate.build('app/further-own:2', files('two'))
+    const id = await estate.queue('app/further-own:1', files('one'), { tags: ['2', '3'] })
+    await build(estate.d, id)
+    expect(await row(id)).toMatchObject({ state: 'succeeded' })
+    expect(await head('app/further-own', '2')).toBe(own.digest)
+    expect(await head('app/further-own', '3')).toBe((await row(id)).digest)
+  })
+
+  it('that was recorded is not made again where a worker died after it, wherever the tag is by now', async () => {
+    const id = await estate.queue('app/recorded:1', files('recorded'))
+    await build(estate.d, id)
+    const { digest } = await row(id)
+    const { row: other } = await estate.build('app/recorded:1', files('by hand'))
+    await estate.pg.sql`update build set state = 'running', finished_at = null, lease_until = null where id = ${id}`
+    await build(estate.d, id)
+    expect(await row(id)).toMatchObject({ state: 'succeeded', digest })
+    expect(await head('app/recorded', '1')).toBe(other.digest)
+  })
+
+  it('that is left for later is cancelled at once', async () => {
+    const id = await estate.queue('app/left:1', files('left'))
+    await build(estate.d, id)
+    await estate.pg.sql`
+      update build set state = 'running', digest = null, finished_at = null, lease_until = null where id = ${id}`
+    proxy.fate = () => 'cut'
+    await build(estate.d, id)
+    expect(await row(id)).toMatchObject({ state: 'running', claimToken: null })
+    expect(await cancelBuild(estate.d, id)).toBe('cancelled')
+    expect(await row(id)).toMatchObject({ state: 'cancelled', leaseUntil: null, error: { code: 'cancelled' } })
+    expect((await row(id)).finishedAt).not.toBeNull()
   })
 
   it('is found by a later takeover where the registry was away for the first', async () => {

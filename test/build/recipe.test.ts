@@ -115,6 +115,9 @@ describe('a recipe', () => {
       { schedule: 'often' },
       { schedule: '0 0 31 2 *' },
       { pushTo: 'a/b' },
+      { pushTo: '1-prev' },
+      { tags: ['x', '1-prev'] },
+      { tags: ['1.drydock'] },
       { secrets: [{ id: 'x' }] },
       { unheard: 1 },
     ])

@@ -61,7 +61,7 @@ it('builds that end together end each in its own way, with what follows from tho
     given: () => ({ bases: [], annotations: {}, logins: {} as never }),
     findPushed: async () => null,
     unstage: async () => [],
-    pushed: async () => undefined,
+    pushed: async () => null,
     ended: async (claims) => {
       followed.push(claims.map(({ id }) => id).sort())
     },
@@ -101,7 +101,7 @@ it('what follows from one that cannot be stored undoes the end of no other', asy
     given: () => ({ bases: [], annotations: {}, logins: {} as never }),
     findPushed: async () => null,
     unstage: async () => [],
-    pushed: async () => undefined,
+    pushed: async () => null,
     async ended(ended, tx) {
       if (ended.some(({ id }) => id === claims[0]!.id)) await tx`select 1 / 0`
     },

@@ -37,6 +37,7 @@ export const serviceCourse = (d: Deps): Course => ({
       update build set digest = ${digest}, bases = ${storableJson(bases)}::text::jsonb, commit = ${commit}
       where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
     if (owned.count === 0) throw new BuildStop('claim-lost')
+    return null
   },
   async ended(claims, tx) {
     const ids = claims.map(({ id }) => id)
