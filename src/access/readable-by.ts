@@ -11,7 +11,7 @@ export const readsEverything = (principal: Principal): boolean => principal.admi
  * Conditions for lists, the same as `mayRead` (access.ts) says of one namespace. The namespaces are found by the person's memberships
  * and by what is not private, once a statement.
  */
-const keys = (sql: Sql | Tx, principal: Principal): Fragment => {
+export const readableKeys = (sql: Sql | Tx, principal: Principal): Fragment => {
   const only = namespacesOf(principal)
   if (principal.admin) return sql`select unnest(${only ?? []}::text[])`
   const open = principal.via === 'nobody' ? ['public'] : ['public', 'protected']
@@ -24,7 +24,7 @@ const keys = (sql: Sql | Tx, principal: Principal): Fragment => {
 
 /** Of a namespace's key. */
 export const readableBy = (sql: Sql | Tx, principal: Principal, key: Fragment): Fragment =>
-  readsEverything(principal) ? sql`true` : sql`${key} in (${keys(sql, principal)})`
+  readsEverything(principal) ? sql`true` : sql`${key} in (${readableKeys(sql, principal)})`
 
 /** Of a repository's row `r` and its registry `g`. */
 export const readableRow = (d: Pick<Deps, 'sql' | 'config'>, principal: Principal): Fragment =>

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Key, NamespaceNeed } from '../access/access.ts'
-import { keyOfRef } from '../access/key-of-ref.ts'
+import { keyOfRef, keyOfRefSql } from '../access/key-of-ref.ts'
 import type { Deps } from '../deps.ts'
 import { namesOf, namespaceOfPath, refOf } from './names.ts'
 import type { ProblemCode } from './problem.ts'
@@ -73,17 +73,21 @@ export const ofBuild = <N extends NamespaceNeed>(need: N) => ({
   },
 })
 
-/** Of a fan-out: the namespaces of what it builds; where it builds nothing, of what it concerns and of its base. */
+/** Of a fan-out: to change it, of the namespaces it builds in; to read it, of all that it concerns, and of its base where that is ours. */
 export const ofPlan = <N extends NamespaceNeed>(need: N) => ({
   need,
   hidden: 'no-such-plan' as const,
   of: async (d: Deps, { params }: { params: { id: string } }): Found => {
     if (!uuid.safeParse(params.id).success) return []
-    const rows = await d.sql<{ ref: string; toBuild: boolean }[]>`
-      select ref, level is not null as to_build from plan_node where plan_id = ${params.id}
-      union all select base, false from plan where id = ${params.id} and base is not null`
+    const hosts = d.config.registries.map(({ name }) => name)
+    const rows = await d.sql<{ key: string; toBuild: boolean }[]>`
+      select ${keyOfRefSql(d.sql, d, d.sql`ref`)} as key, bool_or(level is not null) as to_build from plan_node
+      where plan_id = ${params.id} group by 1
+      union all
+      select ${keyOfRefSql(d.sql, d, d.sql`base`)}, false from plan
+      where id = ${params.id} and split_part(base, '/', 1) = any(${hosts}::text[])`
     const toBuild = rows.filter((row) => row.toBuild)
-    return [...new Set((need === 'read' || toBuild.length === 0 ? rows : toBuild).map(({ ref }) => keyOfRef(d, ref)))]
+    return [...new Set((need === 'read' || toBuild.length === 0 ? rows : toBuild).map(({ key }) => key))]
   },
 })
 

@@ -5,7 +5,7 @@ import type { Deps } from '../deps.ts'
 import { problemOf } from './problem.ts'
 import type { Answer, Route } from './route.ts'
 
-type AnyInput = Parameters<Route['handle']>[1]
+type AnyInput = Parameters<NonNullable<Route['subject']>>[0]
 type Call = { input: AnyInput; response: Response }
 
 /**

@@ -1,5 +1,4 @@
-import type { Key } from '../access/access.ts'
-import { judge, judgePlain, levelOf } from '../access/access.ts'
+import { judge, judgePlain, type Key, levelOf, mayIn, type NamespaceNeed } from '../access/access.ts'
 import type { Principal } from '../access/principal.ts'
 import { standingsOf, unknownStanding } from '../access/standing.ts'
 import type { Deps } from '../deps.ts'
@@ -12,6 +11,9 @@ const hiddenDetail = 'there is no such thing here, or it is not yours to see'
 /** Who passes everything: their calls ask the database for nothing. */
 const isUnlimited = ({ admin, scopes }: Principal): boolean => admin && scopes.length === 0
 
+/** What else the caller may do in one of the namespaces that the call is about. */
+export type MayIn = (need: NamespaceNeed, key: string) => boolean
+
 /**
  * Lets a call pass, or throws its problem: `forbidden`, or the route's own where what it is about may not even be seen. `keys`: what
  * `access.of` says.
@@ -20,23 +22,25 @@ export async function authorize(
   d: Pick<Deps, 'sql' | 'config'>,
   principal: Principal,
   { access, method, keys }: { access: Access<never>; method: string; keys: () => Promise<readonly Key[]> },
-): Promise<void> {
+): Promise<MayIn> {
   const level = levelOf(access.need, method)
   if (!('of' in access)) {
     if (judgePlain(principal, access.need, level) === 'forbidden')
       throw new ApiError('forbidden', access.need === 'admin' ? 'that is for admins' : 'that is not for you')
-    return
+    return () => isUnlimited(principal)
   }
-  if (isUnlimited(principal)) return
+  if (isUnlimited(principal)) return () => true
   const about = await keys()
   const standings = await standingsOf(
     d,
     principal,
     about.filter((key) => key !== null),
   )
-  const verdict = judge(principal, access.need, level, about, (key) => standings.get(key) ?? unknownStanding)
+  const standing = (key: string) => standings.get(key) ?? unknownStanding
+  const verdict = judge(principal, access.need, level, about, standing)
   if (verdict === 'hidden') throw hidden(access.hidden)
   if (verdict === 'forbidden') throw new ApiError('forbidden', words[access.need])
+  return (need, key) => mayIn(principal, need, key, standing(key), levelOf(need, method))
 }
 
 export const hidden = (code: ProblemCode): ApiError => new ApiError(code, hiddenDetail)

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import type { Principal } from '../access/principal.ts'
+import { readableRef } from '../access/readable-by.ts'
 import type { Deps } from '../deps.ts'
 import {
   type CanonicalHost,
@@ -29,13 +31,14 @@ export function refOf(d: Pick<Deps, 'config'>, text: string): string {
 
 /**
  * The canonical ref of a tag that is known of a configured registry, or of one outside that is watched. What could be both is the
- * one that stands, the configured registry's first.
+ * one that stands, the configured registry's first. Of names that may not be read nothing is known: `no-such-tag`.
  */
-export async function knownRefOf(d: Pick<Deps, 'config' | 'sql'>, text: string): Promise<string> {
+export async function knownRefOf(d: Pick<Deps, 'config' | 'sql'>, principal: Principal, text: string): Promise<string> {
   const [own, ...others] = namesOf(d, text)
   const [known] = await d.sql<{ ref: string }[]>`
-    select ref from tag where ref = any(${[own, ...others]}) order by head_digest is null, ref <> ${own} limit 1`
-  return known?.ref ?? refOf(d, text)
+    select ref from tag where ref = any(${[own, ...others]}) and ${readableRef(d, principal, d.sql`ref`)} order by head_digest is null, ref <> ${own} limit 1`
+  if (known) return known.ref
+  throw new ApiError('no-such-tag', `${refOf(d, text)} is not known, or was deleted`)
 }
 
 /** What a text may name, first as a tag of the only registry, then as a Docker client reads it. */

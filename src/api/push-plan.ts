@@ -3,6 +3,9 @@
  * out: what a new push of it would rebuild, in which order, what not and why, and who would be told.
  * guarantees: nothing is changed; all is read in one snapshot, by a number of statements that does not depend on how many tags there are.
  */
+import { mayIn, mayRead } from '../access/access.ts'
+import type { Principal } from '../access/principal.ts'
+import { standingsOf, unknownStanding } from '../access/standing.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { recipientsByNamespace } from '../people/recipients.ts'
@@ -14,7 +17,7 @@ import type { PushPlan } from './schemas/plan.ts'
 
 type Needs = Pick<Deps, 'sql' | 'config' | 'clock'>
 
-export async function pushPlan(d: Needs, { ref, digest }: FoundTag): Promise<PushPlan> {
+export async function pushPlan(d: Needs, principal: Principal, { ref, digest }: FoundTag): Promise<PushPlan> {
   return d.sql.begin('isolation level repeatable read read only', async (tx) => {
     const { input, dependents, truncated } = await loadPreview(d, tx, ref)
     const { nodes, cycles, seconds, cut } = preview(input)
@@ -22,23 +25,39 @@ export async function pushPlan(d: Needs, { ref, digest }: FoundTag): Promise<Pus
       decisions.map((decision) => [decision, nodes.filter((node) => node.decision === decision).length]),
     ) as Record<Decision, number>
     const heard = nodes.filter((node) => !silentDecisions.has(node.decision)).map((node) => node.ref)
-    const told = await toldOf(d, tx, heard)
+    const told = await toldOf(d, tx, principal, heard)
     return { ref, digest, dependents, truncated: truncated || cut, counts, seconds, nodes, cycles, told }
   }) as Promise<PushPlan>
 }
 
-/** By namespace, with those that have nobody to tell. */
-export async function toldOf({ config }: Needs, tx: Tx, refs: string[]): Promise<PushPlan['told']> {
+/**
+ * By namespace, with those that have nobody to tell: of what the principal may read. Whom, only where they are told themselves, as
+ * contributors and owners (or admins); elsewhere addresses are nobody's business.
+ */
+export async function toldOf(
+  { config }: Needs,
+  tx: Tx,
+  principal: Principal,
+  refs: string[],
+): Promise<PushPlan['told']> {
   const rows = await tx<{ namespace: string; tags: number; repositories: string[] }[]>`
     select case when ${config.registries.length > 1} then g.name || '/' || r.namespace else r.namespace end as namespace,
       count(*)::int as tags, array_agg(distinct g.name || '/' || r.name) as repositories
     from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
     where t.ref = any(${refs}) group by 1 order by 1`
-  const places = rows.flatMap(({ namespace, repositories }) =>
+  const standings = await standingsOf(
+    { sql: tx, config },
+    principal,
+    rows.map(({ namespace }) => namespace),
+  )
+  const standing = (key: string) => standings.get(key) ?? unknownStanding
+  const seen = rows.filter(({ namespace }) => mayRead(principal, namespace, standing(namespace)))
+  const open = seen.filter(({ namespace }) => mayIn(principal, 'build', namespace, standing(namespace), 'read'))
+  const places = open.flatMap(({ namespace, repositories }) =>
     repositories.map((repository) => ({ namespace, repository })),
   )
   const people = await recipientsByNamespace({ sql: tx }, places)
-  return rows.map(({ namespace, tags }) => ({
+  return seen.map(({ namespace, tags }) => ({
     namespace,
     tags,
     people: (people.get(namespace) ?? []).map(({ userName, email }) => ({ user: userName, email })),

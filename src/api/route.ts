@@ -5,7 +5,7 @@ import { nobody, type Principal } from '../access/principal.ts'
 import { withheldFrom } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
 import { audited } from './audited.ts'
-import { authorize } from './authorize.ts'
+import { authorize, type MayIn } from './authorize.ts'
 import { ApiError, invalid, type ProblemCode } from './problem.ts'
 import { illFormedAt } from './well-formed.ts'
 
@@ -20,7 +20,11 @@ export type Input<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   body: z.infer<B>
   request: Request
   principal: Principal
+  /** of the namespaces the call is about: what else the caller may do there */
+  mayIn: MayIn
 }
+/** What `access.of` knows of a call: all but who makes it. */
+type Asked<P extends Shape, Q extends Shape, B extends z.ZodType> = Omit<Input<P, Q, B>, 'mayIn'>
 
 /**
  * What a route needs of who calls it (docs/design/access.md). `of`: the namespaces that a call is about, none where there is no such
@@ -39,14 +43,14 @@ export type Route<P extends Shape = Shape, Q extends Shape = Shape, B extends z.
   method: 'get' | 'put' | 'post' | 'delete'
   path: `/${string}`
   summary: string
-  access: Access<Input<P, Q, B>>
+  access: Access<Asked<P, Q, B>>
   params?: P
   query?: Q
   body?: B
   responses: Record<number, z.ZodType | readonly string[] | null>
   problems?: ProblemCode[]
   /** what the audit log says it was done to, where that is not in the path */
-  subject?(input: Input<P, Q, B>): string
+  subject?(input: Asked<P, Q, B>): string
   handle(d: Deps, input: Input<P, Q, B>, response: Response): Promise<Answer | null>
 }
 
@@ -65,17 +69,17 @@ export async function run(d: Deps, r: Route, request: Request, response: Respons
   response.status(answer.status).type('application/json').send(JSON.stringify(body))
 }
 
-type AnyInput = Input<Shape, Shape, z.ZodType>
+type AnyAsked = Asked<Shape, Shape, z.ZodType>
 
 async function pass(
   d: Deps,
   r: Route,
-  input: AnyInput,
+  asked: AnyAsked,
   keys: () => Promise<readonly Key[]>,
   response: Response,
 ): Promise<Answer | null> {
-  await authorize(d, input.principal, { access: r.access, method: r.method, keys })
-  return r.handle(d, input, response)
+  const mayIn = await authorize(d, asked.principal, { access: r.access, method: r.method, keys })
+  return r.handle(d, { ...asked, mayIn }, response)
 }
 
 /** Who asks, as the app found out (app.ts). */

@@ -13,14 +13,18 @@ type Row = Pick<View, 'status' | 'platforms' | 'disagreements' | 'ignored'> & {
   because: View['because'] & object
 }
 
-/** One tag as GET /tags/REF shows it; null where there is none, or it was deleted. */
-export async function tagStatus(d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock'>, ref: string): Promise<View | null> {
+/** One tag as GET /tags/REF shows it; null where there is none, or it was deleted. `withRecipe`: the reader may see how it is built. */
+export async function tagStatus(
+  d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock'>,
+  ref: string,
+  withRecipe: boolean,
+): Promise<View | null> {
   const [tag] = await d.sql<Row[]>`
     select id, head_digest, head_at, status, because, platforms, disagreements, ignored from tag
     where ref = ${ref} and head_digest is not null`
   if (!tag) return null
   const causes = (await causesOf(d, [tag.id])).get(tag.id) ?? []
-  const recipe = await getRecipe(d, ref)
+  const recipe = withRecipe ? await getRecipe(d, ref) : null
   const rebuild = await rebuilds(d, [ref])
   const bases = new Set(tag.platforms.flatMap((p) => p.bases).flatMap((base) => base.ref ?? []))
   const newer = await newerBases(d, [{ ref, bases: [...bases] }])

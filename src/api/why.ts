@@ -2,6 +2,8 @@
  * in: a tag. out: why it is outdated, each cause followed to the change outside; why it was last rebuilt; what is known of it at all.
  * guarantees: a number of statements that does not depend on how long the chains are; chains and cycles end.
  */
+import type { Principal } from '../access/principal.ts'
+import { readableBy } from '../access/readable-by.ts'
 import type { Deps } from '../deps.ts'
 import type { FoundTag } from './find-tag.ts'
 import { type BuildRow, buildColumns, showBuild } from './schemas/build.ts'
@@ -20,12 +22,18 @@ import { tagStatus } from './tag-status.ts'
 /** Tags of a chain, builds of a chain. */
 const longest = 50
 
-export async function why(d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock'>, { ref }: FoundTag): Promise<Why> {
-  const tag = await tagStatus(d, ref)
+/** `withRecipe`: the reader may see how it is built. Of the builds those that may be read, from the tag's own on. */
+export async function why(
+  d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock'>,
+  principal: Principal,
+  { ref }: FoundTag,
+  withRecipe: boolean,
+): Promise<Why> {
+  const tag = await tagStatus(d, ref, withRecipe)
   const [watch] = await d.sql<{ askedAt: Date | null; nextAt: Date; error: string | null }[]>`
     select asked_at, next_at, error from watch where ref = ${ref}`
   const asked = watch ? { ...watch, askedAt: showDateOrNull(watch.askedAt), nextAt: showDate(watch.nextAt) } : null
-  return { ref, tag, watch: asked, chains: await chainsOf(d, ref), builds: await buildsTo(d, ref) }
+  return { ref, tag, watch: asked, chains: await chainsOf(d, ref), builds: await buildsTo(d, principal, ref) }
 }
 
 type Step = Why['chains'][number]['through'][number]
@@ -77,7 +85,7 @@ async function chainsOf(d: Pick<Deps, 'sql' | 'config' | 'clock'>, ref: string):
 }
 
 /** The build that pushed the present head, and, step by step, the one that pushed what it was built for. Each is older: it ends. */
-async function buildsTo(d: Pick<Deps, 'sql'>, ref: string): Promise<Why['builds']> {
+async function buildsTo(d: Pick<Deps, 'sql'>, principal: Principal, ref: string): Promise<Why['builds']> {
   const rows = await d.sql<BuildRow[]>`
     with recursive made as (
       (select build.*, 0 as depth from tag join build on build.ref = tag.ref and build.digest = tag.head_digest
@@ -90,6 +98,8 @@ async function buildsTo(d: Pick<Deps, 'sql'>, ref: string): Promise<Why['builds'
         order by build.created_at desc limit 1
       ) earlier where made.depth < ${longest}
     )
-    select ${buildColumns(d.sql)} from made order by depth`
+    select ${buildColumns(d.sql)} from made
+    where depth < coalesce((select min(depth) from made where not ${readableBy(d.sql, principal, d.sql`namespace_key`)}), ${longest + 1})
+    order by depth`
   return rows.map(showBuild)
 }

@@ -1,4 +1,4 @@
-import type { Tx } from '../db/postgres.ts'
+import type { Fragment, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { markDirty } from '../ingest/save.ts'
 import { previousTag } from '../oci/own-tags.ts'
@@ -88,15 +88,17 @@ export async function getRecipe(d: Pick<Deps, 'db'>, ref: string): Promise<Store
   return row && stored(row)
 }
 
-/** All recipes by ref, `after` one where given. */
+/** All recipes by ref, `after` one where given. `mine`: a condition on `ref`; without it all. */
 export async function listRecipes(
-  d: Pick<Deps, 'db'>,
-  page: { after?: string; limit?: number } = {},
+  d: Pick<Deps, 'db' | 'sql'>,
+  page: { after?: string; limit?: number; mine?: Fragment } = {},
 ): Promise<StoredRecipe[]> {
+  const asked = await d.sql<{ ref: string }[]>`
+    select ref from recipe where (${page.after ?? null}::text is null or ref > ${page.after ?? null}) and ${page.mine ?? d.sql`true`}
+    order by ref limit ${page.limit ?? null}`
   const rows = await d.db.recipe.findMany({
-    where: page.after === undefined ? {} : { ref: { gt: page.after } },
+    where: { ref: { in: asked.map(({ ref }) => ref) } },
     orderBy: { ref: 'asc' },
-    ...(page.limit === undefined ? {} : { take: page.limit }),
   })
   return rows.map(stored)
 }

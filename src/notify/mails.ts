@@ -25,13 +25,20 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** Newest first. `cursor`: the id of the last mail of the page before; one that is not known gives no page. */
 export async function listMails(
   d: Pick<Deps, 'sql'>,
-  { to, state, cursor, limit }: { to?: string; state?: MailState; cursor: string | null; limit: number },
+  {
+    to,
+    user,
+    state,
+    cursor,
+    limit,
+  }: { to?: string; user?: string; state?: MailState; cursor: string | null; limit: number },
 ): Promise<{ items: MailView[]; next: string | null }> {
   if (cursor !== null && !uuid.test(cursor)) return { items: [], next: null }
   const found = await d.sql<MailView[]>`
     select id, message_id, user_name as user, "to", subject, text, state, error, attempts, created_at, next_try_at, sent_at
     from mail
     where (${to ?? null}::text is null or lower("to") = lower(${to ?? null}))
+      and (${user ?? null}::text is null or user_name = ${user ?? null})
       and (${state ?? null}::mail_state is null or state = ${state ?? null}::mail_state)
       and (${cursor}::uuid is null or (created_at, id) < (select created_at, id from mail where id = ${cursor}::uuid))
     order by created_at desc, id desc limit ${limit + 1}`

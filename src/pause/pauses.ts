@@ -1,16 +1,16 @@
-import type { Tx } from '../db/postgres.ts'
+import type { Fragment, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 
 /** `scope`: a namespace's key, or `*` for everywhere. `by`: who asked for it, as shown to others. */
 export type Pause = { scope: string; reason: string | null; by: string | null; since: Date }
 
-/** By scope, `*` first; those after `after`. */
+/** By scope, `*` first; those after `after`. `mine`: a condition on `scope`; without it all. */
 export const listPauses = (
   d: Pick<Deps, 'sql'>,
-  { after, limit }: { after: string | null; limit: number },
+  { after, limit, mine }: { after: string | null; limit: number; mine?: Fragment },
 ): Promise<Pause[]> => d.sql<Pause[]>`
   select scope, reason, by, since from pause
-  where ${after}::text is null or scope collate "C" > ${after} order by scope collate "C" limit ${limit}`
+  where (${after}::text is null or scope collate "C" > ${after}) and ${mine ?? d.sql`true`} order by scope collate "C" limit ${limit}`
 
 /** All of them, for mayStart: they are few. */
 export const loadPauses = (tx: Tx): Promise<{ scope: string }[]> => tx<{ scope: string }[]>`select scope from pause`

@@ -1,3 +1,4 @@
+import type { Fragment } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { lockPeople, mergePeople } from './merge-people.ts'
 import type { Visibility } from './person.ts'
@@ -25,31 +26,34 @@ export function setVisibility(d: Pick<Deps, 'sql'>, key: string, visibility?: Vi
 
 type Needs = Pick<Deps, 'sql' | 'config'>
 
-/** Every namespace that has repositories, or was given members, a visibility or credentials; by key. */
+/** Every namespace that has repositories, or was given members, a visibility or credentials; by key. `mine`: a condition on `key`; without it all. */
 export async function listNamespaces(
   d: Needs,
-  page: { cursor: string | null; limit: number },
+  page: { cursor: string | null; limit: number; mine?: Fragment },
 ): Promise<{ items: NamespaceView[]; next: string | null }> {
-  const found = await views(d, { key: null, after: page.cursor, limit: page.limit + 1 })
+  const found = await views(d, { key: null, after: page.cursor, limit: page.limit + 1, mine: page.mine ?? d.sql`true` })
   const items = found.slice(0, page.limit)
   return { items, next: found.length > page.limit ? (items.at(-1)?.key ?? null) : null }
 }
 
 /** Null where nothing is known under that key. */
 export async function getNamespace(d: Needs, key: string): Promise<NamespaceView | null> {
-  const [found] = await views(d, { key, after: null, limit: 1 })
+  const [found] = await views(d, { key, after: null, limit: 1, mine: d.sql`true` })
   return found ?? null
 }
 
 /** The key in SQL, as namespaceKey() has it. One page of keys first, then the counts for these alone. */
-function views(d: Needs, page: { key: string | null; after: string | null; limit: number }): Promise<NamespaceView[]> {
+function views(
+  d: Needs,
+  page: { key: string | null; after: string | null; limit: number; mine: Fragment },
+): Promise<NamespaceView[]> {
   return d.sql<NamespaceView[]>`
     with held as (
       select r.id, case when ${d.config.registries.length > 1} then g.name || '/' || r.namespace else r.namespace end as key
       from repository r join registry g on g.id = r.registry_id where not g.outside
     ), page as (
       select key from (select key from held union select key from namespace) as known
-      where (${page.key}::text is null or key = ${page.key}) and (${page.after}::text is null or key > ${page.after})
+      where (${page.key}::text is null or key = ${page.key}) and (${page.after}::text is null or key > ${page.after}) and ${page.mine}
       order by key limit ${page.limit}
     )
     select page.key, coalesce(n.visibility, 'private')::text as visibility, count(distinct held.id)::int as repositories,

@@ -3,6 +3,7 @@
  * out: plans as they are shown: what was foreseen, and of each node what has become of it.
  * guarantees: a page at a time; what is read grows with the page, not with the plan.
  */
+import type { Fragment } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import type { RebuildStateName } from './assemble-plan.ts'
 import type { KnownPlan } from './follow-plans.ts'
@@ -37,27 +38,53 @@ export type PlanRow = {
   builds: Partial<Record<(typeof buildStates)[number], number>>
 }
 
-const columns = (d: Pick<Deps, 'sql'>) => d.sql`
+/** Conditions on a plan's base, a node's ref, a build's namespace key: what of plans is counted and shown. */
+export type PlanReader = {
+  everything: boolean
+  base(base: Fragment): Fragment
+  node(ref: Fragment): Fragment
+  build(key: Fragment): Fragment
+}
+
+const all = (d: Pick<Deps, 'sql'>): PlanReader => {
+  const yes = () => d.sql`true`
+  return { everything: true, base: yes, node: yes, build: yes }
+}
+
+const columns = (d: Pick<Deps, 'sql'>, { node, build }: PlanReader) => d.sql`
   plan.id, plan.root, plan.base, plan.from_digest as "from", plan.to_digest as "to", plan.state, plan.because, plan.created_at,
   plan.approved_by, plan.approved_at, plan.approved_nodes, plan.ended_at, plan.seconds, plan.truncated, plan.cycles,
-  (select count(*)::int from plan_node where plan_id = plan.id) as nodes,
-  (select count(*)::int from plan_node where plan_id = plan.id and ${isToBuild(d.sql, 'plan_node')}) as to_build,
-  (select count(distinct ref)::int from build where plan_id = plan.id and state = 'succeeded') as built,
+  (select count(*)::int from plan_node where plan_id = plan.id and ${node(d.sql`ref`)}) as nodes,
+  (select count(*)::int from plan_node where plan_id = plan.id and ${isToBuild(d.sql, 'plan_node')} and ${node(d.sql`ref`)}) as to_build,
+  (select count(distinct ref)::int from build where plan_id = plan.id and state = 'succeeded' and ${build(d.sql`namespace_key`)}) as built,
   (select coalesce(jsonb_object_agg(state, n), '{}') from (
-    select state, count(*)::int as n from build where plan_id = plan.id group by state) counted) as builds`
+    select state, count(*)::int as n from build where plan_id = plan.id and ${build(d.sql`namespace_key`)} group by state) counted) as builds`
+
+const isSeen = (d: Pick<Deps, 'sql'>, mine: PlanReader) =>
+  mine.everything
+    ? d.sql`true`
+    : d.sql`((plan.base is not null and ${mine.base(d.sql`plan.base`)})
+        or exists (select from plan_node where plan_id = plan.id and ${mine.node(d.sql`ref`)}))`
 
 /** Newest first; those after `after`. */
 export const listPlans = (
   d: Pick<Deps, 'sql'>,
-  { state, after, limit }: { state: KnownPlan['state'] | null; after: readonly [string, string] | null; limit: number },
+  {
+    state,
+    after,
+    limit,
+    mine = all(d),
+  }: { state: KnownPlan['state'] | null; after: readonly [string, string] | null; limit: number; mine?: PlanReader },
 ): Promise<PlanRow[]> => d.sql<PlanRow[]>`
-  select ${columns(d)} from plan
-  where (${state}::plan_state is null or plan.state = ${state}::plan_state)
+  select ${columns(d, mine)} from plan
+  where ${isSeen(d, mine)} and (${state}::plan_state is null or plan.state = ${state}::plan_state)
     and (${after === null} or (plan.created_at, plan.id) < (${after?.[0] ?? '1970-01-01T00:00:00Z'}::timestamptz, ${after?.[1] ?? null}::uuid))
   order by plan.created_at desc, plan.id desc limit ${limit}`
 
-export async function findPlan(d: Pick<Deps, 'sql'>, id: string): Promise<PlanRow | null> {
-  const [row] = await d.sql<PlanRow[]>`select ${columns(d)} from plan where plan.id = ${id}`
+export async function findPlan(d: Pick<Deps, 'sql'>, id: string, mine: PlanReader = all(d)): Promise<PlanRow | null> {
+  const [row] = await d.sql<
+    PlanRow[]
+  >`select ${columns(d, mine)} from plan where plan.id = ${id} and ${isSeen(d, mine)}`
   return row ?? null
 }
 
@@ -84,7 +111,7 @@ type Needs = Pick<Deps, 'sql' | 'config' | 'clock'>
 export async function planNodes(
   d: Needs,
   planId: string,
-  { after, limit }: { after: readonly [number, string] | null; limit: number },
+  { after, limit, mine = all(d) }: { after: readonly [number, string] | null; limit: number; mine?: PlanReader },
 ): Promise<NodeRow[]> {
   const [level, ref] = after ?? [0, '']
   const rows = await d.sql<(Omit<NodeRow, 'state'> & { last: string | null; outdated: boolean })[]>`
@@ -92,7 +119,7 @@ export async function planNodes(
       exists (select from tag join cause on cause.tag_id = tag.id and cause.counted where tag.ref = node.ref) as outdated
     from plan_node node left join lateral (
       select id, state from build where plan_id = node.plan_id and build.ref = node.ref order by created_at desc, id limit 1) build on true
-    where node.plan_id = ${planId} and (coalesce(node.level, ${lastLevel}), node.ref collate "C") > (${level}, ${ref} collate "C")
+    where node.plan_id = ${planId} and ${mine.node(d.sql`node.ref`)} and (coalesce(node.level, ${lastLevel}), node.ref collate "C") > (${level}, ${ref} collate "C")
     order by coalesce(node.level, ${lastLevel}), node.ref collate "C" limit ${limit}`
   const states = await rebuildStates(
     d,

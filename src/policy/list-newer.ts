@@ -1,8 +1,15 @@
+import type { TagsReadBy } from '../access/tags-read-by.ts'
 import type { Deps } from '../deps.ts'
 import { type NewerBase, newerBases, type WithBases } from './newer-bases.ts'
 
-/** Registry, namespace, `host/repository`; nulls where all. */
-export type NewerScope = { host: string | null; namespace: string | null; repository: string | null; ignored: boolean }
+/** Registry, namespace, `host/repository`; nulls where all. `mine`: of the tags that may be read; without it all. */
+export type NewerScope = {
+  host: string | null
+  namespace: string | null
+  repository: string | null
+  ignored: boolean
+  mine?: TagsReadBy
+}
 export type WithNewer = { ref: string; newer: NewerBase[] }
 
 /** Tags read for one page, at most: what has a newer base cannot be asked of the database. */
@@ -38,8 +45,8 @@ const tagsAfter = (d: Pick<Deps, 'sql'>, scope: NewerScope, after: string | null
   select t.ref, array(
       select distinct base->>'ref' from jsonb_array_elements(t.platforms) platform, jsonb_array_elements(platform->'bases') base
       where base->>'ref' is not null) as bases
-  from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-  where t.head_digest is not null and not g.outside and (${after}::text is null or t.ref > ${after})
+  from ${scope.mine?.from() ?? d.sql`tag`} t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
+  where t.head_digest is not null and not g.outside and ${scope.mine?.where() ?? d.sql`true`} and (${after}::text is null or t.ref > ${after})
     and (t.ignored is null or ${scope.ignored})
     and (${scope.host}::text is null or g.name = ${scope.host})
     and (${scope.namespace}::text is null or r.namespace = ${scope.namespace})

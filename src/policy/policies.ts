@@ -1,4 +1,4 @@
-import type { Sql, Tx } from '../db/postgres.ts'
+import type { Fragment, Sql, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import type { TagPolicy } from './tag-policy.ts'
 
@@ -8,13 +8,13 @@ export type PolicyRow = TagPolicy & { scope: string }
 const columns = (sql: Sql | Tx) =>
   sql`p.scope, p.include, p.exclude, p.keep_newest, p.keep_by, p.ignore_immutable, p.immutable`
 
-/** By scope, those after `after`. */
+/** By scope, those after `after`. `mine`: a condition on `p.scope`; without it all. */
 export const listPolicies = (
   d: Pick<Deps, 'sql'>,
-  { after, limit }: { after: string | null; limit: number },
+  { after, limit, mine }: { after: string | null; limit: number; mine?: Fragment },
 ): Promise<StoredPolicy[]> => d.sql<StoredPolicy[]>`
   select ${columns(d.sql)}, p.updated_at from tag_policy p
-  where ${after}::text is null or p.scope > ${after} order by p.scope limit ${limit}`
+  where (${after}::text is null or p.scope > ${after}) and ${mine ?? d.sql`true`} order by p.scope limit ${limit}`
 
 export async function getPolicy(d: Pick<Deps, 'sql'>, scope: string): Promise<StoredPolicy | null> {
   const [found] = await d.sql<StoredPolicy[]>`

@@ -3,7 +3,7 @@
  * out: rows of `snooze`; jobs at their ends, when mails and builds come as if the flag had just been raised.
  * guarantees: one a (kind, ref); facts and verdicts stay as they are.
  */
-import type { Tx } from '../db/postgres.ts'
+import type { Fragment, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { withdrawNotices } from '../notify/withdraw-notices.ts'
 
@@ -47,13 +47,13 @@ export async function addSnooze(
   })
 }
 
-/** Those that have not ended, the first to end first. */
+/** Those that have not ended, the first to end first. `mine`: a condition on `ref`; without it all. */
 export const listSnoozes = (
   d: Pick<Deps, 'sql' | 'clock'>,
-  { after, limit }: { after: readonly [string, string] | null; limit: number },
+  { after, limit, mine }: { after: readonly [string, string] | null; limit: number; mine?: Fragment },
 ): Promise<Snooze[]> => d.sql<Snooze[]>`
   select id, kind, ref, reason, author, created_at, expires_at from snooze
-  where expires_at > ${d.clock()}
+  where expires_at > ${d.clock()} and ${mine ?? d.sql`true`}
     and (${after === null} or (expires_at, id) > (${after?.[0] ?? '2000-01-01'}::timestamptz, ${after?.[1] ?? crypto.randomUUID()}::uuid))
   order by expires_at, id limit ${limit}`
 

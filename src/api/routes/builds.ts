@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { keyOfRef } from '../../access/key-of-ref.ts'
+import { readableBy } from '../../access/readable-by.ts'
 import { cancelBuild } from '../../build/cancel.ts'
 import { requestBuild } from '../../build/request.ts'
 import type { Deps } from '../../deps.ts'
@@ -34,7 +35,8 @@ export const buildRoutes = [
     summary: 'Build a tag by its recipe: 201, or 200 with the build that is queued already',
     body: z.strictObject({ ref: z.string().min(1).max(700), note: z.string().max(1000).optional() }),
     responses: { 200: Build, 201: Build },
-    problems: ['no-recipe', 'no-such-registry'],
+    problems: ['no-recipe', 'no-such-registry', 'no-such-tag'],
+    subject: ({ body }) => body.ref,
     async handle(d, { body }) {
       const ref = refOf(d, body.ref)
       const request = { ref, reason: { kind: 'manual' as const }, root: null, note: body.note ?? null }
@@ -50,13 +52,13 @@ export const buildRoutes = [
     summary: 'Builds, newest first',
     query: z.object({ ...pageQuery, ref: z.string().max(700).optional(), state: Build.shape.state.optional() }),
     responses: { 200: pageOf(Build) },
-    async handle(d, { query }) {
+    async handle(d, { query, principal }) {
       const ref = query.ref === undefined ? null : nameOf(d, query.ref)
       const state = query.state ?? null
       const after = decodeCursor(query.cursor, timeAndId)
       const rows = await d.sql<BuildRow[]>`
         select ${buildColumns(d.sql)} from build
-        where job is null and (${ref}::text is null or ref = ${ref}) and (${state}::build_state is null or state = ${state}::build_state)
+        where job is null and ${readableBy(d.sql, principal, d.sql`namespace_key`)} and (${ref}::text is null or ref = ${ref}) and (${state}::build_state is null or state = ${state}::build_state)
           and (${after === null} or (created_at, id) < (${after?.[0] ?? '1970-01-01T00:00:00Z'}::timestamptz, ${after?.[1] ?? null}::uuid))
         order by created_at desc, id desc limit ${query.limit + 1}`
       return { status: 200, body: page(rows, query.limit, (row) => [row.createdAt.toISOString(), row.id], showBuild) }

@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import type { Principal } from '../../access/principal.ts'
+import { readsEverything } from '../../access/readable-by.ts'
+import { scopesAllow } from '../../access/scopes.ts'
 import { getMail, listMails, type MailView } from '../../notify/mails.ts'
 import { self } from '../access-of.ts'
 import { IdParams } from '../names.ts'
@@ -34,19 +37,23 @@ const show = <T extends MailView>(mail: T) => ({
   sentAt: showDateOrNull(mail.sentAt),
 })
 
+/** Whose mails may be read: one's own, and not by a token for some namespaces alone, since a mail is of many. */
+const readerOf = (principal: Principal): string => (scopesAllow(principal.scopes, 'read', null) ? principal.name : '')
+
 export const mailRoutes = [
   route({
     method: 'get',
     path: '/mails',
     access: self,
-    summary: 'What was or would be sent, newest first',
+    summary: 'What was or would be sent, newest first; to others than admins: to themselves',
     query: z.object({ ...pageQuery, to: z.string().max(254).optional(), state: State.optional() }),
     responses: { 200: pageOf(Mail) },
-    async handle(d, { query }) {
+    async handle(d, { query, principal }) {
       const cursor = decodeCursor(query.cursor, oneText)?.[0] ?? null
       const { items, next } = await listMails(d, {
         cursor,
         limit: query.limit,
+        ...(readsEverything(principal) ? {} : { user: readerOf(principal) }),
         ...(query.to === undefined ? {} : { to: query.to }),
         ...(query.state === undefined ? {} : { state: query.state }),
       })
@@ -61,9 +68,10 @@ export const mailRoutes = [
     params: IdParams,
     responses: { 200: WholeMail },
     problems: ['no-such-mail'],
-    async handle(d, { params }) {
+    async handle(d, { params, principal }) {
       const mail = await getMail(d, params.id)
-      if (!mail) throw new ApiError('no-such-mail', `no mail ${params.id}`)
+      if (!mail || !(readsEverything(principal) || mail.user === readerOf(principal)))
+        throw new ApiError('no-such-mail', `no mail ${params.id}`)
       return { status: 200, body: show(mail) }
     },
   }),

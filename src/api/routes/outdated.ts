@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { readableRef } from '../../access/readable-by.ts'
+import { tagsReadBy } from '../../access/tags-read-by.ts'
 import { listNewer } from '../../policy/list-newer.ts'
 import { hasLoudCause, isTagSnoozed } from '../../policy/snoozed.ts'
 import { person } from '../access-of.ts'
@@ -35,19 +37,21 @@ export const outdatedRoutes = [
       snoozed: flag('true').describe('false: without what is snoozed'),
     }),
     responses: { 200: pageOf(OutdatedTag) },
-    async handle(d, { query }) {
+    async handle(d, { query, principal }) {
       const scope = scopeOf(d, query)
+      const mine = await tagsReadBy(d, principal)
       const base = query.base === undefined ? null : nameOf(d, query.base)
       const role = query.role === 'all' ? null : query.role
       const after = decodeCursor(query.cursor, instantAndName)
       const now = d.clock()
       const rows = await d.sql<Row[]>`
         select t.id, t.ref, t.head_digest, t.outdated_since, t.ignored
-        from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-        where not g.outside and t.status = 'outdated' and t.outdated_since is not null
+        from ${mine.from()} t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
+        where not g.outside and ${mine.where()} and t.status = 'outdated' and t.outdated_since is not null
           and exists (select from cause c where c.tag_id = t.id and c.counted
             and (${role}::base_role is null or c.role = ${role}::base_role)
             and (${base}::text is null or c.base = ${base} or c.via = ${base}))
+          and (${base}::text is null or ${readableRef(d, principal, d.sql`${base}::text`)})
           and (t.ignored is null or (${query.ignored === 'true'} and t.ignored->>'rule' not in ('previous', 'candidate')))
           and (${query.snoozed === 'true'} or (not ${isTagSnoozed(d.sql, now)} and ${hasLoudCause(d.sql, now)}))
           and (${scope.host}::text is null or g.name = ${scope.host})
@@ -96,8 +100,9 @@ export const outdatedRoutes = [
       ignored: flag('false').describe('true: also tags that do not matter by a policy'),
     }),
     responses: { 200: pageOf(NewerTag).describe('a page may hold fewer than its limit, with more to come') },
-    async handle(d, { query }) {
-      const scope = { ...scopeOf(d, query), ignored: query.ignored === 'true' }
+    async handle(d, { query, principal }) {
+      const mine = await tagsReadBy(d, principal)
+      const scope = { ...scopeOf(d, query), ignored: query.ignored === 'true', mine }
       const after = decodeCursor(query.cursor, oneText)?.[0] ?? null
       const { items, next } = await listNewer(d, scope, { after, limit: query.limit })
       return { status: 200, body: { items, next: next === null ? null : encodeCursor([next]) } }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readableBy } from '../../access/readable-by.ts'
 import type { Deps } from '../../deps.ts'
 import { listPauses, type Pause, putPause, removePause } from '../../pause/pauses.ts'
 import { ofPause, person } from '../access-of.ts'
@@ -6,6 +7,7 @@ import { namespaceOfPath } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
+import { saidBy } from '../said-by.ts'
 import { Time } from '../schemas/tag.ts'
 import { showDate } from '../show-tag.ts'
 
@@ -15,7 +17,13 @@ const StoredPause = z
 const PutPause = z
   .strictObject({
     reason: z.string().trim().min(1).max(1000).optional(),
-    by: z.string().trim().min(1).max(200).default('admin').describe('who asks for it, as shown to others'),
+    by: z
+      .string()
+      .trim()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe('who asks for it, as shown to others; others than admins are themselves'),
   })
   .meta({ id: 'PutPause' })
 const ScopeParams = z.object({
@@ -33,9 +41,12 @@ export const pauseRoutes = [
     summary: 'Where no build starts by itself, by scope',
     query: z.object(pageQuery),
     responses: { 200: pageOf(StoredPause) },
-    async handle(d, { query }) {
+    async handle(d, { query, principal }) {
       const after = decodeCursor(query.cursor, oneText)?.[0] ?? null
-      const rows = await listPauses(d, { after, limit: query.limit + 1 })
+      const rows = await listPauses(d, {
+        ...{ after, limit: query.limit + 1 },
+        mine: d.sql`(scope = '*' or ${readableBy(d.sql, principal, d.sql`scope`)})`,
+      })
       return { status: 200, body: page(rows, query.limit, (row) => [row.scope], show) }
     },
   }),
@@ -48,9 +59,13 @@ export const pauseRoutes = [
     params: ScopeParams,
     body: PutPause,
     responses: { 200: StoredPause },
-    async handle(d, { params, body }) {
+    problems: ['no-such-namespace'],
+    async handle(d, { params, body, principal }) {
       const scope = scopeOf(d, params.scope)
-      return { status: 200, body: show(await putPause(d, { scope, reason: body.reason ?? null, by: body.by })) }
+      return {
+        status: 200,
+        body: show(await putPause(d, { scope, reason: body.reason ?? null, by: saidBy(principal, body.by) })),
+      }
     },
   }),
   route({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readableBy } from '../../access/readable-by.ts'
 import { CredentialInput, listCredentials, putCredential, removeCredential } from '../../build/credentials.ts'
 import { listMembers, putMember, removeMember } from '../../people/members.ts'
 import { getNamespace, listNamespaces, setVisibility } from '../../people/namespaces.ts'
@@ -61,10 +62,11 @@ export const peopleRoutes = [
     summary: 'Namespaces, by name',
     query: z.object(pageQuery),
     responses: { 200: pageOf(Namespace) },
-    async handle(d, { query }) {
+    async handle(d, { query, principal }) {
+      const mine = readableBy(d.sql, principal, d.sql`key`)
       return {
         status: 200,
-        body: listOf(await listNamespaces(d, { cursor: cursorOf(query.cursor), limit: query.limit })),
+        body: listOf(await listNamespaces(d, { cursor: cursorOf(query.cursor), limit: query.limit, mine })),
       }
     },
   }),

@@ -1,14 +1,26 @@
 import { z } from 'zod'
+import { keyOfRefSql } from '../../access/key-of-ref.ts'
+import type { Principal } from '../../access/principal.ts'
+import { readableBy, readableRef, readsEverything } from '../../access/readable-by.ts'
 import type { Deps } from '../../deps.ts'
 import { approvePlan, cancelPlan } from '../../plan/decide-plan.ts'
 import { silentDecisions } from '../../plan/preview-node.ts'
-import { findPlan, lastLevel, listPlans, type NodeRow, type PlanRow, planNodes } from '../../plan/read-plans.ts'
+import {
+  findPlan,
+  lastLevel,
+  listPlans,
+  type NodeRow,
+  type PlanReader,
+  type PlanRow,
+  planNodes,
+} from '../../plan/read-plans.ts'
 import { ofPlan, person } from '../access-of.ts'
 import { IdParams } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { toldOf } from '../push-plan.ts'
 import { route } from '../route.ts'
+import { saidBy } from '../said-by.ts'
 import { FanOut, FanOutNode, planStates, showNode, showPlan, WholeFanOut } from '../schemas/plans.ts'
 
 const uuid = z.uuid()
@@ -17,23 +29,39 @@ const nodesAtOnce = 500
 const levelAndRef = z.tuple([z.int().min(1).max(lastLevel), z.string()])
 const nodeKey = (node: NodeRow) => [node.level ?? lastLevel, node.ref] as const
 const By = z.strictObject({
-  by: z.string().trim().min(1).max(200).default('admin').describe('who asks for it, as shown to others'),
+  by: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('who asks for it, as shown to others; others than admins are themselves'),
 })
 
-async function planOf(d: Pick<Deps, 'sql'>, id: string): Promise<PlanRow> {
-  const row = uuid.safeParse(id).success ? await findPlan(d, id) : null
+/** What of plans somebody sees: the nodes and builds that they may read, and so the plans that have such a node, or whose base is theirs to read. */
+const planReader = (d: Pick<Deps, 'sql' | 'config'>, principal: Principal): PlanReader => ({
+  everything: readsEverything(principal),
+  base: (base) => readableBy(d.sql, principal, keyOfRefSql(d.sql, d, base)),
+  node: (ref) => readableRef(d, principal, ref),
+  build: (key) => readableBy(d.sql, principal, key),
+})
+
+async function planOf(d: Pick<Deps, 'sql'>, mine: PlanReader, id: string): Promise<PlanRow> {
+  const row = uuid.safeParse(id).success ? await findPlan(d, id, mine) : null
   if (!row) throw new ApiError('no-such-plan', `no plan ${id}`)
   return row
 }
 
 async function decided(
   d: Deps,
+  principal: Principal,
   id: string,
   decide: () => ReturnType<typeof approvePlan>,
 ): Promise<z.infer<typeof FanOut>> {
-  const { state } = await planOf(d, id)
+  const mine = planReader(d, principal)
+  const { state } = await planOf(d, mine, id)
   if ((await decide()) === 'over') throw new ApiError('plan-over', `the plan is ${state}`)
-  return showPlan(await planOf(d, id))
+  return showPlan(await planOf(d, mine, id))
 }
 
 export const planRoutes = [
@@ -44,9 +72,10 @@ export const planRoutes = [
     summary: 'Fan-outs, newest first: what each outside change has set off or is about to',
     query: z.object({ ...pageQuery, state: z.enum(planStates).optional() }),
     responses: { 200: pageOf(FanOut) },
-    async handle(d, { query }) {
+    async handle(d, { query, principal }) {
       const after = decodeCursor(query.cursor, timeAndId)
-      const rows = await listPlans(d, { state: query.state ?? null, after, limit: query.limit + 1 })
+      const mine = planReader(d, principal)
+      const rows = await listPlans(d, { state: query.state ?? null, after, limit: query.limit + 1, mine })
       return { status: 200, body: page(rows, query.limit, (row) => [row.createdAt.toISOString(), row.id], showPlan) }
     },
   }),
@@ -58,9 +87,10 @@ export const planRoutes = [
     params: IdParams,
     responses: { 200: WholeFanOut },
     problems: ['no-such-plan'],
-    async handle(d, { params }) {
-      const plan = await planOf(d, params.id)
-      const rows = await planNodes(d, plan.id, { after: null, limit: nodesAtOnce + 1 })
+    async handle(d, { params, principal }) {
+      const mine = planReader(d, principal)
+      const plan = await planOf(d, mine, params.id)
+      const rows = await planNodes(d, plan.id, { after: null, limit: nodesAtOnce + 1, mine })
       const { items: nodes, next } = page(rows, nodesAtOnce, nodeKey, showNode)
       const refs = await d.sql<{ ref: string }[]>`
         select ref from plan_node where plan_id = ${plan.id} and (because is null or because <> all(${[...silentDecisions]}))`
@@ -68,6 +98,7 @@ export const planRoutes = [
         toldOf(
           d,
           tx,
+          principal,
           refs.map(({ ref }) => ref),
         ),
       )
@@ -82,10 +113,12 @@ export const planRoutes = [
     params: IdParams,
     query: z.object(pageQuery),
     responses: { 200: pageOf(FanOutNode) },
-    async handle(d, { params, query }) {
+    async handle(d, { params, query, principal }) {
       const after = decodeCursor(query.cursor, levelAndRef)
       const known = uuid.safeParse(params.id).success
-      const rows = known ? await planNodes(d, params.id, { after, limit: query.limit + 1 }) : []
+      const rows = known
+        ? await planNodes(d, params.id, { after, limit: query.limit + 1, mine: planReader(d, principal) })
+        : []
       return { status: 200, body: page(rows, query.limit, nodeKey, showNode) }
     },
   }),
@@ -98,9 +131,9 @@ export const planRoutes = [
     body: By,
     responses: { 200: FanOut },
     problems: ['no-such-plan', 'plan-over'],
-    handle: async (d, { params, body }) => ({
+    handle: async (d, { params, body, principal }) => ({
       status: 200,
-      body: await decided(d, params.id, () => approvePlan(d, params.id, body.by)),
+      body: await decided(d, principal, params.id, () => approvePlan(d, params.id, saidBy(principal, body.by))),
     }),
   }),
   route({
@@ -112,9 +145,9 @@ export const planRoutes = [
     body: By,
     responses: { 200: FanOut },
     problems: ['no-such-plan', 'plan-over'],
-    handle: async (d, { params, body }) => ({
+    handle: async (d, { params, body, principal }) => ({
       status: 200,
-      body: await decided(d, params.id, () => cancelPlan(d, params.id, body.by)),
+      body: await decided(d, principal, params.id, () => cancelPlan(d, params.id, saidBy(principal, body.by))),
     }),
   }),
 ]

@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { keyOfRefSql } from '../../access/key-of-ref.ts'
+import { readableBy } from '../../access/readable-by.ts'
+import type { Deps } from '../../deps.ts'
 import { getPolicy, listPolicies, putPolicy, removePolicy, type StoredPolicy } from '../../policy/policies.ts'
 import { TagPolicy } from '../../policy/tag-policy.ts'
 import { ofPolicy, person } from '../access-of.ts'
@@ -22,6 +25,10 @@ const StoredTagPolicy = z
   .object({ scope: z.string(), ...TagPolicy.shape, updatedAt: Time })
   .meta({ id: 'StoredTagPolicy' })
 
+/** The key of the namespace that a policy is of, itself or by a repository (scope.ts). */
+const keyOfScope = (d: Pick<Deps, 'sql' | 'config'>) => d.sql`
+  (case when p.scope like ${d.config.registries.length > 1 ? '%/%/%' : '%/%'} then ${keyOfRefSql(d.sql, d, d.sql`p.scope`)} else p.scope end)`
+
 const show = ({ updatedAt, ...policy }: StoredPolicy) => ({ ...policy, updatedAt: showDate(updatedAt) })
 
 export const policyRoutes = [
@@ -32,9 +39,13 @@ export const policyRoutes = [
     summary: 'Which tags matter: policies, by scope',
     query: z.object(pageQuery),
     responses: { 200: pageOf(StoredTagPolicy) },
-    async handle(d, { query }) {
+    async handle(d, { query, principal }) {
       const after = decodeCursor(query.cursor, oneText)
-      const rows = await listPolicies(d, { after: after?.[0] ?? null, limit: query.limit + 1 })
+      const rows = await listPolicies(d, {
+        after: after?.[0] ?? null,
+        limit: query.limit + 1,
+        mine: readableBy(d.sql, principal, keyOfScope(d)),
+      })
       return { status: 200, body: page(rows, query.limit, (row) => [row.scope], show) }
     },
   }),

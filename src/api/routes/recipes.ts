@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { keyOfRefSql } from '../../access/key-of-ref.ts'
+import { actsIn } from '../../access/readable-by.ts'
 import { parseRecipe, Recipe } from '../../build/recipe.ts'
 import { getRecipe, listRecipes, putRecipe, removeRecipe, type StoredRecipe } from '../../build/recipes.ts'
 import { ofRef, person } from '../access-of.ts'
@@ -34,9 +36,13 @@ export const recipeRoutes = [
     summary: 'Recipes, by tag',
     query: z.object(pageQuery),
     responses: { 200: pageOf(ListedRecipe) },
-    async handle(d, { query }) {
+    async handle(d, { query, principal }) {
       const after = decodeCursor(query.cursor, oneText)
-      const rows = await listRecipes(d, { limit: query.limit + 1, ...(after ? { after: after[0] } : {}) })
+      const rows = await listRecipes(d, {
+        limit: query.limit + 1,
+        ...(after ? { after: after[0] } : {}),
+        mine: actsIn(d.sql, principal, ['contributor', 'owner'], keyOfRefSql(d.sql, d, d.sql`ref`)),
+      })
       return { status: 200, body: page(rows, query.limit, (row) => [row.ref], show) }
     },
   }),

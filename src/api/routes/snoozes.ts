@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { keyOfRef } from '../../access/key-of-ref.ts'
+import { readableRef } from '../../access/readable-by.ts'
 import { addSnooze, isKnown, listSnoozes, removeSnooze, type Snooze } from '../../policy/snoozes.ts'
 import { ofSnooze, person } from '../access-of.ts'
 import { IdParams, nameOf, refOf } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
+import { saidBy } from '../said-by.ts'
 import { Time } from '../schemas/tag.ts'
 import { showDate } from '../show-tag.ts'
 
@@ -16,7 +18,13 @@ const NewSnooze = z
     ref: z.string().min(1).max(700),
     reason: z.string().trim().min(1).max(1000),
     expiresAt: z.iso.datetime({ offset: true }).describe('in the future, within a year'),
-    by: z.string().trim().min(1).max(200).default('admin').describe('who asks for it, as shown to others'),
+    by: z
+      .string()
+      .trim()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe('who asks for it, as shown to others; others than admins are themselves'),
   })
   .meta({ id: 'NewSnooze' })
 const StoredSnooze = z
@@ -47,9 +55,12 @@ export const snoozeRoutes = [
     summary: 'Snoozes that have not ended, the first to end first',
     query: z.object(pageQuery),
     responses: { 200: pageOf(StoredSnooze) },
-    async handle(d, { query }) {
+    async handle(d, { query, principal }) {
       const after = decodeCursor(query.cursor, timeAndId)
-      const rows = await listSnoozes(d, { after, limit: query.limit + 1 })
+      const rows = await listSnoozes(d, {
+        ...{ after, limit: query.limit + 1 },
+        mine: readableRef(d, principal, d.sql`ref`),
+      })
       return { status: 200, body: page(rows, query.limit, (row) => [showDate(row.expiresAt), row.id], show) }
     },
   }),
@@ -66,14 +77,18 @@ export const snoozeRoutes = [
     body: NewSnooze,
     responses: { 201: StoredSnooze },
     problems: ['no-such-tag', 'no-such-registry'],
-    async handle(d, { body: { kind, reason, by, ...body } }) {
+    subject: ({ body }) => `${body.kind} ${body.ref}`,
+    async handle(d, { body: { kind, reason, by, ...body }, principal }) {
       const ref = kind === 'tag' ? refOf(d, body.ref) : nameOf(d, body.ref)
       const expiresAt = new Date(body.expiresAt)
       const fromNow = expiresAt.getTime() - d.clock().getTime()
       if (fromNow <= 0) throw badExpiry('is in the past')
       if (fromNow > longest) throw badExpiry('is more than a year away')
       if (!(await isKnown(d, kind, ref))) throw new ApiError('no-such-tag', `nothing is known of ${ref}`)
-      return { status: 201, body: show(await addSnooze(d, { kind, ref, reason, author: by, expiresAt })) }
+      return {
+        status: 201,
+        body: show(await addSnooze(d, { kind, ref, reason, author: saidBy(principal, by), expiresAt })),
+      }
     },
   }),
   route({

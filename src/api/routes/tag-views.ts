@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { keyOfRef } from '../../access/key-of-ref.ts'
 import { ofName } from '../access-of.ts'
 import { sendDescendants } from '../descendants.ts'
 import { findTag } from '../find-tag.ts'
@@ -26,8 +27,8 @@ export const tagViewRoutes = [
     }),
     responses: { 200: Lineage },
     problems: ['no-such-tag', 'no-such-registry'],
-    async handle(d, { params, query }) {
-      const tag = await findTag(d, params.ref)
+    async handle(d, { params, query, principal }) {
+      const tag = await findTag(d, principal, params.ref)
       return { status: 200, body: await lineage(d, tag, { direction: query.direction, depth: query.depth ?? null }) }
     },
   }),
@@ -39,10 +40,10 @@ export const tagViewRoutes = [
     params: RefParams,
     responses: { 200: ['application/x-ndjson'] },
     problems: ['no-such-tag', 'no-such-registry'],
-    async handle(d, { params }, response) {
-      const { digest } = await findTag(d, params.ref)
+    async handle(d, { params, principal }, response) {
+      const { digest } = await findTag(d, principal, params.ref)
       if (digest === null) throw new ApiError('no-such-tag', `${params.ref} is known by name only`)
-      await sendDescendants(d, digest, response)
+      await sendDescendants(d, principal, digest, response)
       return null
     },
   }),
@@ -54,8 +55,9 @@ export const tagViewRoutes = [
     params: RefParams,
     responses: { 200: Why },
     problems: ['no-such-tag', 'no-such-registry'],
-    async handle(d, { params }) {
-      return { status: 200, body: await why(d, await findTag(d, params.ref)) }
+    async handle(d, { params, principal, mayIn }) {
+      const tag = await findTag(d, principal, params.ref)
+      return { status: 200, body: await why(d, principal, tag, mayIn('recipe', keyOfRef(d, tag.ref))) }
     },
   }),
   route({
@@ -66,8 +68,8 @@ export const tagViewRoutes = [
     params: RefParams,
     responses: { 200: PushPlan },
     problems: ['no-such-tag', 'no-such-registry'],
-    async handle(d, { params }) {
-      return { status: 200, body: await pushPlan(d, await findTag(d, params.ref)) }
+    async handle(d, { params, principal }) {
+      return { status: 200, body: await pushPlan(d, principal, await findTag(d, principal, params.ref)) }
     },
   }),
 ]

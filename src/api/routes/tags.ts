@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { keyOfRef } from '../../access/key-of-ref.ts'
+import { tagsReadBy } from '../../access/tags-read-by.ts'
 import { ofName, person } from '../access-of.ts'
 import { knownRefOf, RefParams, scopeOf } from '../names.ts'
 import { decodeCursor, oneText, page, pageOf, pageQuery } from '../page.ts'
@@ -30,13 +32,14 @@ export const tagRoutes = [
       repository: z.string().optional(),
     }),
     responses: { 200: pageOf(TagSummary) },
-    async handle(d, { query }) {
+    async handle(d, { query, principal }) {
       const scope = scopeOf(d, query)
+      const mine = await tagsReadBy(d, principal)
       const after = decodeCursor(query.cursor, oneText)
       const rows = await d.sql<Row[]>`
         select t.ref, t.head_digest, t.head_at, t.status, t.outdated_since, t.ignored
-        from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-        where t.head_digest is not null and not g.outside and t.ref > ${after?.[0] ?? ''}
+        from ${mine.from()} t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
+        where t.head_digest is not null and not g.outside and ${mine.where()} and t.ref > ${after?.[0] ?? ''}
           and (${query.status ?? null}::tag_status is null or t.status = ${query.status ?? null}::tag_status)
           and (${scope.host}::text is null or g.name = ${scope.host})
           and (${scope.namespace}::text is null or r.namespace = ${scope.namespace})
@@ -66,9 +69,9 @@ export const tagRoutes = [
     params: RefParams,
     responses: { 200: TagStatus },
     problems: ['no-such-tag'],
-    async handle(d, { params }) {
-      const ref = await knownRefOf(d, params.ref)
-      const body = await tagStatus(d, ref)
+    async handle(d, { params, principal, mayIn }) {
+      const ref = await knownRefOf(d, principal, params.ref)
+      const body = await tagStatus(d, ref, mayIn('recipe', keyOfRef(d, ref)))
       if (!body) throw new ApiError('no-such-tag', `${ref} is not known, or was deleted`)
       return { status: 200, body }
     },
@@ -81,8 +84,8 @@ export const tagRoutes = [
     params: RefParams,
     responses: { 200: z.object({ items: z.array(HistoryItem), next: z.null() }) },
     problems: ['no-such-tag'],
-    async handle(d, { params }) {
-      const ref = await knownRefOf(d, params.ref)
+    async handle(d, { params, principal }) {
+      const ref = await knownRefOf(d, principal, params.ref)
       const spans = await d.sql<{ digest: string; fromAt: bigint; toAt: bigint | null; exact: boolean }[]>`
         select s.digest, s.from_at, s.to_at, s.exact from tag t join tag_span s on s.tag_id = t.id where t.ref = ${ref} order by s.seq desc`
       if (spans.length === 0) throw new ApiError('no-such-tag', `${ref} is not known`)

@@ -26,7 +26,9 @@ export const Told = z
   .object({
     namespace: z.string(),
     tags: z.int().describe('of it that become outdated'),
-    people: z.array(z.object({ user: z.string(), email: z.string() })),
+    people: z
+      .array(z.object({ user: z.string(), email: z.string() }))
+      .describe('shown to contributors and owners of the namespace'),
   })
   .meta({ id: 'Told' })
 

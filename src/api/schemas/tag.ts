@@ -122,7 +122,7 @@ export const TagStatus = z
     disagreements: z.array(
       z.object({ platform: z.string(), base: z.string().nullable(), evidence: z.array(Evidence) }),
     ),
-    recipe: RecipeView.nullable().describe('null: none'),
+    recipe: RecipeView.nullable().describe('null: none, or it is not the reader’s to see'),
     rebuild: Rebuild,
     ignored,
     snoozed,
