@@ -54,8 +54,8 @@ async function beginning(body: Readable): Promise<string> {
       bytes += part.length
       if (bytes >= mostOfAnswer) break
     }
-  } catch (error) {
-    if (!(error instanceof Error)) throw error
+  } catch {
+    // its status is known, and that is what counts
   } finally {
     body.destroy()
   }
@@ -64,6 +64,7 @@ async function beginning(body: Readable): Promise<string> {
 
 /** The first code on the way to the cause. */
 function reason(error: unknown): string {
-  for (let e = error; e instanceof Error; e = e.cause) if ('code' in e && typeof e.code === 'string') return e.code
+  for (let e = error; typeof e === 'object' && e !== null; e = 'cause' in e ? e.cause : null)
+    if ('code' in e && typeof e.code === 'string') return e.code
   throw error
 }

@@ -35,6 +35,19 @@ const tell = async (more: Partial<Config> = {}) => {
   return world.deliveries()
 }
 
+/** Many tags that are outdated by the base, in two statements. */
+async function addMany(refs: string[]): Promise<void> {
+  await addOutdated(pg.sql, refs[0]!, { base, to: sha('v2') })
+  await pg.sql`
+    insert into tag (repository_id, name, ref, head_digest, head_at, status)
+    select t.repository_id, 'x' || v.ref, v.ref, t.head_digest, t.head_at, t.status
+    from tag t, unnest(${refs.slice(1)}::text[]) as v (ref) where t.ref = ${refs[0]!}`
+  await pg.sql`
+    insert into cause (tag_id, base, role, from_digest, to_digest, evidence, confidence, still_at, via, platforms, counted, since)
+    select t.id, c.base, c.role, c.from_digest, c.to_digest, c.evidence, c.confidence, c.still_at, c.via, c.platforms, c.counted, c.since
+    from cause c, tag t where t.ref = any(${refs.slice(1)})`
+}
+
 describe('what is outdated', () => {
   test('is told to the channels of its namespace, and to no other', async () => {
     await world.add('hook', url)
@@ -82,7 +95,7 @@ describe('what is outdated', () => {
     await world.add('hook', url)
     await world.add('chat', url, { kind: 'slack' })
     const refs = Array.from({ length: 500 }, (_, i) => `r.test/app/image-${String(i).padStart(3, '0')}:1`)
-    for (const ref of refs) await addOutdated(pg.sql, ref, { base, to: sha('v2') })
+    await addMany(refs)
     const told = await tell()
     expect(told.map(refsOf)).toEqual([refs])
     const [chat, ...others] = await world.deliveries('chat')

@@ -8,7 +8,8 @@ import type { TestDatabase } from '../support/postgres.ts'
 
 /** Where the clock of a test begins. */
 export const start = new Date('2026-11-21T03:00:00.000Z')
-const vault = makeVault('a secret of the tests')
+export const vaultKey = 'a secret of the tests'
+const vault = makeVault(vaultKey)
 
 /** Everything a channel's steps use, on a database of its own, with a clock that a test moves. Receivers on loopback are allowed. */
 export function channelWorld(pg: TestDatabase) {
