@@ -1,5 +1,3 @@
-import { closeSync, openSync } from 'node:fs'
-import { devNull } from 'node:os'
 import { runInNewContext } from 'node:vm'
 import { BuildError } from './build-error.ts'
 import { type DockerfileReaders, dockerfileReaders } from './dockerfile-readers.ts'
@@ -9,18 +7,17 @@ export type ReaderName = keyof DockerfileReaders
 /** `mostMs`: of the reader's own work. */
 export type Task = { name: ReaderName; args: unknown[]; mostMs: number }
 
-/** A BuildError's class and code would be lost on its way between processes. */
-export type Outcome = { result: unknown } | { code: string; message: string }
-
-// The engine's last words, when it runs out of memory, are not the service's own: whoever reads its log would take them for that.
-closeSync(2)
-openSync(devNull, 'w')
+/** A BuildError's class and code would be lost on its way between processes. `failure`: a fault of ours. */
+export type Outcome = { result: unknown } | { code: string; message: string } | { failure: string }
 
 // Who stops the service stops us when it is through; a signal to all of its processes is not for us.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
+process.on('disconnect', () => process.exit())
+process.on('message', (task) => process.send?.(runReader(task as Task)))
+process.send?.('ready')
 
-/** Runs in a process of its own (read-dockerfile.ts): one reader, once. */
-export default function runReader({ name, args, mostMs }: Task): Outcome {
+/** Runs in a process of its own (dockerfile-process.ts): one reader, once. */
+function runReader({ name, args, mostMs }: Task): Outcome {
   const reader = dockerfileReaders[name] as (...args: unknown[]) => unknown
   try {
     // A time limit is all that this is for: it holds for whatever is called from there.
@@ -32,6 +29,6 @@ export default function runReader({ name, args, mostMs }: Task): Outcome {
     // The engine's own limits: of the stack, or of a string.
     if (error instanceof RangeError)
       return { code: 'dockerfile-invalid', message: `the Dockerfile takes too much memory to read (${error.message})` }
-    throw error
+    return { failure: String(error) }
   }
 }
