@@ -5,8 +5,12 @@ import { cloudEvents } from './cloud-event.ts'
 import type { Said, WebhookFormat } from './format.ts'
 import { irrelevant } from './look-event.ts'
 
-const RegistryEvent = z.looseObject({ action: z.string(), target: z.unknown() })
-const GridEvent = z.object({ id: z.string().nullish().catch(null), eventType: z.string(), data: z.unknown() })
+const RegistryEvent = z.looseObject({ action: z.string(), target: z.unknown().optional() })
+const GridEvent = z.object({
+  id: z.string().nullish().catch(null),
+  eventType: z.string(),
+  data: z.unknown().optional(),
+})
 const Validation = z.object({ validationCode: z.string().min(1).max(1000) })
 
 const validation = 'Microsoft.EventGrid.SubscriptionValidationEvent'

@@ -19,7 +19,7 @@ const Structured = z.object({
   id: text,
   time: text,
   operator: text,
-  data: z.unknown(),
+  data: z.unknown().optional(),
   data_base64: text,
 })
 

@@ -38,6 +38,7 @@ const changes = new Set([
   ...['PUSH_ARTIFACT', 'DELETE_ARTIFACT', 'CREATE_TAG', 'DELETE_TAG'],
   ...['harbor.artifact.pushed', 'harbor.artifact.deleted', 'harbor.tag.created', 'harbor.tag.deleted'],
 ])
+const deletions = new Set(['DELETE_ARTIFACT', 'harbor.artifact.deleted'])
 const retentions = new Set(['TAG_RETENTION', 'harbor.tag_retention.finished'])
 
 type Happened = {
@@ -75,19 +76,21 @@ export const harbor: WebhookFormat = {
 function judge(delivery: Delivery, { type, id, at, operator, data }: Happened): Verdict[] {
   const { repository, resources, retention } = Data.catch({}).parse(data ?? {})
   const common = { id, at, actor: operator, repository: repository?.repo_full_name }
-  if (changes.has(type))
-    return lookAtEach(
-      delivery,
-      common,
-      (resources ?? []).map(({ tag, digest }) => ({ digest: digest ?? tag, tag: isDigest(tag) ? null : tag })),
+  if (changes.has(type)) {
+    const named = (resources ?? []).map(({ tag, digest }) =>
+      isDigest(tag) ? { digest: digest ?? tag } : { digest, tag },
     )
+    // its other tags went along
+    const others = deletions.has(type) ? named.flatMap(({ digest, tag }) => (digest && tag ? [{ digest }] : [])) : []
+    return lookAtEach(delivery, common, [...named, ...others])
+  }
   if (!retentions.has(type)) return [irrelevant(type)]
-  const gone = (retention?.deleted_artifact ?? []).map(({ name_tag }) => named(retention?.project_name, name_tag))
+  const gone = (retention?.deleted_artifact ?? []).map(({ name_tag }) => goneOf(retention?.project_name, name_tag))
   return gone.length === 0 ? [irrelevant(type)] : lookAtEach(delivery, common, gone)
 }
 
 /** A retention names what it deleted as "alpine:3.8", within the project. */
-function named(project: string | null | undefined, nameTag: string | null | undefined) {
+function goneOf(project: string | null | undefined, nameTag: string | null | undefined) {
   const { repository, tag, digest } = namedImage(`harbor/${project ?? ''}/${nameTag ?? ''}`) ?? {}
   return { repository, tag, digest }
 }
