@@ -1,12 +1,13 @@
 import { readUses } from './dockerfile.ts'
 import { checkDockerfile, sourcesOfTrigger } from './dockerfile-check/check-dockerfile.ts'
 import { needsBuildKit } from './needs-buildkit.ts'
-import { declaredByRecipe, type Subject } from './observe-recipe.ts'
+import { declaredByRecipe, pinnedLines, type Subject } from './observe-recipe.ts'
 
 /** All that is found out from somebody's Dockerfile, by name. Arguments and results can be cloned from thread to thread. */
 export const dockerfileReaders = {
   readUses,
   needsBuildKit,
+  pinnedLines,
   declaredArgs,
   checkDockerfile,
   /** What the ONBUILD triggers of bases name. Error: `onbuild-refused`. */

@@ -7,6 +7,7 @@ import type { ObservedDeclaration } from '../ingest/observe.ts'
 import { type Platform, parsePlatform } from '../oci/platform.ts'
 import { tagRef } from '../oci/reference.ts'
 import { type BaseUse, readUses } from './dockerfile.ts'
+import { lineOffsets } from './places.ts'
 
 /** Under this `source` stands what a tag's recipe says. */
 export const recipeSource = (ref: string): string => `recipe:${ref}`
@@ -43,6 +44,21 @@ export function declaredByRecipe(
     ...{ role, pinned: false, reason: 'unresolved-arg' as const },
   }))
   return [...named, ...open].map((declaration, position) => ({ ...declaration, position }))
+}
+
+/** Where a Dockerfile names bases by digest, of those that the stage to be built needs. `line` counts from 1. */
+export function pinnedLines(
+  dockerfile: string,
+  args: Readonly<Record<string, string>>,
+  target: string | null = null,
+): { line: number; name: string }[] {
+  const offsets = lineOffsets(dockerfile)
+  const { uses } = readUses(dockerfile, args, builtinArgs(null), target)
+  const pinned = uses.filter(({ counts, reference }) => counts && reference.digest !== null)
+  return pinned.map(({ start, end }) => ({
+    line: offsets.findLastIndex((offset) => offset <= start) + 1,
+    name: dockerfile.slice(start, end),
+  }))
 }
 
 function distinct(uses: readonly BaseUse[]): BaseUse[] {

@@ -12,6 +12,8 @@ export type Reading = {
   /** failures in a row */
   attempts: number
   nextAt: string | null
+  /** its FROMs that name a digest; `line` counts from 1 */
+  pins?: { line: number; name: string }[]
 }
 
 /** Asks for one recipe to be read. Key: the tag; of one git host one after another. */

@@ -52,7 +52,9 @@ export async function readRecipe(d: ReadDeps, ref: string, shutdown?: AbortSigna
     const source = await fetchDockerfile(d, ref, recipe, mask, shutdown)
     const dockerfile = [source.text, recipe.args, recipe.target ?? null] as const
     const declarations = await readDockerfile(shutdown, 'declaredByRecipe', ref, subjects, ...dockerfile)
-    const reading = { ...done, commit: source.commit, at: d.clock().toISOString() }
+    const isPinned = declarations.some(({ pinned }) => pinned)
+    const pins = isPinned ? await readDockerfile(shutdown, 'pinnedLines', ...dockerfile) : []
+    const reading = { ...done, commit: source.commit, at: d.clock().toISOString(), pins }
     await keep(d, wanted, reading, { subjects, declarations: declarations.map((x) => canonical(d, x)) })
   } catch (error) {
     if (shutdown?.aborted) throw error

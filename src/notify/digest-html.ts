@@ -1,55 +1,70 @@
-import { advice, buildUrl, tagUrl } from './digest-links.ts'
-import type { Entry, Outline, Section } from './digest-outline.ts'
-import { fromTo, howSure, namespaceTitle, nextStep, opening, sinceWhen, throughWhom } from './digest-words.ts'
+import { escapeHtml, link } from './digest-escape.ts'
+import { type Cluster, clusters } from './digest-facts.ts'
+import { advice, outdatedUrl, tagUrl } from './digest-links.ts'
+import type { Kind, Outline, Part, Section } from './digest-outline.ts'
+import type { Reader } from './digest-text.ts'
+import { namespaceTitle, opening, partTitles } from './digest-words.ts'
 
 /** The mail for a phone: one column, no image, no script, nothing fetched; styles inline, because readers drop the rest. */
-export function digestHtml(outline: Outline, to: { name: string; publicUrl: string; why: string }): string {
+export function digestHtml(outline: Outline, to: Reader): string {
   const help = advice(outline, to.publicUrl).map(
     ({ title, lines }) => `<p>${escapeHtml(title)}</p><pre style="${preStyle}">${escapeHtml(lines.join('\n'))}</pre>`,
   )
+  const footer = to.footer.map(({ words, url }) => (url === null ? escapeHtml(words) : link(url, words)))
+  const several = outline.parts.length > 1
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"></head>',
     `<body style="margin:0;padding:16px;font:16px/1.45 system-ui,sans-serif"><div style="max-width:42em;margin:0 auto">`,
-    `<p>Hello ${escapeHtml(to.name)},</p><p>${escapeHtml(opening(outline))}</p>`,
-    ...outline.sections.map((section) => sectionHtml(section, to.publicUrl)),
+    `<p>Hello ${escapeHtml(to.name)},</p>`,
+    ...outline.parts.map((part) => partHtml(part, several, to)),
     ...help,
-    `<p style="${quiet}">${escapeHtml(to.why)}</p></div></body></html>`,
+    `<p style="${quiet};border-top:1px solid #8886;padding-top:8px">${footer.join('<br>')}</p></div></body></html>`,
   ].join('\n')
 }
 
 const quiet = 'font-size:14px;opacity:.75'
-const preStyle =
-  'font-size:13px;white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid #8886;border-radius:4px;padding:8px'
 const anywhere = 'overflow-wrap:anywhere'
+const preStyle = `font-size:13px;white-space:pre-wrap;${anywhere};border:1px solid #8886;border-radius:4px;padding:8px`
 
-function sectionHtml(section: Section, publicUrl: string): string {
+const partHtml = (part: Part, several: boolean, to: Reader): string =>
+  [
+    ...(several ? [`<h1 style="font-size:20px;margin:28px 0 4px">${partTitles[part.kind]}</h1>`] : []),
+    `<p>${escapeHtml(opening(part))}</p>`,
+    ...part.sections.map((section) => sectionHtml(part.kind, section, to)),
+  ].join('\n')
+
+function sectionHtml(kind: Kind, section: Section, to: Reader): string {
   const digests = [...section.from.map((digest) => `was ${digest}`), `now ${section.to}`]
   return [
     `<h2 style="font-size:18px;margin:24px 0 4px;${anywhere}">Base ${escapeHtml(section.base)}</h2>`,
     `<p style="margin:0;${quiet};${anywhere}">${digests.map(escapeHtml).join('<br>')}</p>`,
-    ...section.groups.map(
-      ({ namespace, entries }) =>
+    ...section.groups.map(({ namespace, entries }) => {
+      const found = clusters(kind, entries, to.publicUrl, to.now)
+      const items = found.map((cluster) => clusterHtml(cluster, to.publicUrl, { base: section.base, namespace }))
+      return (
         `<h3 style="font-size:16px;margin:16px 0 4px">${escapeHtml(namespaceTitle(namespace))}</h3>\n` +
-        `<ul style="padding-left:20px;margin:0">\n${entries.map((entry) => entryHtml(entry, publicUrl)).join('\n')}\n</ul>`,
-    ),
+        `<ul style="padding-left:20px;margin:0">\n${items.join('\n')}\n</ul>`
+      )
+    }),
   ].join('\n')
 }
 
-function entryHtml(entry: Entry, publicUrl: string): string {
-  const build = buildUrl(publicUrl, entry)
-  const next = escapeHtml(nextStep(entry)) + (build === null ? '' : ` (${link(build, 'the build')})`)
+function clusterHtml(cluster: Cluster, publicUrl: string, of: { base: string; namespace: string }): string {
+  const { refs, facts, log, link: build } = cluster
+  const names = refs.map((ref) => `<strong style="${anywhere}">${link(tagUrl(publicUrl, ref), ref)}</strong>`)
+  const said = facts.map(([label, words]) =>
+    label === 'what next'
+      ? `<strong>what next:</strong> ${escapeHtml(words)}`
+      : `<span style="opacity:.75">${label}</span> ${escapeHtml(words)}`,
+  )
+  const count = `(${refs.length} tags, of each of which: ${link(outdatedUrl(publicUrl, of.base, of.namespace), 'list')})`
   return (
-    `<li style="margin:8px 0"><strong style="${anywhere}">${link(tagUrl(publicUrl, entry.ref), entry.ref)}</strong><br>` +
-    `outdated since ${escapeHtml(sinceWhen(entry))}<br>` +
-    `base moved ${escapeHtml(fromTo(entry))}<br>` +
-    `built on it ${escapeHtml(throughWhom(entry.content))}<br>` +
-    `how sure: ${escapeHtml(howSure(entry.content))}<br>` +
-    `<strong>what next:</strong> ${next}</li>`
+    `<li style="margin:8px 0;${anywhere}">${names.join('<br>')}<br>` +
+    (refs.length > 1 ? `${count}<br>` : '') +
+    said.join('<br>') +
+    (build === null ? '' : ` (${link(build, 'the build')})`) +
+    (log.length === 0 ? '' : `<pre style="${preStyle}">${escapeHtml(log.join('\n'))}</pre>`) +
+    '</li>'
   )
 }
-
-const link = (url: string, text: string): string => `<a href="${escapeHtml(url)}">${escapeHtml(text)}</a>`
-
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character]!)

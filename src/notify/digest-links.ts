@@ -1,25 +1,43 @@
-import type { Entry, Outline } from './digest-outline.ts'
+import { type Entry, entriesOf, type Outline } from './digest-outline.ts'
 
 export const tagUrl = (publicUrl: string, ref: string): string =>
   `${root(publicUrl)}/api/v1/tags/${encodeURIComponent(ref)}`
+
+/** All that is outdated by a base in a namespace. */
+export const outdatedUrl = (publicUrl: string, base: string, namespace: string): string =>
+  `${root(publicUrl)}/api/v1/outdated?${new URLSearchParams({ namespace, base })}`
+
+export const logUrl = (publicUrl: string, build: string): string => `${root(publicUrl)}/api/v1/builds/${build}/logs`
 
 /** The build that is under way or failed, with its log; null where there is none to show. */
 export function buildUrl(publicUrl: string, { outlook }: Entry): string | null {
   if (outlook.fate !== 'outdated' || outlook.rebuild.build === null) return null
   const { state, build } = outlook.rebuild
-  if (state === 'failed') return `${root(publicUrl)}/api/v1/builds/${build}/logs`
+  if (state === 'failed') return logUrl(publicUrl, build)
   return state === 'queued' || state === 'running' ? `${root(publicUrl)}/api/v1/builds/${build}` : null
 }
 
 /** What the reader can do by hand: a title and the command lines, for one of the tags that need it. */
 export type Advice = { title: string; lines: string[] }
 
-export function advice({ sections }: Outline, publicUrl: string): Advice[] {
-  const all = sections.flatMap(({ groups }) => groups.flatMap((group) => group.entries))
-  const outdated = all.flatMap(({ ref, outlook }) => (outlook.fate === 'outdated' ? { ref, ...outlook.rebuild } : []))
-  const bare = outdated.find(({ state, movesWith }) => state === 'none' && !movesWith)
+export function advice({ parts }: Outline, publicUrl: string): Advice[] {
+  const all = parts.flatMap(({ sections }) => entriesOf(sections))
+  const outdated = all.flatMap(({ ref, outlook }) =>
+    outlook.fate === 'outdated' ? { ref, proposed: outlook.proposed, ...outlook.rebuild } : [],
+  )
+  const without = outdated.filter(({ state, movesWith }) => state === 'none' && !movesWith)
+  const proposed = without.find((one) => one.proposed)
+  const bare = without.find((one) => !one.proposed)
   const manual = outdated.find(({ state, movesWith }) => state === 'manual' || (state === 'none' && movesWith))
   return [
+    ...(proposed
+      ? [
+          {
+            title: 'A tag says what it was built from. To look at the recipe that follows from that, and to take it:',
+            lines: [`drydock recipe propose ${proposed.ref}`, `drydock recipe propose ${proposed.ref} --accept`],
+          },
+        ]
+      : []),
     ...(bare
       ? [
           {
@@ -37,10 +55,11 @@ export function advice({ sections }: Outline, publicUrl: string): Advice[] {
 /** Strategy rebase needs nothing but the registry; for a Dockerfile the recipe says where it is. */
 const recipeLines = (publicUrl: string, ref: string): string[] => [
   `curl -X PUT ${root(publicUrl)}/api/v1/recipes/${encodeURIComponent(ref)} \\`,
-  `  -H "Authorization: Bearer $DRYDOCK_TOKEN" -H 'Content-Type: application/json' \\`,
+  `  -H "Authorization: Bearer $DRYDOCK_TOKEN" \\`,
+  `  -H 'Content-Type: application/json' \\`,
   `  -d '{"strategy":"rebase","auto":true}'`,
   'or, to build it from its Dockerfile:',
-  `  -d '{"git":{"url":"https://…","ref":"main"},"dockerfile":"Dockerfile","auto":true}'`,
+  `  -d '{"git":{"url":"https://…","ref":"main"},"auto":true}'`,
 ]
 
 const root = (publicUrl: string): string => publicUrl.replace(/\/+$/, '')

@@ -1,6 +1,17 @@
 import { formatInstant } from '../oci/instant.ts'
 import type { RebuildState } from '../plan/assemble-plan.ts'
-import type { Entry, NoticeContent, Outline, Outlook } from './digest-outline.ts'
+import {
+  type Entry,
+  entriesOf,
+  type Kind,
+  type NoticeContent,
+  type Outline,
+  type Outlook,
+  type Part,
+  type Pin,
+  type Place,
+  type Proposed,
+} from './digest-outline.ts'
 
 /** The sentences of a mail, the same in text and HTML. Plain text: whoever writes HTML escapes it. */
 
@@ -22,33 +33,73 @@ export function list(names: readonly string[], most = 5): string {
   return shown.length === 0 ? last : `${shown.join(', ')} and ${last}`
 }
 
-export function subject({ sections, refs }: Outline): string {
-  const outdated = new Set(entries(sections).flatMap((e) => (e.outlook.fate === 'outdated' ? e.ref : [])))
-  const told = outdated.size > 0 ? [...outdated] : refs
-  const be = outdated.size > 0 ? ['is', 'are'] : ['was', 'were']
-  const who = told.length === 1 ? `${told[0]} ${be[0]}` : `${told.length} tags ${be[1]}`
-  const why = sections.length === 1 ? `${sections[0]!.base} has moved` : `${sections.length} bases have moved`
-  return oneLine(`${who} outdated: ${why}`)
+/** The first two of what it tells; the first names a tag where there is one alone. */
+export function subject({ parts }: Outline): string {
+  return oneLine(parts.slice(0, 2).map(partTitle).join('; '))
 }
 
-const entries = (sections: Outline['sections']): Entry[] =>
-  sections.flatMap(({ groups }) => groups.flatMap((group) => group.entries))
+function partTitle({ kind, sections }: Part): string {
+  const entries = entriesOf(sections)
+  const refs = [...new Set(entries.map(({ ref }) => ref))]
+  const tags = (names: readonly string[]) => (names.length === 1 ? `${names[0]}` : `${names.length} tags`)
+  const be = (names: readonly string[], one: string, many: string) => (names.length === 1 ? one : many)
+  const bases = sections.length === 1 ? sections[0]!.base : `${sections.length} bases`
+  if (kind === 'failed') return `${tags(refs)} could not be rebuilt`
+  if (kind === 'rebuilt') return `${tags(refs)} ${be(refs, 'was', 'were')} rebuilt on ${bases}`
+  if (kind === 'still') return `${tags(refs)} ${be(refs, 'is', 'are')} still outdated: ${bases}`
+  const outdated = [...new Set(entries.flatMap((e) => (e.outlook.fate === 'outdated' ? e.ref : [])))]
+  const told = outdated.length > 0 ? outdated : refs
+  const verb = outdated.length > 0 ? be(told, 'is', 'are') : be(told, 'was', 'were')
+  return `${tags(told)} ${verb} outdated: ${bases} ${sections.length === 1 ? 'has' : 'have'} moved`
+}
 
 /** Whatever is in it, a header stays one header. */
 const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
 
-export function opening(told: Outline): string {
-  const many = told.refs.length > 1
-  const still = entries(told.sections).some(({ outlook }) => outlook.fate === 'outdated')
+/** What a part is about, in a sentence. */
+export function opening({ kind, sections }: Part): string {
+  const entries = entriesOf(sections)
+  const count = new Set(entries.map(({ ref }) => ref)).size
+  const many = count > 1
+  if (kind === 'failed')
+    return `${many ? `The rebuilds of ${count} tags` : 'The rebuild of a tag'} you look after failed; the tag${many ? 's are' : ' is'} outdated still.`
+  if (kind === 'rebuilt')
+    return `${many ? `${count} tags you look after were` : 'A tag you look after was'} rebuilt, and ${many ? 'are' : 'is'} current again.`
+  if (kind === 'still')
+    return `${many ? `${count} tags you look after are` : 'A tag you look after is'} still outdated.`
+  const still = entries.some(({ outlook }) => outlook.fate === 'outdated')
   const who = many
-    ? `${told.refs.length} tags you look after ${still ? 'are' : 'were'}`
+    ? `${count} tags you look after ${still ? 'are' : 'were'}`
     : `A tag you look after ${still ? 'is' : 'was'}`
   const why =
-    told.sections.length > 1
+    sections.length > 1
       ? 'bases they are built on have moved'
       : `a base ${many ? 'they are' : 'it is'} built on has moved`
   return `${who} outdated: ${why}.${still ? '' : ' None of it is any more.'}`
 }
+
+export const partTitles: Record<Kind, string> = {
+  outdated: 'Outdated',
+  failed: 'Rebuilds that failed',
+  still: 'Outdated still',
+  rebuilt: 'Rebuilt',
+}
+
+/** "for 9 days". */
+export function howLong({ content }: Entry, now: Date): string {
+  const days = Math.max(0, Math.floor((now.getTime() - Number(BigInt(content.since) / 1_000_000n)) / 86_400_000))
+  return `for ${days} day${days === 1 ? '' : 's'}`
+}
+
+export const howItFailed = ({ build }: Entry): string => visible(build?.error ?? 'the build said nothing of why')
+
+export function howRebuilt({ build, content }: Entry): string {
+  const what = build?.digest ? `, now ${shortDigest(build.digest)}` : ''
+  return `on the base at ${shortDigest(content.to)}${what}${build ? '' : ", by somebody else's push"}`
+}
+
+/** Words of others on one line: nothing that moves a terminal's cursor, or turns the direction of what follows. */
+export const visible = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
 
 export function sinceWhen({ content }: Entry): string {
   const where = content.platforms.length > 0 ? ` (${list(content.platforms)})` : ''
@@ -84,11 +135,18 @@ export function howSure({ confidence, evidence, stillAt }: NoticeContent): strin
 }
 
 /** What happens next, and whether somebody has to do something. */
-export function nextStep(entry: Entry): string {
-  const { outlook, content } = entry
-  if (outlook.fate === 'outdated') return rebuildOrMove(outlook.rebuild, content)
-  return otherFates[outlook.fate]
+export function nextStep({ outlook, content }: Entry): string {
+  if (outlook.fate !== 'outdated') return otherFates[outlook.fate]
+  const { rebuild, place, pins = [], proposed } = outlook
+  return `${rebuildOrMove(rebuild, content, pins, proposed)}${isPlanned(rebuild) ? inThePlan(place) : ''}`
 }
+
+const isPlanned = ({ state }: RebuildState): boolean => /^(settling|waiting|approval|paused|queued)$/.test(state)
+
+const inThePlan = (place: Place | undefined): string =>
+  place === undefined
+    ? ''
+    : `; place ${place.at} of ${place.of} in the plan${place.waves > 1 ? `, in wave ${place.wave} of ${place.waves}` : ''}`
 
 const otherFates: Record<Exclude<Outlook['fate'], 'outdated'>, string> = {
   current: 'already rebuilt: it is current again, nothing to do',
@@ -97,21 +155,26 @@ const otherFates: Record<Exclude<Outlook['fate'], 'outdated'>, string> = {
 }
 
 /** What another tag's recipe moves along needs no recipe: what becomes of that tag becomes of it. */
-function rebuildOrMove(rebuild: RebuildState, content: NoticeContent): string {
+function rebuildOrMove(rebuild: RebuildState, content: NoticeContent, pins: Pin[], proposed?: Proposed): string {
   const leader = rebuild.movesWith
-  if (leader === undefined) return rebuildStep(rebuild, content)
+  if (leader === undefined) return rebuildStep(rebuild, content, pins, proposed)
   if (rebuild.state === 'none') return `moves along with ${leader}, as soon as that is built again; below is how`
-  return `moves along with ${leader}: ${rebuildStep(rebuild, content)}`
+  return `moves along with ${leader}: ${rebuildStep(rebuild, content, pins)}`
 }
 
-function rebuildStep({ state, waitsFor, because }: RebuildState, content: NoticeContent): string {
+function rebuildStep(
+  { state, waitsFor, because }: RebuildState,
+  content: NoticeContent,
+  pins: Pin[],
+  proposed?: Proposed,
+): string {
   switch (state) {
     case 'none':
-      return 'no recipe, so it stays outdated until somebody rebuilds and pushes it; below is how to add a recipe'
+      return `no recipe, so it stays outdated until somebody rebuilds and pushes it; ${withoutRecipe(proposed)}`
     case 'manual':
       return 'it is rebuilt only when somebody asks for it; below is how'
     case 'pinned':
-      return `its FROM names a digest, so a rebuild cannot help: let it name ${shortDigest(content.to)}`
+      return pinned(content, pins)
     case 'settling':
       return because
         ? `a rebuild is planned: ${because}`
@@ -130,4 +193,21 @@ function rebuildStep({ state, waitsFor, because }: RebuildState, content: Notice
     case 'failed':
       return `its rebuild failed${because ? ` (${because})` : ''}: somebody has to look at the log`
   }
+}
+
+function withoutRecipe(proposed: Proposed | undefined): string {
+  if (proposed === undefined) return 'below is how to add a recipe'
+  const { source, file, acceptable, doubts } = proposed
+  const from = source === null ? 'what it says it was built from' : `${file ?? 'the Dockerfile'} of ${visible(source)}`
+  const care = acceptable && doubts === 0 ? '' : `, with ${doubts} thing${doubts === 1 ? '' : 's'} to look at`
+  return `a recipe is proposed from ${from}${source === null ? '' : care}; below is how to take it`
+}
+
+function pinned({ base, to }: NoticeContent, pins: Pin[]): string {
+  const where = pins.map(
+    ({ line, file, source }) =>
+      `${line === null ? 'a FROM' : `line ${line}`} of ${visible(file)} in ${visible(source)}`,
+  )
+  const from = where.length === 0 ? 'its FROM names a digest' : `${list(where)} names a digest`
+  return `${from}, so a rebuild cannot help: let it name ${base} at ${shortDigest(to)}`
 }

@@ -5,14 +5,36 @@
  */
 import { digestHtml } from './digest-html.ts'
 import { outline, type Told } from './digest-outline.ts'
-import { digestText } from './digest-text.ts'
+import { digestText, type Reader } from './digest-text.ts'
 import { list, namespaceTitle, subject } from './digest-words.ts'
 
 export type Digest = { subject: string; text: string; html: string }
 
-/** `name`: how the reader is addressed. `publicUrl`: where the links lead. */
-export function digest(notices: readonly Told[], to: { name: string; publicUrl: string }): Digest {
+/**
+ * `name`: how the reader is addressed. `publicUrl`: where the links lead. `leave`: the address that ends the mails of a namespace, null: all
+ * of them; left out: there is none.
+ */
+export function digest(
+  notices: readonly Told[],
+  to: { name: string; publicUrl: string; now: Date; leave?: (namespace: string | null) => string },
+): Digest {
   const told = outline(notices)
-  const why = `You are told because you are owner or contributor of: ${list(told.namespaces.map(namespaceTitle), 20)}. Each move of a base is told once. ${to.publicUrl}`
-  return { subject: subject(told), text: digestText(told, { ...to, why }), html: digestHtml(told, { ...to, why }) }
+  const names = list(told.namespaces.map(namespaceTitle), 20)
+  const own = told.namespaces.length <= mostLinks ? told.namespaces : []
+  const footer: Reader['footer'] = [
+    {
+      words: `You are told because you look after ${names}. Each move of a base is told once. ${to.publicUrl}`,
+      url: null,
+    },
+    ...(to.leave === undefined
+      ? []
+      : [
+          ...own.map((key) => ({ words: `No more mail of ${namespaceTitle(key)}`, url: to.leave!(key) })),
+          { words: 'No more mail at all', url: to.leave(null) },
+        ]),
+  ]
+  const reader = { name: to.name, publicUrl: to.publicUrl, now: to.now, footer }
+  return { subject: subject(told), text: digestText(told, reader), html: digestHtml(told, reader) }
 }
+
+const mostLinks = 5

@@ -1,16 +1,27 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import { lanes } from './mailer.ts'
 
-/** Mails sent at the same time: each holds a database connection while the mail server thinks. */
-const lanes = 4
+/** The lane of a mail: a silent mail server holds up one of them for each mail it is silent to. */
+export const laneOf = (mailId: string): number => Number.parseInt(mailId.slice(0, 8), 16) % lanes
 
-/** The job that sends a mail. Key: the mail; one job of it waits at most. */
-export async function enqueueMail(d: Pick<Deps, 'jobs'>, tx: Tx, mailId: string, runAt?: Date): Promise<void> {
-  const lane = Number.parseInt(mailId.slice(0, 8), 16) % lanes
-  await d.jobs.enqueue(
-    tx,
-    'mail',
-    { mailId },
-    { key: `mail:${mailId}`, queue: `mail:${lane}`, ...(runAt ? { runAt } : {}) },
-  )
+/** The same in SQL. */
+export const laneOfRow = (sql: Tx) => sql`(('x' || left(id::text, 8))::bit(32)::bigint % ${lanes})`
+
+/**
+ * Jobs that send what is due in these lanes. Key: the lane; one that is to run at once waits at most, and one that is to run later beside it,
+ * since that would put off the other.
+ */
+export async function enqueueMail(
+  d: Pick<Deps, 'jobs'>,
+  tx: Tx,
+  inLanes: Iterable<number>,
+  runAt?: Date,
+): Promise<void> {
+  for (const lane of new Set(inLanes)) {
+    const key = runAt ? `mail:later:${lane}` : `mail:${lane}`
+    await d.jobs.enqueue(tx, 'mail', { lane }, { key, queue: `mail:${lane}`, ...(runAt ? { runAt } : {}) })
+  }
 }
+
+export const allLanes = (): number[] => Array.from({ length: lanes }, (_, lane) => lane)

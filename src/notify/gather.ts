@@ -1,95 +1,98 @@
-import type { Fragment } from '../db/postgres.ts'
+import { setImmediate as turnsEnd } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
 import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
-import { digest } from './digest.ts'
-import type { NoticeContent, Outlook, Told } from './digest-outline.ts'
-import { insertMail, type NewMail } from './insert-mail.ts'
-import { loadOutlooks } from './outlooks.ts'
+import type { Outlook } from './digest-outline.ts'
+import { dueAt, type Wish } from './digest-schedule.ts'
+import { everyOf } from './every.ts'
+import { loadWaiting } from './load-waiting.ts'
+import { readersOf } from './readers.ts'
+import { saveMails, type Written } from './save-mails.ts'
+import { markFaulty, writeMail } from './write-mail.ts'
 
-type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
-
-/** Notices that wait for one address, of all users that have it. */
-type Waiting = { address: string; users: string[]; oldest: Date }
+type Needs = Pick<Deps, 'sql' | 'db' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer' | 'vault'>
 
 /**
- * Makes one mail of all that waits for an address whose oldest notice has waited for the window. Answers when the next address
- * will be due, null where nothing waits. Who hears of it no longer (src/people/heard-by.ts), or was disabled meanwhile, is not written to:
- * their notices keep waiting.
+ * What waits for one address and is to come in the same way, of all users that have it. `oldest`, `count`: of the notices. `heldUntil`: the
+ * address was refused, and is not written to before then.
+ */
+export type Waiting = Wish & { address: string; oldest: Date; count: number; heldUntil: Date | null }
+
+/** Any number, the same in every process: one gathers at a time, so that nothing is written twice. */
+const gatherLock = 7_233_013
+/** Of one transaction, and in memory at a time. */
+const noticesAtOnce = 5000
+const addressesAtOnce = 200
+/** Ms after which what another has changed meanwhile is looked at again. */
+const again = 1000
+
+/**
+ * Makes one mail of all that waits for an address when it is time for it: the window is over, or the hour has come that its person wants. Says
+ * when the next address will be due, null where nothing waits. Who hears of it no longer (src/people/heard-by.ts), was disabled meanwhile, or
+ * wants no mail now is not written to: their notices keep waiting. What cannot be written keeps its reason, and holds up no other.
  */
 export async function gather(d: Needs): Promise<Date | null> {
-  const window = d.config.notifyWindow * 1000
-  const waiting = await waitingAddresses(d)
-  const now = d.clock().getTime()
-  // A clock that was set back must not hold a notice for longer than the window.
-  const due = waiting.filter(({ oldest }) => Math.abs(now - oldest.getTime()) >= window)
-  const known = new Map<string, Outlook>()
-  for (const person of due) await writeMail(d, person, known)
-  const later = waiting.filter((person) => !due.includes(person)).map(({ oldest }) => oldest.getTime() + window)
-  return later.length === 0 ? null : new Date(Math.min(...later, now + window))
-}
-
-/** Few columns, one row an address: the notices themselves are read one person at a time. */
-const waitingAddresses = ({ sql }: Pick<Deps, 'sql'>): Promise<Waiting[]> => sql<Waiting[]>`
-  with ${heardBy(sql, ofWaiting(sql, sql`true`))}
-  select lower(heard.email) as address, array_agg(distinct heard.user_name) as users, min(n.created_at) as oldest
-  from notice n join heard on heard.user_name = n.user_name and ${hears(sql, sql`n.namespace`, repositoryOfRef(sql, sql`n.ref`))}
-  where n.mail_id is null group by lower(heard.email) order by oldest, address`
-
-/** The repositories of waiting notices, as heardBy() asks for them. */
-const ofWaiting = (sql: Deps['sql'], which: Fragment) =>
-  sql`select n.namespace, ${repositoryOfRef(sql, sql`n.ref`)} as repository from notice n where n.mail_id is null and ${which}`
-
-type Row = Omit<Told, 'content' | 'outlook'> & {
-  id: number
-  content: string
-  email: string
-  displayName: string | null
-}
-
-async function writeMail(d: Needs, { users, address }: Waiting, known: Map<string, Outlook>): Promise<void> {
-  const { sql } = d
-  const rows = await sql<Row[]>`
-    with ${heardBy(sql, ofWaiting(sql, sql`n.user_name = any(${users})`))}
-    select n.id, n.namespace, n.ref, n.content::text as content, heard.email, heard.display_name
-    from notice n join heard on heard.user_name = n.user_name and ${hears(sql, sql`n.namespace`, repositoryOfRef(sql, sql`n.ref`))}
-    where n.mail_id is null and n.user_name = any(${users}) and lower(heard.email) = ${address} order by n.id`
-  const [first] = rows
-  if (!first) return
-  await loadOutlooks(
-    d,
-    rows.map(({ ref }) => ref),
-    known,
-  )
-  const told = rows.map(({ namespace, ref, content }) => {
-    return {
-      namespace,
-      ref,
-      content: JSON.parse(content) as NoticeContent,
-      outlook: known.get(ref) ?? { fate: 'deleted' },
-    } satisfies Told
+  return d.sql.begin(async (lock) => {
+    await lock`select pg_advisory_xact_lock(${gatherLock})`
+    const now = d.clock()
+    const waiting = (await waitingAddresses(d, now)).map((one) => ({ ...one, due: dueOf(d, one, now) }))
+    const known = new Map<string, Outlook>()
+    const due = waiting.filter(({ due }) => due !== null && due <= now)
+    let missed = false
+    for (const some of inParts(due)) missed = !(await gatherSome(d, some, known)) || missed
+    const later = waiting.flatMap(({ due }) => (due !== null && due > now ? due.getTime() : []))
+    const times = [...later, ...(missed ? [now.getTime() + again] : [])]
+    return times.length === 0 ? null : new Date(Math.min(...times))
   })
-  const userName = users.toSorted()[0]!
-  const name = (users.length === 1 ? first.displayName : null) ?? users.toSorted().join(', ')
-  const mail = { to: first.email, userName, ...digest(told, { name, publicUrl: d.config.publicUrl }) }
-  const ids = rows.map(({ id }) => id)
-  if (await saveMail(d, mail, ids)) d.log.info({ user: userName, notices: ids.length }, 'gathered a mail')
 }
 
-/**
- * The mail, its notices and its job, or none of it. False where another gathered one of the notices first: the update waits for
- * that transaction, and then finds fewer rows; what is left waits for the next run.
- */
-async function saveMail(d: Needs, mail: NewMail, notices: number[]): Promise<boolean> {
-  const taken = new Error('another has gathered these notices')
-  try {
-    await d.sql.begin(async (tx) => {
-      const id = await insertMail(d, tx, mail)
-      const claimed = await tx`update notice set mail_id = ${id} where id = any(${notices}) and mail_id is null`
-      if (claimed.count !== notices.length) throw taken
-    })
-    return true
-  } catch (error) {
-    if (error === taken) return false
-    throw error
+function dueOf({ config }: Pick<Deps, 'config'>, { heldUntil, oldest, ...wish }: Waiting, now: Date): Date | null {
+  const due = dueAt(wish, oldest, now, config.notifyWindow * 1000)
+  return due !== null && heldUntil !== null && heldUntil > due ? heldUntil : due
+}
+
+/** Few columns, one row an address and how often it is written to: the notices themselves are read some addresses at a time. */
+const waitingAddresses = ({ sql }: Pick<Deps, 'sql'>, now: Date): Promise<Waiting[]> => sql<Waiting[]>`
+  with ${heardBy(sql, sql`select distinct namespace, ${repositoryOfRef(sql, sql`ref`)} as repository from notice where mail_id is null`)},
+  waiting as (
+    select lower(heard.email) as address, n.user_name, ${everyOf(sql, sql`n.user_name`, sql`n.namespace`)} as every, n.created_at
+    from notice n join heard on heard.user_name = n.user_name and ${hears(sql, sql`n.namespace`, repositoryOfRef(sql, sql`n.ref`))}
+    where n.mail_id is null and (n.error is null or abs(extract(epoch from ${now}::timestamptz - n.tried_at)) >= ${faultyAgain})
+  )
+  select w.address, w.every, coalesce(min(p.time_zone), 'UTC') as time_zone, coalesce(min(p.hour), 8)::int as hour,
+    min(w.created_at) as oldest, count(*)::int as count, min(f.next_try_at) as held_until
+  from waiting w left join notify_person p on p.user_name = w.user_name
+  left join address_fault f on f.address = w.address
+    and f.next_try_at > ${now} and f.next_try_at <= ${now}::timestamptz + interval '1 day'
+  group by w.address, w.every order by oldest, w.address`
+
+/** Seconds after which it is tried again to write a mail that could not be written: a newer version may be able to. */
+const faultyAgain = 3600
+
+/** Whole addresses, so many notices at a time. */
+function* inParts<T extends { address: string; count: number }>(all: readonly T[]): Generator<T[]> {
+  let [part, notices]: [T[], number] = [[], 0]
+  for (const some of Map.groupBy(all, ({ address }) => address).values()) {
+    part.push(...some)
+    notices += some.reduce((sum, { count }) => sum + count, 0)
+    if (notices < noticesAtOnce && part.length < addressesAtOnce) continue
+    yield part
+    ;[part, notices] = [[], 0]
   }
+  if (part.length > 0) yield part
+}
+
+/** False where another changed something meanwhile: nothing of this part is written then. */
+async function gatherSome(d: Needs, due: readonly Waiting[], known: Map<string, Outlook>): Promise<boolean> {
+  const { people, over } = await loadWaiting(d, due, known)
+  const hide = await readersOf(d, people)
+  const written: Written[] = []
+  for (const person of people) {
+    const { mail, faulty } = writeMail(d, person, hide)
+    if (faulty.length > 0) await markFaulty(d, faulty)
+    if (mail) written.push(mail)
+    await turnsEnd() // others get their turn: a thousand mails take a while to write
+  }
+  const saved = await saveMails(d, written, over)
+  if (saved && written.length > 0) d.log.info({ mails: written.length, addresses: due.length }, 'gathered mails')
+  return saved
 }

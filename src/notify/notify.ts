@@ -7,7 +7,7 @@ import type { Deps } from '../deps.ts'
 import { gather } from './gather.ts'
 import { raiseNotices } from './raise-notices.ts'
 
-type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
+type Needs = Pick<Deps, 'sql' | 'db' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer' | 'vault'>
 
 /** A cause that may come from a build of ours that is still running is looked at again after so many ms. */
 const heldFor = 2_000

@@ -1,12 +1,18 @@
 import type { Deps } from '../deps.ts'
 import { rebuildStates } from '../plan/rebuild-states.ts'
 import type { Outlook } from './digest-outline.ts'
+import { loadPins } from './load-pins.ts'
+import { loadPlaces } from './load-places.ts'
+import { loadProposed } from './load-proposed.ts'
 
 const refsAtOnce = 1000
 
-/** Adds to `known` how each tag stands now, of those not in it. What is not a tag any more is `deleted`. */
+/**
+ * Adds to `known` how each tag stands now, of those not in it, and of what is outdated still what happens next. What is not a tag any more is
+ * `deleted`. A number of statements for each thousand tags, but for proposals (load-proposed.ts).
+ */
 export async function loadOutlooks(
-  d: Pick<Deps, 'sql' | 'config' | 'clock'>,
+  d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock'>,
   refs: string[],
   known: Map<string, Outlook>,
 ): Promise<void> {
@@ -19,14 +25,26 @@ export async function loadOutlooks(
         when status in ('current', 'artifact') then 'current' else 'unknown' end as fate
       from tag where ref = any(${part})`
     const fates = new Map(tags.map(({ ref, fate }) => [ref, fate]))
-    const states = await rebuildStates(
-      d,
-      part.filter((ref) => fates.get(ref) === 'outdated'),
-    )
+    const outdated = part.filter((ref) => fates.get(ref) === 'outdated')
+    const states = await rebuildStates(d, outdated)
+    const inState = (...names: string[]) => outdated.filter((ref) => names.includes(states.get(ref)?.state ?? 'none'))
+    const places = await loadPlaces(d, inState('settling', 'waiting', 'approval', 'paused', 'queued'))
+    const pins = await loadPins(d, inState('pinned'))
+    const proposed = await loadProposed(d, inState('none'))
     for (const ref of part) {
       const fate = fates.get(ref) ?? 'deleted'
-      if (fate !== 'outdated') known.set(ref, { fate })
-      else known.set(ref, { fate, rebuild: states.get(ref) ?? { state: 'none', build: null, waitsFor: [] } })
+      if (fate !== 'outdated') {
+        known.set(ref, { fate })
+        continue
+      }
+      const [place, pin, proposal] = [places.get(ref), pins.get(ref), proposed.get(ref)]
+      known.set(ref, {
+        fate,
+        rebuild: states.get(ref) ?? { state: 'none', build: null, waitsFor: [] },
+        ...(place ? { place } : {}),
+        ...(pin ? { pins: pin } : {}),
+        ...(proposal ? { proposed: proposal } : {}),
+      })
     }
   }
 }

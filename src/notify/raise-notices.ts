@@ -1,6 +1,8 @@
 import type { Deps } from '../deps.ts'
 import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
 import { countedCauses } from './counted-causes.ts'
+import { isOff } from './every.ts'
+import { raiseFollowUps } from './follow-ups.ts'
 
 /** Any number, the same in every process: notices are raised by one at a time. */
 export const raiseLock = 7_233_007
@@ -16,7 +18,9 @@ export const raiseLock = 7_233_007
  * news, also to whom it was told before.
  * A base that comes back to a digest told earlier, after another one, is news: the root then gets "#2", "#3", …
  *
- * One statement; nothing is read into memory. Key: (user_name, ref, root, kind). `held`: causes to look at again soon.
+ * Who wants no mail of the namespace is left out, and hears of what is outdated still when they want it again. Then the follow-ups.
+ *
+ * One statement each; nothing is read into memory. Key: (user_name, ref, root, kind). `held`: causes to look at again soon.
  */
 export async function raiseNotices(
   d: Pick<Deps, 'sql' | 'clock' | 'config'>,
@@ -33,12 +37,12 @@ export async function raiseNotices(
           select count(*) filter (where n.root = k.root or starts_with(n.root, k.root || '#')) as times,
             max(n.created_at) filter (where n.root = k.root or starts_with(n.root, k.root || '#')) as last_at,
             (array_agg(n.content ->> 'to' order by n.id desc) filter (where n.content ->> 'base' = k.base))[1] as last_to
-          from notice n where n.user_name = heard.user_name and n.ref = k.ref
+          from notice n where n.user_name = heard.user_name and n.ref = k.ref and n.kind = 'outdated'
         ) as told
         left join snooze own on own.kind = 'tag' and own.ref = k.ref and own.expires_at <= ${now}
         left join snooze root on root.kind = 'base' and root.ref = k.base and root.expires_at <= ${now}
         left join snooze via on via.kind = 'base' and via.ref = k.via and via.expires_at <= ${now}
-        where not k.held
+        where not k.held and not ${isOff(tx, tx`heard.user_name`, tx`k.namespace`)}
           and (told.times = 0 or (k.own_root is null and told.last_to <> k.to_digest)
             or told.last_at < greatest(own.expires_at, root.expires_at, via.expires_at))
       ), raised as (
@@ -50,6 +54,6 @@ export async function raiseNotices(
       )
       select (select count(*)::int from raised) as raised, (select count(*)::int from counted where held) as held`
     if (!counts) throw new Error('a count gave no row')
-    return counts
+    return { ...counts, raised: counts.raised + (await raiseFollowUps(d, tx, now)) }
   })
 }

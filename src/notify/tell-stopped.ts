@@ -1,3 +1,5 @@
+import { personCalled } from '../access/principal.ts'
+import { withheldFrom } from '../access/withheld-from.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { namespaceOf, parseReference } from '../oci/reference.ts'
@@ -21,16 +23,17 @@ export async function tellStopped(d: Needs, tx: Tx, plan: Stopped): Promise<void
   const failures = await tx<Failure[]>`
     select distinct on (ref) ref, error->>'code' as code, error->>'message' as message from build
     where plan_id = ${plan.id} and state = 'failed' order by ref, finished_at desc`
-  const own = await recipientsByNamespace({ sql: tx }, plan.base === null ? [] : [placeOf(d, plan.base)])
-  const people =
-    own.size > 0
-      ? own
-      : await recipientsByNamespace(
-          { sql: tx },
-          failures.map(({ ref }) => placeOf(d, ref)),
-        )
+  const ofBase = plan.base === null ? [] : [placeOf(d, plan.base)]
+  const own = await recipientsByNamespace({ sql: tx }, ofBase)
+  const places = own.size > 0 ? ofBase : failures.map(({ ref }) => placeOf(d, ref))
+  const people = own.size > 0 ? own : await recipientsByNamespace({ sql: tx }, places)
+  const about = places.map(({ namespace, repository }) => `${namespace} ${repository}`)
   const byAddress = new Map([...people.values()].flat().map((person) => [person.email.toLowerCase(), person]))
-  for (const person of byAddress.values()) await insertMail(d, tx, letter(d, plan, failures, person))
+  for (const person of byAddress.values()) {
+    const readable = { sql: tx, config: d.config }
+    const said = await withheldFrom(readable, personCalled(person.userName), { plan, failures })
+    await insertMail(d, tx, { ...letter(d, said.plan, said.failures, person), about, references: [] })
+  }
 }
 
 function placeOf({ config }: Needs, ref: string): Place {

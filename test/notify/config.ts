@@ -1,3 +1,4 @@
+import { makeVault } from '../../src/build/vault.ts'
 import { type Config, loadSettings } from '../../src/config.ts'
 
 const environment = {
@@ -13,3 +14,6 @@ export function configFor(registries: string[] = ['r.test'], more: Partial<Confi
   const file = JSON.stringify({ registries: registries.map((name) => ({ name, url: `https://${name}` })) })
   return { ...loadSettings(environment, () => file, 0), ...generated, ...more }
 }
+
+/** Of the tests' own secret key: one derivation a file. */
+export const vault = makeVault(generated.secretKey)

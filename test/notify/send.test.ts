@@ -4,45 +4,52 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { makeMailer } from '../../src/notify/mailer.ts'
-import { getMail, listMails } from '../../src/notify/mails.ts'
-import { backOff, send } from '../../src/notify/send.ts'
+import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import { getMail } from '../../src/notify/mails.ts'
+import { backOff, send, sendLane } from '../../src/notify/send.ts'
 import { testDeps } from '../support/deps.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { type SmtpServer, smtpServer } from '../support/smtp.ts'
-import { configFor } from './config.ts'
-import { wipe } from './flags.ts'
+import { configFor, vault } from './config.ts'
+import { addMember, wipe } from './flags.ts'
+import { addMail } from './outbox.ts'
 
 let pg: TestDatabase
 let smtp: SmtpServer
+let mailer: Mailer
+let now: Date
 beforeAll(async () => {
   ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
+  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
 })
 beforeEach(async () => {
   await wipe(pg.sql)
+  await pg.sql`truncate address_fault`
+  for (const name of ['ada', 'bob', 'gone']) await addMember(pg.sql, 'app', name)
   smtp.received.length = 0
   smtp.refuse.clear()
+  now = new Date('2026-11-21T03:00:00.000Z')
 })
-afterAll(() => Promise.all([pg.close(), smtp.close()]))
+afterAll(() => {
+  mailer.close()
+  return Promise.all([pg.close(), smtp.close()])
+})
 
-const now = new Date('2026-11-21T03:00:00.000Z')
-const deps = (more: { smtpUrl?: string | null; observe?: boolean } = {}) => {
-  const config = configFor(['r.test'], { smtpUrl: smtp.url, ...more })
-  return { ...testDeps(pg), clock: () => now, config, mailer: makeMailer(config) }
+const deps = (more: { observe?: boolean; without?: true } = {}) => {
+  const config = configFor(['r.test'], { smtpUrl: smtp.url, observe: more.observe === true })
+  return { ...testDeps(pg), clock: () => now, config, vault, mailer: more.without ? null : mailer }
 }
-
-async function addMail(to = 'ada@example.org', createdAt = new Date('2026-11-21T02:59:00Z')): Promise<string> {
-  const id = randomUUID()
-  await pg.sql`
-    insert into mail (id, message_id, user_name, "to", subject, text, html, state, created_at)
-    values (${id}, ${`<${id}@example.org>`}, 'ada', ${to}, 'subject', 'text', '<p>html</p>', 'pending', ${createdAt})`
-  return id
+const later = (seconds: number) => {
+  now = new Date(now.getTime() + seconds * 1000)
 }
+/** All lanes, as the jobs do it. */
+const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
 const jobs = () =>
-  pg.sql<{ key: string; runAt: Date }[]>`select key, run_at from graphile_worker._private_jobs order by key`
+  pg.sql<{ key: string; runAt: Date }[]>`select key, run_at from graphile_worker._private_jobs order by run_at, key`
+const faults = () => pg.sql`select address, message, refusals, since, next_try_at from address_fault order by address`
 
 test('a mail is sent once, under its own Message-ID, with the time it was written', async () => {
-  const id = await addMail()
+  const id = await addMail(pg.sql)
   await send(deps(), id)
   await send(deps(), id)
   expect(smtp.received).toHaveLength(1)
@@ -51,49 +58,110 @@ test('a mail is sent once, under its own Message-ID, with the time it was writte
 })
 
 test('two jobs of one mail at the same time send it once', async () => {
-  const id = await addMail()
+  const id = await addMail(pg.sql)
   await Promise.all([send(deps(), id), send(deps(), id)])
   expect(smtp.received).toHaveLength(1)
 })
 
-test('a refused recipient is a failed mail with its reason, and no other is held up', async () => {
-  smtp.refuse.set('gone@example.org', 550)
-  const [refused, fine] = [await addMail('gone@example.org'), await addMail()]
-  await Promise.all([send(deps(), refused), send(deps(), fine)])
-  expect(await getMail(pg, refused)).toMatchObject({
-    state: 'failed',
-    attempts: 1,
-    nextTryAt: null,
-    sentAt: null,
-    error: expect.stringContaining('550'),
+test('all that waits is sent, each mail once, whatever lane it is in', async () => {
+  const ids = await Promise.all(Array.from({ length: 25 }, () => addMail(pg.sql)))
+  await Promise.all([sendAll(), sendAll()])
+  expect(smtp.received.map(({ mail }) => mail.messageId).toSorted()).toEqual(
+    ids.map((id) => `<${id}@example.org>`).toSorted(),
+  )
+})
+
+describe('an address that is refused', () => {
+  const hours = (count: number) => new Date(now.getTime() + count * 3_600_000)
+
+  test('is recorded, tried again later and later, and given up after five days; no other is held up', async () => {
+    smtp.refuse.set('gone@example.org', 550)
+    const refused = await addMail(pg.sql, { to: 'gone@example.org', user: 'gone' })
+    const fine = await addMail(pg.sql)
+    await sendAll()
+    expect(await getMail(pg, fine)).toMatchObject({ state: 'sent' })
+    const error = expect.stringContaining('550')
+    expect(await getMail(pg, refused)).toMatchObject({ state: 'pending', attempts: 1, error, nextTryAt: hours(1) })
+    expect(await faults()).toEqual([
+      { address: 'gone@example.org', message: error, refusals: 1, since: now, nextTryAt: hours(1) },
+    ])
+    expect((await jobs()).map(({ runAt }) => runAt)).toEqual([hours(1)])
+    const waits: number[] = []
+    for (let mail = await getMail(pg, refused); mail?.nextTryAt; mail = await getMail(pg, refused)) {
+      waits.push((mail.nextTryAt.getTime() - now.getTime()) / 3_600_000)
+      now = mail.nextTryAt
+      await sendAll()
+    }
+    expect(waits).toEqual([1, 2, 4, 8, 16, 24, 24, 24, 24])
+    expect(await getMail(pg, refused)).toMatchObject({ state: 'failed', error, nextTryAt: null, sentAt: null })
+    expect(smtp.received).toHaveLength(1)
   })
-  expect(await getMail(pg, fine)).toMatchObject({ state: 'sent' })
-  expect(await jobs()).toEqual([])
+
+  test('is not tried with another mail before it is time; taken once, it is none any more', async () => {
+    smtp.refuse.set('Gone@example.org', 550)
+    await send(deps(), await addMail(pg.sql, { to: 'Gone@example.org', user: 'gone' }))
+    smtp.refuse.clear()
+    const second = await addMail(pg.sql, { to: 'gone@EXAMPLE.org', user: 'gone' })
+    await send(deps(), second)
+    expect(await getMail(pg, second)).toMatchObject({ state: 'pending', attempts: 0, nextTryAt: hours(1) })
+    expect(smtp.received).toEqual([])
+    later(3600)
+    await sendAll()
+    expect(smtp.received).toHaveLength(2)
+    expect(await faults()).toEqual([])
+  })
+
+  test('by a clock that was years ahead holds up nothing when that is right again', async () => {
+    smtp.refuse.set('gone@example.org', 550)
+    const id = await addMail(pg.sql, { to: 'gone@example.org', user: 'gone' })
+    later(1e8)
+    await sendAll()
+    smtp.refuse.clear()
+    later(-1e8)
+    await sendAll()
+    expect(await getMail(pg, id)).toMatchObject({ state: 'sent' })
+  })
+})
+
+test.each([
+  ['a mail with a line break in its address', 'ada@example.org\r\nBcc: eve@example.org'],
+  ['a mail with two addresses', 'ada@example.org, eve@example.org'],
+])('%s goes to nobody else', async (_what, to) => {
+  await pg.sql`update person set email = ${to} where name = 'ada'`
+  const id = await addMail(pg.sql, { to })
+  await send(deps(), id)
+  for (const { to: recipients, mail } of smtp.received) {
+    expect(recipients).toEqual(['ada@example.org'])
+    expect(mail.headers.map(({ key }) => key)).not.toContain('bcc')
+  }
+  const stored = (await getMail(pg, id))!
+  expect(smtp.received.length === 1 ? stored.state : stored.error).toBeTruthy()
 })
 
 describe('what may be mended is tried again, later', () => {
   test('a recipient refused for now', async () => {
     smtp.refuse.set('ada@example.org', 450)
-    const id = await addMail()
-    await send(deps(), id)
+    const id = await addMail(pg.sql)
+    await sendAll()
     const minute = new Date(now.getTime() + 60_000)
-    expect(await getMail(pg, id)).toMatchObject({
-      state: 'pending',
-      attempts: 1,
-      nextTryAt: minute,
-      error: expect.stringContaining('450'),
-    })
-    expect(await jobs()).toEqual([{ key: `mail:${id}`, runAt: minute }])
-    await send(deps(), id)
-    expect(await jobs()).toEqual([{ key: `mail:${id}`, runAt: new Date(now.getTime() + 120_000) }])
+    const error = expect.stringContaining('450')
+    expect(await getMail(pg, id)).toMatchObject({ state: 'pending', attempts: 1, nextTryAt: minute, error })
+    expect((await jobs()).map(({ runAt }) => runAt)).toEqual([minute])
+    await sendAll()
+    expect(await getMail(pg, id)).toMatchObject({ attempts: 1 })
+    now = minute
+    await sendAll()
+    expect((await jobs()).map(({ runAt }) => runAt)).toEqual([new Date(now.getTime() + 120_000)])
     smtp.refuse.clear()
-    await send(deps(), id)
+    later(120)
+    await sendAll()
     expect(await getMail(pg, id)).toMatchObject({ state: 'sent', attempts: 3, error: null })
+    expect(await faults()).toEqual([])
   })
 
   test('an exchange cut after the mail was handed over: the same Message-ID comes again', async () => {
     smtp.cutAfterData.times = 1
-    const id = await addMail()
+    const id = await addMail(pg.sql)
     await send(deps(), id)
     expect(await getMail(pg, id)).toMatchObject({ state: 'pending', attempts: 1 })
     await send(deps(), id)
@@ -103,7 +171,7 @@ describe('what may be mended is tried again, later', () => {
 
   test('SIGKILL inside the exchange: the mail is as it was, and comes again under the same Message-ID', async () => {
     smtp.silentAfterData.times = 1
-    const id = await addMail()
+    const id = await addMail(pg.sql)
     const child = spawn(process.execPath, [join(import.meta.dirname, 'send-one.ts'), pg.url, smtp.url, id], {
       stdio: 'inherit',
     })
@@ -130,56 +198,31 @@ describe('what may be mended is tried again, later', () => {
 })
 
 test.each([
-  ['without SMTP_URL', { smtpUrl: null }],
+  ['without SMTP_URL', { without: true as const }],
   ['where Drydock only observes', { observe: true }],
 ])('%s a mail is kept', async (_what, more) => {
-  const id = await addMail()
+  const id = await addMail(pg.sql)
   await send(deps(more), id)
   expect(await getMail(pg, id)).toMatchObject({ state: 'kept', attempts: 0 })
   expect(smtp.received).toEqual([])
 })
 
-test('a failure that is no answer of the mail server leaves the mail as it was', async () => {
-  const id = await addMail()
-  const broken = { send: () => Promise.reject(new TypeError('a fault of ours')) }
-  await expect(send({ ...deps(), mailer: broken }, id)).rejects.toThrow('a fault of ours')
-  expect(await getMail(pg, id)).toMatchObject({ state: 'pending', attempts: 0 })
+test('a failure that is no answer of the mail server leaves the mail as it was, and holds up no other', async () => {
+  const lane = ['00000000', '00000004'] // both lane 0
+  const [bad, good] = lane.map((start) => randomUUID().replace(/^.{8}/, start)) as [string, string]
+  await addMail(pg.sql, { id: bad, to: 'bob@example.org', user: 'bob' })
+  await addMail(pg.sql, { id: good })
+  const broken: Mailer = {
+    ...mailer,
+    send: (letter) =>
+      letter.to === 'bob@example.org' ? Promise.reject(new TypeError('a fault of ours')) : mailer.send(letter),
+  }
+  await expect(sendLane({ ...deps(), mailer: broken }, 0)).rejects.toThrow('a fault of ours')
+  expect(await getMail(pg, bad)).toMatchObject({ state: 'pending', attempts: 0 })
+  expect(await getMail(pg, good)).toMatchObject({ state: 'sent' })
 })
 
 test('a mail nobody knows is no error', async () => {
   await send(deps(), randomUUID())
   expect(smtp.received).toEqual([])
-})
-
-describe('listMails', () => {
-  test('newest first, page by page, each once', async () => {
-    const ids: string[] = []
-    for (let i = 0; i < 5; i++)
-      ids.unshift(await addMail('ada@example.org', new Date(now.getTime() + Math.floor(i / 2))))
-    const seen: string[] = []
-    let cursor: string | null = null
-    do {
-      const page: Awaited<ReturnType<typeof listMails>> = await listMails(pg, { cursor, limit: 2 })
-      seen.push(...page.items.map(({ id }) => id))
-      cursor = page.next
-    } while (cursor !== null)
-    expect(seen.toSorted()).toEqual(ids.toSorted())
-    expect(seen).toHaveLength(5)
-    expect(seen[0]).toBe(ids[0])
-  })
-
-  test('by recipient, whatever the case, and by state', async () => {
-    const [ada, bob] = [await addMail('Ada@example.org'), await addMail('bob@example.org')]
-    await send(deps(), bob)
-    const ids = async (wanted: { to?: string; state?: 'pending' | 'sent' }) =>
-      (await listMails(pg, { ...wanted, cursor: null, limit: 10 })).items.map(({ id }) => id)
-    expect(await ids({ to: 'ada@EXAMPLE.org' })).toEqual([ada])
-    expect(await ids({ state: 'sent' })).toEqual([bob])
-    expect(await ids({ to: 'bob@example.org', state: 'pending' })).toEqual([])
-  })
-
-  test.each(['', 'x', "'; drop table mail"])('%j is no mail, and no page', async (id) => {
-    expect(await getMail(pg, id)).toBeNull()
-    expect(await listMails(pg, { cursor: id, limit: 10 })).toEqual({ items: [], next: null })
-  })
 })

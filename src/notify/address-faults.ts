@@ -1,0 +1,54 @@
+import type { Sql, Tx } from '../db/postgres.ts'
+import type { Deps } from '../deps.ts'
+
+/** An address that a mail server, or a bounce, said to be wrong: written to again only when it is time. */
+export type AddressFault = { address: string; message: string; refusals: number; since: Date; nextTryAt: Date }
+
+const hour = 3_600_000
+const longestWait = 24 * hour
+
+/** Null: it may be written to. A fault that is put off further than any is, by a clock that was ahead, counts for none. */
+export async function faultOf(
+  d: Pick<Deps, 'clock'>,
+  tx: Tx,
+  address: string,
+): Promise<Pick<AddressFault, 'message' | 'nextTryAt'> | null> {
+  const now = d.clock()
+  const [fault] = await tx<AddressFault[]>`
+    select message, next_try_at from address_fault where address = lower(${address})
+      and next_try_at > ${now} and next_try_at <= ${new Date(now.getTime() + longestWait)}`
+  return fault ?? null
+}
+
+/** Another refusal: how many there were in a row, and when it may be tried again: after 1, 2, 4, 8, 16 and then every 24 hours. Key: the address in lower case. */
+export async function recordFault(
+  tx: Tx,
+  { address, message, at }: { address: string; message: string; at: Date },
+): Promise<Pick<AddressFault, 'refusals' | 'nextTryAt'>> {
+  const [row] = await tx<{ refusals: number; nextTryAt: Date }[]>`
+    insert into address_fault (address, message, refusals, since, next_try_at)
+    values (lower(${address}), ${message}, 1, ${at}, ${new Date(at.getTime() + hour)})
+    on conflict (address) do update set message = excluded.message, refusals = address_fault.refusals + 1,
+      next_try_at = ${at}::timestamptz + least(power(2, least(address_fault.refusals, 10)), 24) * interval '1 hour'
+    returning refusals, next_try_at`
+  if (!row) throw new Error('an upsert gave no row')
+  return row
+}
+
+/** It works, or was mended. False where there was none. */
+export async function clearFault(tx: Tx | Sql, address: string): Promise<boolean> {
+  const { count } = await tx`delete from address_fault where address = lower(${address})`
+  return count > 0
+}
+
+/** By address. `cursor`: the last address of the page before. */
+export async function listFaults(
+  { sql }: Pick<Deps, 'sql'>,
+  { cursor, limit }: { cursor: string | null; limit: number },
+): Promise<{ items: AddressFault[]; next: string | null }> {
+  const rows = await sql<AddressFault[]>`
+    select address, message, refusals, since, next_try_at from address_fault
+    where (${cursor}::text is null or address > ${cursor}) order by address limit ${limit + 1}`
+  const items = rows.slice(0, limit)
+  return { items, next: rows.length > limit ? (items.at(-1)?.address ?? null) : null }
+}

@@ -1,0 +1,48 @@
+import { buildUrl, logUrl } from './digest-links.ts'
+import type { Entry, Kind } from './digest-outline.ts'
+import { fromTo, howItFailed, howLong, howRebuilt, howSure, nextStep, sinceWhen, throughWhom } from './digest-words.ts'
+
+/** What is said of a tag below its name, a label and words each; `log`: last lines of a build's log; `link`: of the build, if any. */
+export type Facts = {
+  facts: readonly (readonly [label: string, words: string])[]
+  log: readonly string[]
+  link: string | null
+}
+
+/** Tags of one namespace and base of which the same is to be said. */
+export type Cluster = Facts & { refs: string[] }
+
+/** The same things are said once, with the tags above them: 500 images that a base left behind are one paragraph. By first name. */
+export function clusters(kind: Kind, entries: readonly Entry[], publicUrl: string, now: Date): Cluster[] {
+  const found = new Map<string, Cluster>()
+  for (const entry of entries) {
+    const facts = factsOf(kind, entry, publicUrl, now)
+    const key = JSON.stringify(facts)
+    const known = found.get(key)
+    if (known) known.refs.push(entry.ref)
+    else found.set(key, { ...facts, refs: [entry.ref] })
+  }
+  return [...found.values()]
+}
+
+function factsOf(kind: Kind, entry: Entry, publicUrl: string, now: Date): Facts {
+  if (kind === 'rebuilt') return { facts: [['rebuilt', howRebuilt(entry)]], log: [], link: buildLink(entry, publicUrl) }
+  const since = ['outdated since', sinceWhen(entry)] as const
+  const next = ['what next', nextStep(entry)] as const
+  if (kind === 'failed')
+    return {
+      facts: [since, ['base moved', fromTo(entry)], ['what failed', howItFailed(entry)], next],
+      log: entry.build?.log ?? [],
+      link: entry.build ? logUrl(publicUrl, entry.build.id) : null,
+    }
+  const story = [
+    kind === 'still' ? ([since[0], `${since[1]}, ${howLong(entry, now)}`] as const) : since,
+    ['base moved', fromTo(entry)] as const,
+    ['built on it', throughWhom(entry.content)] as const,
+    ['how sure', howSure(entry.content)] as const,
+    next,
+  ]
+  return { facts: story, log: [], link: buildUrl(publicUrl, entry) }
+}
+
+const buildLink = ({ build }: Entry, publicUrl: string): string | null => (build ? logUrl(publicUrl, build.id) : null)

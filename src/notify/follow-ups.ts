@@ -1,0 +1,100 @@
+/**
+ * In: what people were told of as outdated, causes and builds as they are.
+ * Out: notices of the kinds failed, rebuilt and still, for those who want them.
+ * Guarantees: once a person, tag, root and kind (a reminder: and week); nothing of it stands in the way of what is outdated; what no longer
+ * holds when the mail is written is taken back (gather.ts).
+ */
+import type { Sql, Tx } from '../db/postgres.ts'
+import type { Deps } from '../deps.ts'
+import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
+import { countedCauses } from './counted-causes.ts'
+import { isOff } from './every.ts'
+
+/** The build of a follow-up, as its content has it, of a row `b`: {id, finishedAt, message}. */
+export const buildOfRow = (sql: Sql | Tx) => sql`
+  jsonb_build_object('id', b.id, 'message', b.error ->> 'message',
+    'finishedAt', to_char(b.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`
+
+/**
+ * The SQL behind `with`, after countedCauses: `failed_rebuilds`, a row for each tag that may be told of and whose latest build failed:
+ * namespace, ref, root, content. Not of one that somebody asked for: they look at it themselves.
+ */
+export const failedRebuilds = (sql: Sql | Tx) => sql`
+  failed_rebuilds as materialized (
+    select distinct on (k.ref) k.namespace, k.ref, coalesce(b.root, b.id::text) as root, k.content || jsonb_build_object('build', ${buildOfRow(sql)}) as content
+    from counted k cross join lateral (
+      select id, state, root, reason, error, finished_at from build where ref = k.ref and job is null order by created_at desc limit 1
+    ) as b
+    where not k.held and b.state = 'failed' and b.reason ->> 'kind' is distinct from 'manual'
+    order by k.ref, (k.root = b.root) desc nulls last, k.base
+  )`
+
+const week = 7 * 86_400
+/** A tag that was pushed anew longer ago is no news to somebody who begins to want such mails. */
+const rebuiltAtMost = 30 * 86_400
+
+/** Gives how many it raised. To be called under the lock of raise-notices.ts. */
+export async function raiseFollowUps(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
+  const failed = await raiseFailed(d, tx, now)
+  const still = d.config.stillOutdatedDays > 0 ? await raiseStill(d, tx, now) : 0
+  return failed + still + (await raiseRebuilt(tx, now))
+}
+
+async function raiseFailed(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
+  const asked = tx`select namespace, ${repositoryOfRef(tx, tx`ref`)} as repository from failed_rebuilds`
+  const { count } = await tx`
+    with ${countedCauses(tx, d.config, now)}, ${failedRebuilds(tx)}, ${heardBy(tx, asked)}
+    insert into notice (kind, user_name, namespace, ref, root, content, created_at)
+    select 'failed', heard.user_name, f.namespace, f.ref, f.root, f.content, ${now}
+    from failed_rebuilds f join heard on ${hears(tx, tx`f.namespace`, repositoryOfRef(tx, tx`f.ref`))}
+    left join notify_person wish on wish.user_name = heard.user_name
+    where coalesce(wish.failed, true) and not ${isOff(tx, tx`heard.user_name`, tx`f.namespace`)}
+    order by heard.user_name, f.ref
+    on conflict (user_name, ref, root, kind) do nothing`
+  return count
+}
+
+/**
+ * Who was told so many days ago of what is outdated still, all of it at once, a week after the last time at the earliest. Told "days ago" by
+ * a clock that was ahead counts too.
+ */
+async function raiseStill(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
+  const { count } = await tx`
+    with ${countedCauses(tx, d.config, now)}, reminded as (
+      select distinct on (user_name) user_name, created_at from notice where kind = 'still' order by user_name, id desc
+    ), due as (
+      select distinct on (n.user_name, n.ref, k.root) n.user_name, n.namespace, n.ref, k.root, k.content
+      from counted k join notice n on n.ref = k.ref and n.kind = 'outdated' and n.mail_id is not null
+        and (n.root = k.root or starts_with(n.root, k.root || '#'))
+      left join reminded on reminded.user_name = n.user_name left join notify_person wish on wish.user_name = n.user_name
+      where coalesce(wish.still, true) and not ${isOff(tx, tx`n.user_name`, tx`n.namespace`)}
+        and abs(extract(epoch from ${now}::timestamptz - n.created_at)) >= ${d.config.stillOutdatedDays * 86_400}
+        and (reminded.created_at is null or abs(extract(epoch from ${now}::timestamptz - reminded.created_at)) >= ${week})
+      order by n.user_name, n.ref, k.root, n.id desc
+    )
+    insert into notice (kind, user_name, namespace, ref, root, content, created_at)
+    select 'still', user_name, namespace, ref, root || '#' || 1 + (
+        select count(*) from notice n where n.user_name = due.user_name and n.ref = due.ref and n.kind = 'still' and starts_with(n.root, due.root || '#')),
+      content, ${now}
+    from due order by user_name, ref
+    on conflict (user_name, ref, root, kind) do nothing`
+  return count
+}
+
+/** What was told as outdated, and is current since a push that came later. `build`: ours that made it; absent: somebody else's push. */
+async function raiseRebuilt(tx: Tx, now: Date): Promise<number> {
+  const since = BigInt(now.getTime() - rebuiltAtMost * 1000) * 1_000_000n
+  const { count } = await tx`
+    insert into notice (kind, user_name, namespace, ref, root, content, created_at)
+    select 'rebuilt', n.user_name, n.namespace, n.ref, n.root,
+      n.content || coalesce((select jsonb_build_object('build', ${buildOfRow(tx)}) from build b
+        where b.ref = t.ref and b.digest = t.head_digest and b.state = 'succeeded' order by b.created_at desc limit 1), '{}'), ${now}
+    from notify_person wish join notice n on n.user_name = wish.user_name and n.kind = 'outdated' and n.mail_id is not null
+    join tag t on t.ref = n.ref and t.status in ('current', 'artifact') and t.head_digest is not null and t.ignored is null
+    where wish.rebuilt and n.content ->> 'told' = 'outdated' and t.head_at > ${since.toString()}::bigint
+      and not exists (select from cause c where c.tag_id = t.id and c.counted)
+      and not ${isOff(tx, tx`n.user_name`, tx`n.namespace`)}
+    order by n.user_name, n.ref, n.id
+    on conflict (user_name, ref, root, kind) do nothing`
+  return count
+}
