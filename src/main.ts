@@ -25,6 +25,7 @@ import { makeJobs } from './jobs/jobs.ts'
 import { type Roles, runWorkers } from './jobs/run-workers.ts'
 import { makeLog } from './log.ts'
 import { makeMailer } from './notify/mailer.ts'
+import { enqueueSync, introduceSources } from './people/people-sources.ts'
 import { pipeline } from './pipeline.ts'
 import { makeRegistries } from './registry/registries.ts'
 import { openVault } from './secret-key.ts'
@@ -92,7 +93,11 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       await sweep().catch((err: unknown) => log.warn({ err }, 'could not remove what killed processes left'))
       closers.push(every(abandonedMs, sweep, log))
     }
-    if (roles.includes('worker')) await enqueueReconcile(d)
+    if (roles.includes('worker')) {
+      await enqueueReconcile(d)
+      await introduceSources(d)
+      await enqueueSync(d)
+    }
     const workerRoles: Roles = { worker: roles.includes('worker'), builder: roles.includes('builder') }
     const workers = await runWorkers({
       url: database.url,
@@ -113,6 +118,8 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       closers.push(
         every(config.reconcileInterval * 1000, () => enqueueReconcile(d, laterBy(config.reconcileInterval)), log),
       )
+    if (workerRoles.worker && config.peopleInterval > 0)
+      closers.push(every(config.peopleInterval * 1000, () => enqueueSync(d), log))
     if (workerRoles.worker) closers.push(every(schedulesMs, makeSchedules(d).turn, log))
     if (workerRoles.worker)
       closers.push(every(planMs, () => d.jobs.enqueue(d.sql, 'plan', {}, { key: 'plan', queue: 'plan' }), log))

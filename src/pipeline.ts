@@ -11,6 +11,7 @@ import { look } from './ingest/look.ts'
 import type { Tasks } from './jobs/jobs.ts'
 import { notify } from './notify/notify.ts'
 import { sendLane } from './notify/send.ts'
+import { syncPeople } from './people/sync-people.ts'
 import { plan } from './plan/make-plan.ts'
 import { curate } from './policy/curate.ts'
 import { refresh } from './staleness/refresh.ts'
@@ -28,6 +29,7 @@ export const pipeline = (d: Deps, runBuilds = buildRunner(d)): Tasks => ({
   refresh: () => refresh(d).then(() => queueReadings(d)), // dirty tags → verdicts, causes         → notify, plan, recipe
   recipe: ({ ref }, { signal }) => readRecipe(d, ref, signal), // a recipe's Dockerfile → evidence → refresh
   curate: ({ scope }) => curate(d, scope), //              a policy changed → which tags matter     → notify, plan
+  people: async (wish, { signal }) => void (await syncPeople(d, wish, signal)), // Portus, Harbor, a file → who may do and hears what → notify
   notify: async () => {
     await d.jobs.enqueue(d.sql, 'channels', {}, { key: 'channels', queue: 'channels' })
     await notify(d) //                                     new causes, gathered a window long      → mail

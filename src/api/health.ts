@@ -58,11 +58,21 @@ const makeGauges = () => ({
   builds: gauge('drydock_builds', 'Builds, by state.', 'state'),
   machines: gauge('drydock_machines', 'Hosts made by docker-machine, by state.', 'state'),
   tags: gauge('drydock_tags', 'Tags, by status.', 'status'),
+  people: gauge(
+    'drydock_people_source_age_seconds',
+    'Seconds since a source of people was read well, by source.',
+    'source',
+  ),
+  peopleFailing: gauge(
+    'drydock_people_source_failing',
+    '1 where the last reading of a source of people failed, by source.',
+    'source',
+  ),
   events: gauge('drydock_events', 'Events of the last day, by outcome.', 'outcome'),
 })
 
 async function measure(d: Pick<Deps, 'sql' | 'log'>, gauges: ReturnType<typeof makeGauges>): Promise<void> {
-  const [jobs, builds, machines, tags, events] = await Promise.all([
+  const [jobs, builds, machines, tags, people, events] = await Promise.all([
     waitingJobs(d.sql),
     d.sql<{ state: string; count: bigint }[]>`select state, count(*) from build group by state`,
     d.sql<{ state: string; count: bigint }[]>`select state, count(*) from machine group by state`,
@@ -70,6 +80,8 @@ async function measure(d: Pick<Deps, 'sql' | 'log'>, gauges: ReturnType<typeof m
       { status: string; count: bigint }[]
     >`select coalesce(status::text, 'unjudged') as status, count(*) from tag t join repository r on r.id = t.repository_id
       join registry g on g.id = r.registry_id where head_digest is not null and not g.outside group by 1`,
+    d.sql<{ name: string; age: number | null; failing: boolean }[]>`
+      select name, extract(epoch from now() - synced_at)::float8 as age, error is not null as failing from people_source`,
     d.sql<
       { outcome: string; count: bigint }[]
     >`select outcome, count(*) from event where received_at > now() - interval '1 day' group by outcome`,
@@ -79,5 +91,9 @@ async function measure(d: Pick<Deps, 'sql' | 'log'>, gauges: ReturnType<typeof m
   for (const row of builds) gauges.builds.set({ state: row.state }, Number(row.count))
   for (const row of machines) gauges.machines.set({ state: row.state }, Number(row.count))
   for (const row of tags) gauges.tags.set({ status: row.status }, Number(row.count))
+  for (const { name: source, age, failing } of people) {
+    if (age !== null) gauges.people.set({ source }, Math.max(0, age))
+    gauges.peopleFailing.set({ source }, failing ? 1 : 0)
+  }
   for (const row of events) gauges.events.set({ outcome: row.outcome }, Number(row.count))
 }

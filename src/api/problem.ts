@@ -24,6 +24,7 @@ export const statusOf = {
   'no-such-policy': 404,
   'no-such-snooze': 404,
   'no-such-pause': 404,
+  'no-such-source': 404,
   'no-such-git-hook': 404,
   'no-such-token': 404,
   'no-such-channel': 404,

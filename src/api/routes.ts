@@ -9,6 +9,7 @@ import { mailRoutes } from './routes/mails.ts'
 import { outdatedRoutes } from './routes/outdated.ts'
 import { pauseRoutes } from './routes/pauses.ts'
 import { peopleRoutes } from './routes/people.ts'
+import { peopleSourceRoutes } from './routes/people-sources.ts'
 import { planRoutes } from './routes/plans.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { recipeEvidenceRoutes } from './routes/recipe-evidence.ts'
@@ -31,6 +32,7 @@ export const routes: readonly Route[] = [
   ...snoozeRoutes,
   ...pauseRoutes,
   ...peopleRoutes,
+  ...peopleSourceRoutes,
   ...gitHookRoutes,
   ...channelRoutes,
   ...deliveryRoutes,

@@ -18,6 +18,7 @@ import { memberCommand } from './member.ts'
 import { migrateCommand } from './migrate.ts'
 import { outdatedCommand } from './outdated.ts'
 import { pauseCommand } from './pause.ts'
+import { peopleCommand } from './people.ts'
 import { planCommand } from './plan.ts'
 import { plansCommand } from './plans.ts'
 import { policyCommand } from './policy.ts'
@@ -54,6 +55,7 @@ const commands = [
   gitHookCommand,
   channelCommand,
   memberCommand,
+  peopleCommand,
   demoCommand,
 ]
 

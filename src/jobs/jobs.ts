@@ -9,6 +9,8 @@ export type Payloads = {
   watch: { host: string }
   refresh: Record<string, never>
   curate: { scope: string }
+  /** believe: that most of its people are gone */
+  people: { source: string; believe?: boolean }
   notify: Record<string, never>
   /** says only "look": all that is due in this part of the outbox */
   mail: { lane: number }

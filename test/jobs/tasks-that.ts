@@ -17,6 +17,7 @@ export const tasksThat = (given: Partial<Tasks>): Tasks => ({
   plan: nothing,
   build: nothing,
   'build-light': nothing,
+  people: nothing,
   recipe: nothing,
   ...given,
 })

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { getCACertificates } from 'node:tls'
+import type { HttpPlace } from '../../people-settings.ts'
+import { makeExchange, place as shown } from '../../registry/exchange.ts'
+import { RegistryError } from '../../registry/registry-error.ts'
+import { type Limits, SourceError, type SourceErrorCode } from './source.ts'
+
+/** An answer with a JSON body. */
+export type JsonAnswer = { body: unknown; headers: Readonly<Record<string, string>> }
+
+/** Asks one place for JSON, as one account. Redirects are not followed: the account is for this place alone. */
+export type Asker = {
+  get: (path: string, query: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<JsonAnswer>
+  close: () => void
+}
+
+const codes: Partial<Record<RegistryError['code'], SourceErrorCode>> = { timeout: 'timeout', 'too-large': 'too-large' }
+
+/** `headers`: with the account. Errors are SourceErrors; the signal's own reason where it was aborted. */
+export function makeAsker(at: HttpPlace, headers: Readonly<Record<string, string>>, limits: Limits): Asker {
+  const ca = at.caFile === null ? null : [...getCACertificates('default'), readCertificates(at.caFile)]
+  const exchange = makeExchange({ idle: limits.idleMs, total: limits.totalMs }, { verify: !at.insecure, ca })
+  return {
+    async get(path, query, signal) {
+      const url = new URL(`${at.url}${path}`)
+      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+      const ask = { method: 'GET' as const, url, headers: { accept: 'application/json', ...headers } }
+      const answer = await exchange.send({ ...ask, maxBytes: limits.maxBytes }, signal).catch((error: unknown) => {
+        if (error instanceof RegistryError)
+          throw new SourceError(codes[error.code] ?? 'unreachable', error.message, error)
+        throw error
+      })
+      checkStatus(answer.status, shown(url))
+      const type = answer.headers['content-type'] ?? 'no type'
+      return { body: parsed(answer.bytes, shown(url), type), headers: answer.headers }
+    },
+    close: exchange.close,
+  }
+}
+
+function checkStatus(status: number, where: string): void {
+  if (status === 200) return
+  if (status === 401) throw new SourceError('unauthorized', `${where}: the account is not accepted (401)`)
+  if (status === 403) throw new SourceError('forbidden', `${where}: the account may not read this (403)`)
+  if (status >= 500 || status === 429) throw new SourceError('source-failed', `${where}: answers ${status}`)
+  throw new SourceError('nonsense', `${where}: answers ${status} where 200 is expected`)
+}
+
+function parsed(bytes: Buffer, where: string, type: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw new SourceError('nonsense', `${where}: answers no JSON (${type.slice(0, 100)}, ${bytes.length} bytes)`, error)
+  }
+}
+
+function readCertificates(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new SourceError('unreadable', `${file} cannot be read`, error)
+  }
+}
