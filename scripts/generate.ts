@@ -1,23 +1,26 @@
 /**
- * Writes what is generated from the code: README's settings table, docs/structure.md and docs/openapi.json. `--check` writes nothing and
- * fails where one of them differs. `npm test` runs the check, so that neither can grow old.
+ * Writes what is generated from the code: README's settings table, docs/access.md's table of calls, docs/structure.md and
+ * docs/openapi.json. `--check` writes nothing and fails where one of them differs. `npm test` runs the check, so that neither can grow old.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessTable } from '../src/api/access-table.ts'
 import { openapiDocument } from '../src/api/openapi.ts'
+import { routes } from '../src/api/routes.ts'
 import { settingsTable } from '../src/settings.ts'
 import { structurePage } from './structure.ts'
 
-const [begin, end] = ['<!-- settings: npm run docs:generate -->\n', '<!-- /settings -->']
-
-function readme(): string {
-  const text = readFileSync('README.md', 'utf8')
+/** A page with what stands between its marks (`<!-- NAME: npm run docs:generate -->`, `<!-- /NAME -->`) made anew. */
+function between(file: string, name: string, made: string): string {
+  const [begin, end] = [`<!-- ${name}: npm run docs:generate -->\n`, `<!-- /${name} -->`]
+  const text = readFileSync(file, 'utf8')
   const [from, to] = [text.indexOf(begin), text.indexOf(end)]
-  if (from < 0 || to < from) throw new Error(`README.md lacks the marks ${begin.trim()} and ${end}`)
-  return `${text.slice(0, from + begin.length)}\n${settingsTable()}\n\n${text.slice(to)}`
+  if (from < 0 || to < from) throw new Error(`${file} lacks the marks ${begin.trim()} and ${end}`)
+  return `${text.slice(0, from + begin.length)}\n${made}\n\n${text.slice(to)}`
 }
 
 const pages: Record<string, () => string> = {
-  'README.md': readme,
+  'README.md': () => between('README.md', 'settings', settingsTable()),
+  'docs/access.md': () => between('docs/access.md', 'routes', accessTable(routes)),
   'docs/structure.md': structurePage,
   'docs/openapi.json': () => `${JSON.stringify(openapiDocument(), null, 2)}\n`,
 }

@@ -5,13 +5,21 @@ import {
   type ZodOpenApiPathsObject,
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi'
+import { accessOf } from './access-table.ts'
 import { builderRoutes } from './builder-service.ts'
 import { Problem, type ProblemCode, statusOf } from './problem.ts'
 import type { Route } from './route.ts'
 import { routes } from './routes.ts'
 
 /** Problems that any call may answer. */
-const always: ProblemCode[] = ['bad-request', 'unauthorized', 'database-down', 'internal']
+const always: ProblemCode[] = [
+  'bad-request',
+  'unauthorized',
+  'two-credentials',
+  'portus-failed',
+  'database-down',
+  'internal',
+]
 
 const Health = z.object({ status: z.string(), checks: z.record(z.string(), z.string()).optional() })
 const plain = (type: string, schema: z.ZodType, description: string) => ({
@@ -81,17 +89,36 @@ export function openapiDocument(): object {
       version: '1',
       description: 'Times are ISO 8601 UTC. Lists are {items, next}. Problems are RFC 9457.',
     },
-    security: [{ token: [] }],
+    security: ways,
     paths: { ...paths, ...openPaths },
-    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+    components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer' },
+        portus: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'Portus-Auth',
+          description: 'user:token, where PORTUS_URL is set',
+        },
+      },
+    },
   })
 }
+
+/** How one shows who one is. */
+const ways: Record<string, string[]>[] = [{ token: [] }, { portus: [] }]
 
 function operation(r: Route, prefix: string): ZodOpenApiOperationObject {
   const query = r.query
   return {
     operationId: `${prefix}${r.method}${r.path.replace(/[/{}]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary: r.summary,
+    'x-access': accessOf(r),
+    ...(r.access.need === 'open'
+      ? { security: [{}, ...ways] }
+      : r.access.need === 'builder'
+        ? { security: [{ token: [] }] }
+        : {}),
     ...(r.params || query
       ? { requestParams: { ...(r.params ? { path: r.params } : {}), ...(query ? { query } : {}) } }
       : {}),
@@ -103,6 +130,12 @@ function operation(r: Route, prefix: string): ZodOpenApiOperationObject {
     responses: responsesOf(r),
   }
 }
+
+/** Problems of who may not: `forbidden`, and the route's own where something is not theirs to see. */
+const accessProblems = ({ access }: Route): ProblemCode[] => [
+  ...(access.need === 'open' || access.need === 'person' ? [] : (['forbidden'] as const)),
+  ...('hidden' in access ? [access.hidden] : []),
+]
 
 const refProblems = (r: Route): ProblemCode[] => (r.params && 'ref' in r.params.shape ? ['no-such-registry'] : [])
 
@@ -121,9 +154,10 @@ function responsesOf(r: Route): ZodOpenApiResponsesObject {
     ...always,
     ...(r.body ? (['body-too-large', 'not-json'] as const) : []),
     ...refProblems(r),
+    ...accessProblems(r),
     ...(r.problems ?? []),
   ]
-  for (const [status, group] of Map.groupBy(codes, (code) => statusOf[code]))
+  for (const [status, group] of Map.groupBy(new Set(codes), (code) => statusOf[code]))
     responses[`${status}` as `${1 | 2 | 3 | 4 | 5}${string}`] = {
       description: group.join(', '),
       content: { 'application/problem+json': { schema: Problem } },

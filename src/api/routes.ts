@@ -1,4 +1,5 @@
 import type { Route } from './route.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { buildRoutes } from './routes/builds.ts'
 import { channelRoutes } from './routes/channels.ts'
 import { deliveryRoutes } from './routes/deliveries.ts'
@@ -6,6 +7,7 @@ import { eventRoutes } from './routes/events.ts'
 import { gitHookRoutes } from './routes/git-hooks.ts'
 import { machineRoutes } from './routes/machines.ts'
 import { mailRoutes } from './routes/mails.ts'
+import { meRoutes } from './routes/me.ts'
 import { outdatedRoutes } from './routes/outdated.ts'
 import { pauseRoutes } from './routes/pauses.ts'
 import { peopleRoutes } from './routes/people.ts'
@@ -20,6 +22,7 @@ import { restoreRoutes } from './routes/restore.ts'
 import { snoozeRoutes } from './routes/snoozes.ts'
 import { tagViewRoutes } from './routes/tag-views.ts'
 import { tagRoutes } from './routes/tags.ts'
+import { tokenRoutes } from './routes/tokens.ts'
 import { watchRoutes } from './routes/watches.ts'
 
 /** Every call of the API, in the order of the document. Longer paths of one prefix need not come first: REF has no slash. */
@@ -33,6 +36,8 @@ export const routes: readonly Route[] = [
   ...pauseRoutes,
   ...peopleRoutes,
   ...peopleSourceRoutes,
+  ...tokenRoutes,
+  ...meRoutes,
   ...gitHookRoutes,
   ...channelRoutes,
   ...deliveryRoutes,
@@ -46,4 +51,5 @@ export const routes: readonly Route[] = [
   ...registryRoutes,
   ...watchRoutes,
   ...machineRoutes,
+  ...auditRoutes,
 ]

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { bootstrap } from '../../access/principal.ts'
 import { readableBy } from '../../access/readable-by.ts'
+import { scopesAllow } from '../../access/scopes.ts'
 import { CredentialInput, listCredentials, putCredential, removeCredential } from '../../build/credentials.ts'
 import { listMembers, putMember, removeMember } from '../../people/members.ts'
 import { getNamespace, listNamespaces, setVisibility } from '../../people/namespaces.ts'
@@ -53,6 +55,12 @@ const listOf = <T>(found: { items: T[]; next: string | null }) => ({
   items: found.items,
   next: found.next === null ? null : encodeCursor([found.next]),
 })
+
+/** The audit log and whoever reads `by` must not take a person for the bootstrap token. Sources may know somebody of that name all the same. */
+function refuseReserved(name: string): void {
+  if (name === bootstrap.name)
+    throw new ApiError('reserved-name', `"${name}" is what the bootstrap token is called: take another name`)
+}
 
 export const peopleRoutes = [
   route({
@@ -113,12 +121,15 @@ export const peopleRoutes = [
     method: 'put',
     path: '/namespaces/{ns}/members/{user}',
     access: ofNamespace('manage'),
-    summary: 'Give a user a role; `email` makes a user that is new',
+    summary: 'Give a user a role; `email` makes a user that is new, which is for admins',
     params: member,
     body: PutMember,
     responses: { 200: Member },
-    problems: ['no-such-user'],
-    async handle(d, { params, body }) {
+    problems: ['no-such-user', 'forbidden', 'reserved-name'],
+    async handle(d, { params, body, principal }) {
+      if (body.email !== undefined) refuseReserved(params.user)
+      if (body.email !== undefined && !(principal.admin && scopesAllow(principal.scopes, 'admin', null)))
+        throw new ApiError('forbidden', 'only an admin makes users: leave out `email`, and name a user there is')
       return { status: 200, body: await putMember(d, namespaceOfPath(d, params.ns), params.user, body) }
     },
   }),
@@ -198,7 +209,9 @@ export const peopleRoutes = [
     params: z.object({ name: UserName }),
     body: PutUser,
     responses: { 200: User },
+    problems: ['reserved-name'],
     async handle(d, { params, body }) {
+      refuseReserved(params.name)
       return { status: 200, body: await putUser(d, params.name, body) }
     },
   }),
