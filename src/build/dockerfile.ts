@@ -13,14 +13,15 @@ export type BaseUse = Placed & { reference: Reference; platform: string | null }
 
 type Use = BaseUse | UnresolvedUse
 /**
- * `parent`: the stage it begins with; `needs`: those it copies from; `uses`: what it takes from outside, its FROM first; `edits`: words of it
- * that another parser might read otherwise
+ * `parent`: the stage it begins with; `needs`: those it copies from, `copied` by name; `uses`: what it takes from outside, its FROM first; `edits`:
+ * words of it that another parser might read otherwise
  */
 type Stage = {
   name: string | null
   use: Use | null
   parent: number | null
   needs: number[]
+  copied: string[]
   uses: Use[]
   edits: Edit[]
 }
@@ -68,17 +69,18 @@ export function readUses(
       continue
     }
     const stage = stages.at(-1)
-    for (const token of sourcesOf(instruction, offsets)) {
-      const named = stageNamed(token, stages)
-      if (named === null) {
-        stage?.uses.push(externalUse(token, token.text, null))
-        continue
-      }
-      stage?.needs.push(stages.indexOf(named))
-      if (named.name !== null && named.name === token.text.toLowerCase())
-        stage?.edits.push(...writtenOut(token, named.name))
+    for (const source of sourcesOf(instruction, offsets)) {
+      const name = source.text.toLowerCase()
+      if (source.isNumber) stage?.needs.push(numbered(source, stages))
+      else if (stages.some((other) => other.name === name)) {
+        stage?.copied.push(name)
+        stage?.edits.push(...writtenOut(source, name))
+      } else if (source.text !== 'scratch') stage?.uses.push(externalUse(source, source.text, null))
     }
   }
+  // Of two stages of one name Docker means the last, wherever that stands; FROM alone means the last before it.
+  for (const stage of stages)
+    stage.needs.push(...stage.copied.map((name) => stages.findLastIndex((other) => other.name === name)))
   const built = stageOf(target, stages)
   let end: Stage = stages[built]!
   while (end.parent !== null) end = stages[end.parent]!
@@ -163,7 +165,7 @@ function readFrom(
   const where = flag?.getValueRange()
   const edits = asked && platform && where ? writtenOut(tokenAt(asked, where, offsets), platform) : []
   const stage = (use: Use | null, parent: number | null, meant: string | null): Stage => ({
-    ...{ name, use, parent, needs: [], uses: use === null ? [] : [use] },
+    ...{ name, use, parent, needs: [], copied: [], uses: use === null ? [] : [use] },
     edits: meant === null ? edits : [...edits, ...writtenOut(token, meant)],
   })
   if (typeof wanted !== 'string') return stage(wanted, null, null)
@@ -176,8 +178,14 @@ function readFrom(
 const writtenOut = ({ start, end, text }: Token, meant: string): Edit[] =>
   text === meant ? [] : [{ start, end, text: meant }]
 
-/** What `COPY --from=` and `RUN --mount=…,from=` name; neither expands variables. */
-function sourcesOf(instruction: Instruction, offsets: number[]): Token[] {
+/** `isNumber`: it means a stage by its number. */
+type Source = Token & { isNumber: boolean }
+
+/**
+ * What `COPY --from=` and `RUN --mount=…,from=` name; neither expands variables. A number means a stage to COPY alone: a mount takes it for a name.
+ * After toCommand and detectRunMount of moby/buildkit frontend/dockerfile/dockerfile2llb.
+ */
+function sourcesOf(instruction: Instruction, offsets: number[]): Source[] {
   const keyword = instruction.getKeyword()
   if (keyword !== 'COPY' && keyword !== 'RUN') return []
   return (instruction as Copy).getFlags().flatMap((flag) => {
@@ -185,16 +193,14 @@ function sourcesOf(instruction: Instruction, offsets: number[]): Token[] {
     if (keyword === 'RUN' && flag.getName() !== 'mount') return []
     const range = source?.getValueRange()
     const text = source?.getValue()
-    return range && text ? [tokenAt(text, range, offsets)] : []
+    if (!range || !text) return []
+    return [{ ...tokenAt(text, range, offsets), isNumber: keyword === 'COPY' && /^\d+$/.test(text) }]
   })
 }
 
-/** The stage a source means, by name or number, or null where it names something foreign. A number means a stage or nothing. */
-function stageNamed({ text, line }: Token, stages: readonly Stage[]): Stage | null {
-  if (!/^\d+$/.test(text)) return stages.find((stage) => stage.name === text.toLowerCase()) ?? null
-  const stage = stages[Number(text)]
-  if (!stage) throw new BuildError('dockerfile-invalid', `line ${line + 1}: there is no stage ${text} before it`)
-  return stage
+function numbered({ text, line }: Token, stages: readonly Stage[]): number {
+  if (stages[Number(text)]) return Number(text)
+  throw new BuildError('dockerfile-invalid', `line ${line + 1}: there is no stage ${text} before it`)
 }
 
 const whereIs = ({ line, text }: Token): string => `line ${line + 1}: ${text}`

@@ -218,6 +218,20 @@ describe('a Dockerfile that only BuildKit understands', () => {
     ['FROM a\nRUN echo "<<X" \'<<Y\'', false],
     ['FROM a\nRUN cat \\\n <<-X\n\tX\n', true],
     ['# a syntax = no directive\nFROM a\nCOPY --from=b --chown=0 x /link', false],
+    ['FROM a\nRUN \\\n  --mount=type=cache,target=/x true', true],
+    ['FROM a\nCOPY \\\n  # why\n\n  --link \\\n a b', true],
+    ['FROM a\nCOPY --chown=x \\\n --chmod=755 a b', true],
+    ['FROM a\nRUN --device=x true', true],
+    ['FROM a\nONBUILD RUN --mount=type=cache,target=/x true', true],
+    ['FROM a\nonbuild copy --chmod=1 a b', true],
+    ['FROM a\nADD --keep-git-dir=true https://h.io/a.git b', true],
+    ['FROM a\nADD \\\n https://h.io/a.git#v1 b', true],
+    ['FROM a\nADD ["git@h.io:a/b.git", "/b"]', true],
+    ['FROM a\nADD https://h.io/a.tar.gz /b', false],
+    ['FROM a\nCOPY --from=scratch / /b', true],
+    ['FROM a\n# RUN --mount=x\nRUN echo \\\n RUN --mount=type=x', false],
+    ['FROM a\nENV X=1 \\\n RUN --mount=type=x', false],
+    ['FROM a\nRUN ["a", "--mount=b"]', false],
   ])('%j: %s', (text, expected) => {
     expect(needsBuildKit(text)).toBe(expected)
   })
@@ -254,5 +268,45 @@ describe('with a target stage', () => {
   it('does not mind what another stage leaves open', () => {
     expect(readBases('FROM $A AS a\nFROM h.io/b:1 AS b', {}, {}, 'b').filter((use) => use.counts)).toHaveLength(1)
     expect(() => readBases('FROM $A AS a\nFROM h.io/b:1 AS b', {}, {}, 'a')).toThrow('has no value')
+  })
+})
+
+describe('what COPY and mounts name', () => {
+  const names = (text: string, target: string | null = null) =>
+    readUses(text, {}, {}, target).uses.map((use) => `${formatReference(use.reference)} ${use.counts}`)
+
+  it('is an image where a mount names a number, which is a stage to COPY alone', () => {
+    const stages = 'FROM h.io/a:1\nFROM h.io/b:1\n'
+    expect(names(`${stages}COPY --from=0 x y`)).toEqual(['h.io/a:1 true', 'h.io/b:1 true'])
+    expect(names(`${stages}RUN --mount=from=0,target=/x true`)).toContain('docker.io/library/0:latest true')
+  })
+
+  it('is nothing where they name scratch, but a stage of that name', () => {
+    expect(names('FROM h.io/a:1\nCOPY --from=scratch / /x\nRUN --mount=from=scratch,target=/y true')).toEqual([
+      'h.io/a:1 true',
+    ])
+    expect(names('FROM h.io/a:1 AS scratch\nFROM h.io/b:1 AS t\nCOPY --from=scratch / /x', 't')).toEqual([
+      'h.io/a:1 true',
+      'h.io/b:1 true',
+    ])
+  })
+
+  it('is the last of two stages of one name; for FROM the last before it', () => {
+    const two = 'FROM h.io/a:1 AS x\nFROM h.io/b:1 AS x\n'
+    expect(names(`${two}FROM h.io/c:1 AS y\nCOPY --from=X / /`, 'y')).toEqual([
+      'h.io/a:1 false',
+      'h.io/b:1 true',
+      'h.io/c:1 true',
+    ])
+    expect(names(`${two}FROM x AS y\nFROM h.io/c:1 AS x`, 'y')).toEqual([
+      'h.io/a:1 false',
+      'h.io/b:1 true',
+      'h.io/c:1 false',
+    ])
+    expect(names(`FROM h.io/a:1 AS x\nFROM h.io/b:1 AS y\nRUN --mount=from=x true\nFROM h.io/c:1 AS x`, 'y')).toEqual([
+      'h.io/a:1 false',
+      'h.io/b:1 true',
+      'h.io/c:1 true',
+    ])
   })
 })

@@ -197,6 +197,7 @@ function beginningOf(name: string, at: number, stages: readonly Stage[], allowed
 
 const isKnown = (source: string, earlier: readonly Stage[], allowed: AllowedContents): boolean =>
   allowed.has(source) ||
+  source === 'scratch' ||
   (/^(0|[1-9]\d*)$/.test(source)
     ? Number(source) < earlier.length
     : earlier.some((stage) => stage.name !== null && stage.name === source.toLowerCase()))

@@ -87,7 +87,10 @@ function readFrom(rest: string, at: number): Judged {
   return { kind: 'from', name, stage: stage?.toLowerCase() ?? null }
 }
 
-/** What a flag names: `COPY --from`, and `from` in a `RUN --mount`, which Docker reads as a line of CSV with keys in any case. */
+/**
+ * What a flag names: `COPY --from`, and `from` in a `RUN --mount`, which Docker reads as a line of CSV with keys in any case, and where a number is
+ * the name of an image.
+ */
 function sourcesOf(keyword: string, flag: string, at: number): string[] {
   if (keyword === 'COPY' && flag.startsWith('--from=')) return [flag.slice('--from='.length)]
   if (keyword !== 'RUN' || !flag.startsWith('--mount=')) return []
@@ -96,4 +99,5 @@ function sourcesOf(keyword: string, flag: string, at: number): string[] {
     .slice('--mount='.length)
     .split(',')
     .flatMap((field) => (/^\s*from\s*=/i.test(field) ? [field.slice(field.indexOf('=') + 1)] : []))
+    .map((name) => (/^\d+$/.test(name) ? `docker.io/library/${name}` : name))
 }

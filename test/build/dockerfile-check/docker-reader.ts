@@ -58,14 +58,15 @@ export function lookupsOf(text: string, dialect: Dialect): Lookups {
       continue
     }
     for (const flag of flags) {
+      const before = stages.slice(0, -1)
       const mounted = keyword === 'run' && flag.startsWith('--mount=') ? flag.slice(8).split(',') : []
       const from = mounted.filter((field) => /^from=/i.test(field)).map((field) => field.slice(5))
-      if (keyword === 'copy' && flag.startsWith('--from=')) from.push(flag.slice(7))
-      for (const name of from) {
-        const before = stages.slice(0, -1)
-        const isStage = /^\d+$/.test(name) ? Number(name) < before.length : before.includes(name.toLowerCase())
-        if (!isStage) names.push(name)
-      }
+      const copied = keyword === 'copy' && flag.startsWith('--from=') ? flag.slice(7) : ''
+      // A number is a stage to COPY alone.
+      if (/^\d+$/.test(copied)) {
+        if (Number(copied) >= before.length) names.push(copied)
+      } else if (copied !== '') from.push(copied)
+      names.push(...from.filter((name) => name !== 'scratch' && !before.includes(name.toLowerCase())))
     }
   }
   return names
