@@ -121,8 +121,11 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     if (workerRoles.worker && config.peopleInterval > 0)
       closers.push(every(config.peopleInterval * 1000, () => enqueueSync(d), log))
     if (workerRoles.worker) closers.push(every(schedulesMs, makeSchedules(d).turn, log))
-    if (workerRoles.worker)
-      closers.push(every(planMs, () => d.jobs.enqueue(d.sql, 'plan', {}, { key: 'plan', queue: 'plan' }), log))
+    if (workerRoles.worker) {
+      const planAnew = () => d.jobs.enqueue(d.sql, 'plan', {}, { key: 'plan', queue: 'plan' })
+      await planAnew()
+      closers.push(every(planMs, planAnew, log))
+    }
     if (workerRoles.worker) closers.push(every(config.watchInterval * 1000, () => sweepWatches(d), log))
     const keeper = workerRoles.builder ? await keeperFor(d) : null
     if (keeper) closers.push(keeper.close, every(machinesMs, keeper.turn, log))

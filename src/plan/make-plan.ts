@@ -42,7 +42,7 @@ async function survey(d: Needs): Promise<Survey> {
     const rows = await tx<{ ref: string }[]>`
       select recipe.ref from recipe join tag on tag.ref = recipe.ref
       where recipe.auto and tag.ignored is null and exists (select from cause where cause.tag_id = tag.id and cause.counted)
-      union select ref from build where state = 'queued' and automatic and job is null
+      union select ref from build where state in ('queued', 'running') and job is null
       union select ref from (${changedRecipes(tx)}) changed`
     return loadPlan(
       d,

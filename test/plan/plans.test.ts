@@ -118,6 +118,21 @@ describe('a plan', () => {
     expect(await only()).toMatchObject({ state: 'done', because: null })
   })
 
+  test('is not over while its last build runs, whose push is judged already', async () => {
+    await family(1)
+    await plan(d())
+    await s.run('app/c00')
+    seconds += 5
+    await s.push('app/c00', 'c00-2')
+    await s.judge('app/c00', [{ name: 'lib/base' }])
+    await s.judge('app/grand', [{ name: 'app/c00' }])
+    await plan(d())
+    expect(await only()).toMatchObject({ state: 'open', because: null, endedAt: null })
+    await s.end('app/c00', 'c00-2')
+    await plan(d())
+    expect(await only()).toMatchObject({ state: 'done', because: null, builds: { succeeded: 1 } })
+  })
+
   test('is over with a reason when the base is back, and taken up again when it moves there again', async () => {
     await family(1)
     await plan(d())
