@@ -76,6 +76,12 @@ describe.each(withBody)('the body of %s %s', (method, path) => {
 })
 
 describe.each(lists)('the list %s %s', (method, path) => {
+  // what a channel was sent can be asked for where there is a channel
+  beforeAll(async () => {
+    const body = { kind: 'slack', url: 'https://hooks.example.com/x' }
+    if (path.includes('/channels/')) await api.call('PUT', 'namespaces/a/channels/n', { body })
+  })
+  afterAll(() => pg.sql`truncate channel, namespace cascade`)
   const cursor = (key: unknown) => `cursor=${Buffer.from(JSON.stringify(key)).toString('base64url')}`
   test.each([
     ...['limit=0', 'limit=-1', 'limit=501', 'limit=99999999999999999999', 'limit=1.5', 'limit=many', 'limit='],

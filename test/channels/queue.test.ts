@@ -1,0 +1,81 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { getChannel } from '../../src/channels/channels.ts'
+import { deliver } from '../../src/channels/deliver.ts'
+import { testChannel } from '../../src/channels/deliveries.ts'
+import { runWorkers, type Workers } from '../../src/jobs/run-workers.ts'
+import { tasksThat } from '../jobs/tasks-that.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { type Receiver, receiver } from './receiver.ts'
+import { channelWorld } from './world.ts'
+
+/** The real queue and its workers, and receivers of which some never answer. */
+let pg: TestDatabase
+let world: ReturnType<typeof channelWorld>
+let workers: Workers | null = null
+const receivers: Receiver[] = []
+beforeAll(async () => {
+  pg = await testDatabase()
+  world = channelWorld(pg)
+})
+beforeEach(() => world.reset())
+afterEach(async () => {
+  await workers?.stop()
+  workers = null
+  for (const { close } of receivers.splice(0)) await close()
+})
+afterAll(() => pg.close())
+
+async function channel(name: string, answer?: Parameters<typeof receiver>[0]): Promise<Receiver> {
+  const made = await receiver(answer)
+  receivers.push(made)
+  await world.add(name, `${made.url}/x`)
+  return made
+}
+const queue = async (name: string) => testChannel(world.deps(), 'app', (await getChannel(pg, 'app', name))!)
+const work = async (other: () => Promise<void> = async () => {}) => {
+  const d = { ...world.deps(), clock: () => new Date() }
+  workers = await runWorkers({
+    ...{ url: pg.url, sql: pg.sql, log: d.log, roles: { worker: true, builder: false }, buildWorkers: 1 },
+    tasks: tasksThat({
+      deliver: ({ deliveryId }, { signal }) => deliver(d, deliveryId, signal),
+      look: other,
+    }),
+  })
+}
+/** Asks until it is so; the test's own time limit ends it. */
+async function until(so: () => Promise<boolean>): Promise<void> {
+  while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 50))
+}
+const states = async (name: string) => (await world.deliveries(name)).map(({ state }) => state)
+
+test('receivers that never answer hold up no other channel, and nothing else', async () => {
+  const deaf: Receiver[] = []
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) deaf.push(await channel(name, () => {}))
+  const good = await channel('good')
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) for (const _nth of [1, 2, 3]) await queue(name)
+  const looked = Promise.withResolvers<void>()
+  await work(async () => looked.resolve())
+  await until(async () => deaf.every(({ got }) => got.length > 0))
+  for (const _nth of [1, 2, 3]) await queue('good')
+  await world.deps().jobs.enqueue(pg.sql, 'look', { ref: 'r.test/app/run:1' })
+  await looked.promise
+  await until(async () => (await states('good')).every((state) => state === 'delivered'))
+  expect(good.got).toHaveLength(3)
+  // each of them is still busy with its first: one message of a channel at a time
+  expect(deaf.map(({ got }) => new Set(got.map(({ headers }) => headers['webhook-id'])).size)).toEqual(Array(7).fill(1))
+})
+
+test('what is on its way when the process ends is sent by the next one, under the same id', async () => {
+  let answers = false
+  const { got } = await channel('slow', (response) => void (answers && response.writeHead(200).end()))
+  const id = await queue('slow')
+  await work()
+  await until(async () => got.length > 0)
+  await workers!.stop()
+  expect(await world.deliveries('slow')).toMatchObject([{ id, state: 'pending', attempts: 0 }])
+  answers = true
+  await pg.sql`update graphile_worker._private_jobs set run_at = now()`
+  await work()
+  await until(async () => (await states('slow'))[0] === 'delivered')
+  expect(new Set(got.map(({ headers }) => headers['webhook-id']))).toEqual(new Set([id]))
+})
