@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Deps } from '../deps.ts'
+import type { HttpPlace } from '../people-settings.ts'
 import { AccessError } from './access-error.ts'
 import { principalOf } from './api-tokens.ts'
 import { makePortusCheck, portusPrincipal } from './portus-auth.ts'
@@ -41,8 +42,8 @@ const bearer: Authenticator = {
 }
 
 /** `Portus-Auth: user:token`, where a Portus is configured that can be asked. */
-function portusAuth(portusUrl: string): Authenticator {
-  const check = makePortusCheck(portusUrl)
+function portusAuth(portus: HttpPlace): Authenticator {
+  const check = makePortusCheck(portus)
   return {
     shows: (request) => request.headers['portus-auth'] !== undefined,
     find: (d, request) => portusPrincipal(d, check, String(request.headers['portus-auth'])),
@@ -50,9 +51,9 @@ function portusAuth(portusUrl: string): Authenticator {
 }
 
 /** Every way there is in this installation. */
-export const authenticators = ({ portusUrl }: { portusUrl: string | null }): Authenticator[] => [
+export const authenticators = ({ portus }: Pick<Deps['config'], 'portus'>): Authenticator[] => [
   bearer,
-  ...(portusUrl === null ? [] : [portusAuth(portusUrl)]),
+  ...(portus === null ? [] : [portusAuth(portus)]),
 ]
 
 /** Who asks; `nobody` where nothing is shown. AccessError: `unauthorized`, `two-credentials`, `portus-failed`. */

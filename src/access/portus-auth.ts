@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import axios from 'axios'
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
+import { makeAsker } from '../people/sources/ask-json.ts'
+import { SourceError } from '../people/sources/source.ts'
+import type { HttpPlace } from '../people-settings.ts'
 import { AccessError } from './access-error.ts'
 import type { Principal } from './principal.ts'
 
@@ -9,7 +11,7 @@ import type { Principal } from './principal.ts'
 const header = /^([A-Za-z0-9][A-Za-z0-9._@+-]{0,254}):([\x21-\x39\x3b-\x7e]{1,500})$/
 
 const keptMs = { accepted: 60_000, refused: 10_000 }
-const patienceMs = 5000
+const limits = { connectMs: 5000, idleMs: 5000, totalMs: 5000, maxBytes: 65_536 }
 /** Answers that are kept at most: whoever tries tokens must not fill the memory. */
 const mostKept = 10_000
 
@@ -23,14 +25,14 @@ type Kept = { until: number; answer: Promise<Answer> }
  * (https://github.com/SUSE/Portus/blob/master/lib/api/v1/namespaces.rb, authorization!(force_admin: false) in lib/api/helpers.rb).
  * Refused: 401 and 403; anything else that is not its answer is `portus-failed`, and is not kept.
  */
-export function makePortusCheck(portusUrl: string, now: () => number = Date.now): (pair: string) => Promise<Answer> {
+export function makePortusCheck(portus: HttpPlace, now: () => number = Date.now): (pair: string) => Promise<Answer> {
   const kept = new Map<string, Kept>()
   return (pair) => {
     const key = createHash('sha256').update(pair).digest('base64')
     const known = kept.get(key)
     // a clock that is set back keeps nothing for longer than it was meant to be kept
     if (known && known.until > now() && known.until <= now() + keptMs.accepted) return known.answer
-    const answer = ask(portusUrl, pair)
+    const answer = ask(portus, pair)
     const entry = { until: now() + keptMs.refused, answer }
     kept.delete(key)
     if (kept.size >= mostKept) kept.delete(kept.keys().next().value as string)
@@ -47,21 +49,19 @@ export function makePortusCheck(portusUrl: string, now: () => number = Date.now)
   }
 }
 
-async function ask(portusUrl: string, pair: string): Promise<Answer> {
-  const url = `${portusUrl.replace(/\/+$/, '')}/api/v1/namespaces/validate?name=drydock`
-  const answer = await axios
-    .get<unknown>(url, {
-      headers: { 'portus-auth': pair, accept: 'application/json' },
-      ...{ timeout: patienceMs, maxRedirects: 0, maxContentLength: 65_536, proxy: false, validateStatus: null },
-      signal: AbortSignal.timeout(patienceMs),
-    })
-    .catch((error: Error) => {
-      throw new AccessError('portus-failed', 'Portus does not answer', error)
-    })
-  if (answer.status === 401 || answer.status === 403) return 'refused'
-  if (answer.status !== 200 || !Validated.safeParse(answer.data).success)
-    throw new AccessError('portus-failed', `Portus answers ${answer.status} where it was asked who somebody is`)
-  return 'accepted'
+async function ask(portus: HttpPlace, pair: string): Promise<Answer> {
+  const asker = makeAsker(portus, { 'portus-auth': pair }, limits)
+  try {
+    const { body } = await asker.get('/api/v1/namespaces/validate', { name: 'drydock' }, new AbortController().signal)
+    if (Validated.safeParse(body).success) return 'accepted'
+    throw new AccessError('portus-failed', 'Portus was asked who somebody is, and answers something else')
+  } catch (error) {
+    if (error instanceof SourceError && (error.code === 'unauthorized' || error.code === 'forbidden')) return 'refused'
+    if (error instanceof AccessError) throw error
+    throw new AccessError('portus-failed', 'Portus does not say whether it knows this token', error)
+  } finally {
+    asker.close()
+  }
 }
 
 /**

@@ -63,7 +63,7 @@ type Identify = (request: Request) => Promise<Principal>
 
 /** Whoever the request shows to be; nobody passes to what is open alone. */
 function identify(d: Deps, routes: readonly Route[]): Identify {
-  const ways = authenticators({ portusUrl: null })
+  const ways = authenticators(d.config)
   const open = routes
     .filter((r) => r.access.need === 'open')
     .map(({ method, path }) => ({ method, pattern: new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`) }))
