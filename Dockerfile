@@ -8,6 +8,7 @@ RUN apt-get update \
 
 WORKDIR /opt/drydock
 COPY package.json package-lock.json prisma.config.ts ./
+COPY patches patches
 COPY prisma prisma
 COPY bin bin
 COPY scripts scripts
