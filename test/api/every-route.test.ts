@@ -78,8 +78,10 @@ describe.each(withBody)('the body of %s %s', (method, path) => {
 describe.each(lists)('the list %s %s', (method, path) => {
   // what a channel was sent can be asked for where there is a channel
   beforeAll(async () => {
-    const body = { kind: 'slack', url: 'https://hooks.example.com/x' }
-    if (path.includes('/channels/')) await api.call('PUT', 'namespaces/a/channels/n', { body })
+    if (!path.includes('/channels/')) return
+    await pg.sql`insert into namespace (key) values ('a')`
+    await pg.sql`
+      insert into channel (namespace_key, name, kind, sealed, events, created_at) values ('a', 'n', 'slack', '', '{outdated}', now())`
   })
   afterAll(() => pg.sql`truncate channel, namespace cascade`)
   const cursor = (key: unknown) => `cursor=${Buffer.from(JSON.stringify(key)).toString('base64url')}`
