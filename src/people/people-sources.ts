@@ -45,7 +45,7 @@ export async function introduceSources(d: Pick<Deps, 'sql' | 'jobs' | 'config' |
 
 /** A job for each source, or for one. One that waits is replaced. */
 export async function enqueueSync(d: Pick<Deps, 'sql' | 'jobs' | 'config'>, one?: SyncWish): Promise<void> {
-  const wishes = one ? [one] : d.config.peopleSources.map(({ name }) => ({ source: name }))
+  const wishes: SyncWish[] = one ? [one] : d.config.peopleSources.map(({ name }) => ({ source: name }))
   for (const wish of wishes)
     await d.jobs.enqueue(d.sql, 'people', wish, {
       // a wish of the clock must not take the place of one that believes

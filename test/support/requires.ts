@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from '@jest/globals'
 
+export const chromiumPath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+
 /** A part of the machine that some tests need, and how to see whether it is there. */
 const parts = {
   git: () => works('git', ['--version']) && existsSync('/usr/lib/git-core/git-http-backend'),
@@ -15,6 +17,8 @@ const parts = {
     works('ip', ['-V']),
   buildkit: () => buildKitPath() !== null,
   'docker-registry': () => works('docker-registry', ['--version']),
+  mariadb: () => works('mariadbd', ['--version']),
+  chromium: () => existsSync(chromiumPath),
   skopeo: () => works('skopeo', ['--version']),
   klibc: () => existsSync('/usr/lib/klibc/bin/sh'),
 } satisfies Record<string, () => boolean>

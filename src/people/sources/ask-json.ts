@@ -17,7 +17,11 @@ export type Asker = {
 const codes: Partial<Record<RegistryError['code'], SourceErrorCode>> = { timeout: 'timeout', 'too-large': 'too-large' }
 
 /** `headers`: with the account. Errors are SourceErrors; the signal's own reason where it was aborted. */
-export function makeAsker(at: HttpPlace, headers: Readonly<Record<string, string>>, limits: Limits): Asker {
+export function makeAsker(
+  at: HttpPlace,
+  headers: Readonly<Record<string, string>>,
+  limits: Omit<Limits, 'connectMs'>,
+): Asker {
   const ca = at.caFile === null ? null : [...getCACertificates('default'), readCertificates(at.caFile)]
   const exchange = makeExchange({ idle: limits.idleMs, total: limits.totalMs }, { verify: !at.insecure, ca })
   return {
