@@ -46,7 +46,7 @@ export async function claimKey(sql: Sql, vault: Vault): Promise<void> {
 /** Runs what stores something sealed, and undoes it where the key was rotated since this process started. Error: `vault-key`. */
 export async function underKey<T>(
   d: Pick<Deps, 'db' | 'vault'>,
-  work: (tx: Pick<PrismaClient, 'namespace' | 'credential' | 'gitHook' | 'channel'>) => Promise<T>,
+  work: (tx: Pick<PrismaClient, 'namespace' | 'credential' | 'gitHook' | 'channel' | '$queryRaw'>) => Promise<T>,
 ): Promise<T> {
   return d.db.$transaction(async (tx) => {
     const [row] = await tx.$queryRaw<{ value: string }[]>`select value from setting where key = ${name} for share`

@@ -53,6 +53,8 @@ export type Sealed = z.infer<typeof Sealed>
 type Store = Pick<Deps, 'db' | 'vault' | 'config' | 'clock' | 'sql' | 'jobs'>
 
 const shown = { name: true, kind: true, events: true, enabled: true, because: true, createdAt: true } as const
+/** Of one namespace: each is a message more at each move of a base. */
+const mostChannels = 50
 const byDefault: ChannelEvent[] = ['outdated', 'failed', 'still']
 
 /**
@@ -68,7 +70,11 @@ export async function putChannel(
   const place = { namespaceKey_name: { namespaceKey, name } }
   const stored = await underKey(d, async (tx) => {
     await tx.namespace.upsert({ where: { key: namespaceKey }, create: { key: namespaceKey }, update: {} })
+    // one at a time: of two that make it at once each would be shown a secret, and one the wrong one
+    await tx.$queryRaw`select key from namespace where key = ${namespaceKey} for update`
     const known = await tx.channel.findUnique({ where: place })
+    if (!known && (await tx.channel.count({ where: { namespaceKey } })) >= mostChannels)
+      throw new ChannelError('channel-invalid', `a namespace has at most ${mostChannels} channels`, 'name')
     if (known && known.kind !== put.kind)
       throw new ChannelError('channel-invalid', `is ${known.kind}, for good`, 'kind')
     const before = known && Sealed.parse(JSON.parse(d.vault.open(known.sealed)))

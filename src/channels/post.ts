@@ -62,9 +62,9 @@ async function beginning(body: Readable): Promise<string> {
   return Buffer.concat(parts).subarray(0, mostOfAnswer).toString('utf8')
 }
 
-/** The first code on the way to the cause. */
+/** The first code on the way to the cause. The error itself goes nowhere: it holds the address, and the headers. */
 function reason(error: unknown): string {
   for (let e = error; typeof e === 'object' && e !== null; e = 'cause' in e ? e.cause : null)
     if ('code' in e && typeof e.code === 'string') return e.code
-  throw error
+  return 'unknown'
 }

@@ -91,6 +91,22 @@ describe('a channel', () => {
     expect(await api.get('namespaces/app/channels')).toEqual({ items: [], next: null })
   })
 
+  test('made by many at once is one, with the secret that one of them was shown', async () => {
+    const made = await Promise.all(
+      Array.from({ length: 4 }, () => put({ kind: 'webhook', url: 'https://hooks.example.com/x' })),
+    )
+    expect(made.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    expect(made.filter(({ body }) => body.secret !== null)).toHaveLength(1)
+  })
+
+  test('is one of fifty at most', async () => {
+    const names = Array.from({ length: 50 }, (_, i) => `namespaces/app/channels/c${i}`)
+    for (const at of names) await put({ kind: 'slack', url: 'https://m.test/x' }, at)
+    const answer = await put({ kind: 'slack', url: 'https://m.test/x' })
+    expect([...codeOf(answer), answer.body.errors[0]!.path]).toEqual([400, 'bad-request', 'name'])
+    expect((await put({ kind: 'slack', enabled: false }, names[0]!)).status).toBe(200)
+  })
+
   test('is removed with all it was sent', async () => {
     await put({ kind: 'slack', url: 'https://m.test/x' })
     await api.call('POST', `${path}/test`)
