@@ -24,6 +24,7 @@ import type { Deps } from './deps.ts'
 import { makeJobs } from './jobs/jobs.ts'
 import { type Roles, runWorkers } from './jobs/run-workers.ts'
 import { makeLog } from './log.ts'
+import { enqueueOutbox } from './notify/enqueue-mail.ts'
 import { makeMailer } from './notify/mailer.ts'
 import { enqueueSync, introduceSources } from './people/people-sources.ts'
 import { pipeline } from './pipeline.ts'
@@ -46,6 +47,8 @@ const abandonedMs = 60_000
 const schedulesMs = 10_000
 /** what no event told: a pause's end, a lost job */
 const planMs = 120_000
+/** reminders, mails that are made at an hour, what a clock that jumped or a lost job left */
+const outboxMs = 300_000
 const keyMs = 2000
 const keyPatience = 10_000
 
@@ -126,6 +129,7 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       await planAnew()
       closers.push(every(planMs, planAnew, log))
     }
+    if (workerRoles.worker) closers.push(every(outboxMs, () => enqueueOutbox(d), log))
     if (workerRoles.worker) closers.push(every(config.watchInterval * 1000, () => sweepWatches(d), log))
     const keeper = workerRoles.builder ? await keeperFor(d) : null
     if (keeper) closers.push(keeper.close, every(machinesMs, keeper.turn, log))
@@ -151,10 +155,12 @@ async function assemble(
   const sql = connect(url, { max: 20 })
   const db = makePrisma(url)
   const registries = makeRegistries(config.registries, log, config)
+  const mailer = makeMailer(config)
   closers.push(
     () => sql.end({ timeout: 5 }),
     () => db.$disconnect(),
     () => registries.close(),
+    () => mailer?.close(),
   )
   return {
     config,
@@ -164,7 +170,7 @@ async function assemble(
     registries,
     jobs: makeJobs(),
     vault: await openVault(sql, config),
-    mailer: makeMailer(config),
+    mailer,
     clock: () => new Date(),
   }
 }

@@ -18,6 +18,7 @@ export const statusOf = {
   'no-such-mail': 404,
   'no-such-namespace': 404,
   'no-such-user': 404,
+  'no-such-address-fault': 404,
   'no-such-member': 404,
   'no-such-credential': 404,
   'no-such-registry': 404,

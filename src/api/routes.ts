@@ -8,6 +8,7 @@ import { gitHookRoutes } from './routes/git-hooks.ts'
 import { machineRoutes } from './routes/machines.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { meRoutes } from './routes/me.ts'
+import { notificationRoutes } from './routes/notifications.ts'
 import { outdatedRoutes } from './routes/outdated.ts'
 import { pauseRoutes } from './routes/pauses.ts'
 import { peopleRoutes } from './routes/people.ts'
@@ -47,6 +48,7 @@ export const routes: readonly Route[] = [
   ...planRoutes,
   ...eventRoutes,
   ...mailRoutes,
+  ...notificationRoutes,
   ...reconcileRoutes,
   ...registryRoutes,
   ...watchRoutes,

@@ -40,6 +40,7 @@ export const ownCourse = (d: Deps): Course => ({
   async ended(claims, tx) {
     for (const { id } of claims) await storeKeyAsBuilt(tx, id)
     await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
+    await d.jobs.enqueue(tx, 'notify', {}, { key: 'notify', queue: 'notify' })
   },
 })
 

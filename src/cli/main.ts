@@ -16,6 +16,7 @@ import { logsCommand } from './logs.ts'
 import { machinesCommand } from './machines.ts'
 import { memberCommand } from './member.ts'
 import { migrateCommand } from './migrate.ts'
+import { notificationsCommand } from './notifications.ts'
 import { outdatedCommand } from './outdated.ts'
 import { pauseCommand } from './pause.ts'
 import { peopleCommand } from './people.ts'
@@ -55,6 +56,7 @@ const commands = [
   gitHookCommand,
   channelCommand,
   memberCommand,
+  notificationsCommand,
   peopleCommand,
   demoCommand,
 ]

@@ -1,5 +1,6 @@
 import type { Sql, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import { allLanes, enqueueMail } from './enqueue-mail.ts'
 
 /** An address that a mail server, or a bounce, said to be wrong: written to again only when it is time. */
 export type AddressFault = { address: string; message: string; refusals: number; since: Date; nextTryAt: Date }
@@ -51,4 +52,13 @@ export async function listFaults(
     where (${cursor}::text is null or address > ${cursor}) order by address limit ${limit + 1}`
   const items = rows.slice(0, limit)
   return { items, next: rows.length > limit ? (items.at(-1)?.address ?? null) : null }
+}
+
+/** What waits for an address is due now; what waits unwritten for it too. */
+export async function sendNow(d: Pick<Deps, 'sql' | 'jobs'>, address: string): Promise<void> {
+  await d.sql.begin(async (tx) => {
+    await tx`update mail set next_try_at = null where state = 'pending' and lower("to") = lower(${address})`
+    await enqueueMail(d, tx, allLanes())
+    await d.jobs.enqueue(tx, 'notify', {}, { key: 'notify', queue: 'notify' })
+  })
 }

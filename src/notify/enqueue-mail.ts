@@ -25,3 +25,9 @@ export async function enqueueMail(
 }
 
 export const allLanes = (): number[] => Array.from({ length: lanes }, (_, lane) => lane)
+
+/** Has everything looked at that may wait, whatever became of the job that was to do so. */
+export async function enqueueOutbox(d: Pick<Deps, 'sql' | 'jobs'>): Promise<void> {
+  await d.jobs.enqueue(d.sql, 'notify', {}, { key: 'notify', queue: 'notify' })
+  await enqueueMail(d, d.sql, allLanes())
+}

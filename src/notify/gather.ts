@@ -3,7 +3,7 @@ import type { Deps } from '../deps.ts'
 import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
 import type { Outlook } from './digest-outline.ts'
 import { dueAt, type Wish } from './digest-schedule.ts'
-import { everyOf } from './every.ts'
+import { everyOf, isOff } from './every.ts'
 import { loadWaiting } from './load-waiting.ts'
 import { readersOf } from './readers.ts'
 import { saveMails, type Written } from './save-mails.ts'
@@ -34,6 +34,7 @@ export async function gather(d: Needs): Promise<Date | null> {
   return d.sql.begin(async (lock) => {
     await lock`select pg_advisory_xact_lock(${gatherLock})`
     const now = d.clock()
+    await withdrawUnwanted(d.sql)
     const waiting = (await waitingAddresses(d, now)).map((one) => ({ ...one, due: dueOf(d, one, now) }))
     const known = new Map<string, Outlook>()
     const due = waiting.filter(({ due }) => due !== null && due <= now)
@@ -44,6 +45,14 @@ export async function gather(d: Needs): Promise<Date | null> {
     return times.length === 0 ? null : new Date(Math.min(...times))
   })
 }
+
+/** What waits for people who want none of it now; should they want it again, what is outdated still is raised anew. */
+const withdrawUnwanted = (sql: Deps['sql']) => sql`
+  delete from notice n where n.mail_id is null and (
+    (n.user_name in (select user_name from notify_person where every = 'off' union select user_name from notify_namespace where every = 'off')
+      and ${isOff(sql, sql`n.user_name`, sql`n.namespace`)})
+    or n.user_name in (select user_name from notify_person
+      where (n.kind = 'rebuilt' and not rebuilt) or (n.kind = 'failed' and not failed) or (n.kind = 'still' and not still)))`
 
 function dueOf({ config }: Pick<Deps, 'config'>, { heldUntil, oldest, ...wish }: Waiting, now: Date): Date | null {
   const due = dueAt(wish, oldest, now, config.notifyWindow * 1000)

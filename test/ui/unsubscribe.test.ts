@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { type Browser, chromium } from 'playwright-core'
+import { getNotifySettings, putNotifySettings } from '../../src/notify/notify-settings.ts'
+import { readUnsubscribe, signUnsubscribe } from '../../src/notify/unsubscribe-token.ts'
+import { startApi, type TestApi } from '../api/start-api.ts'
+import { addMember, wipe } from '../notify/flags.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { chromiumPath, requires } from '../support/requires.ts'
+
+let pg: TestDatabase
+let api: TestApi
+beforeAll(async () => {
+  pg = await testDatabase()
+  api = await startApi(pg)
+})
+beforeEach(async () => {
+  await wipe(pg.sql)
+  await pg.sql`truncate notify_person, notify_namespace, audit`
+  await addMember(pg.sql, 'app', 'ada')
+  await addMember(pg.sql, 'app', 'bob')
+})
+afterAll(async () => {
+  await api.close()
+  await pg.close()
+})
+
+const daily = { every: 'daily', timeZone: 'Europe/Berlin', hour: 7, rebuilt: true, failed: true, still: false } as const
+const linkOf = (person: string, namespace: string | null = null) =>
+  `${api.url}/unsubscribe/${signUnsubscribe(api.d.vault, { person, namespace })}`
+const everyOf = async (person: string) => {
+  const { every, namespaces } = await getNotifySettings(api.d, person)
+  return { every, namespaces }
+}
+const post = (url: string, body: string | URLSearchParams | FormData, headers: Record<string, string> = {}) =>
+  fetch(url, { method: 'POST', body, headers })
+const oneClick = new URLSearchParams({ 'List-Unsubscribe': 'One-Click' })
+
+describe('with one click, as mail providers do it (RFC 8058)', () => {
+  test('urlencoded, without a cookie: no more mail, of one person', async () => {
+    const answer = await post(linkOf('ada'), oneClick)
+    expect([answer.status, answer.headers.get('set-cookie'), answer.redirected]).toEqual([200, null, false])
+    expect(await everyOf('ada')).toEqual({ every: 'off', namespaces: {} })
+    expect(await everyOf('bob')).toEqual({ every: 'immediately', namespaces: {} })
+  })
+
+  test('as multipart', async () => {
+    const form = new FormData()
+    form.set('List-Unsubscribe', 'One-Click')
+    expect((await post(linkOf('ada', 'app'), form)).status).toBe(200)
+    expect(await everyOf('ada')).toEqual({ every: 'immediately', namespaces: { app: 'off' } })
+  })
+
+  test('of everything, whatever was wanted of single namespaces', async () => {
+    await putNotifySettings(api.d, 'ada', { ...daily, namespaces: { app: 'immediately', web: 'weekly' } })
+    await post(linkOf('ada'), oneClick)
+    expect(await everyOf('ada')).toEqual({ every: 'off', namespaces: {} })
+  })
+
+  test('of whoever else has the address, since the mailbox is one', async () => {
+    await pg.sql`update person set email = 'Team@example.org' where name = 'ada'`
+    await pg.sql`update person set email = 'team@EXAMPLE.org' where name = 'bob'`
+    await post(linkOf('ada'), oneClick)
+    expect([(await everyOf('ada')).every, (await everyOf('bob')).every]).toEqual(['off', 'off'])
+  })
+
+  test('is written down', async () => {
+    await post(linkOf('ada', 'app'), oneClick)
+    const rows = await pg.sql`select actor, via, action, namespace, status from audit`
+    expect(rows).toEqual([{ actor: 'ada', via: 'mail', action: 'unsubscribe', namespace: 'app', status: 200 }])
+  })
+})
+
+describe('nothing else does anything', () => {
+  const untouched = async () => expect(await everyOf('ada')).toEqual({ every: 'immediately', namespaces: {} })
+
+  test.each(['GET', 'HEAD'])('%s, as scanners of links do', async (method) => {
+    for (let i = 0; i < 3; i++) expect((await fetch(linkOf('ada'), { method })).status).toBe(200)
+    await untouched()
+  })
+
+  test.each<[string, string | URLSearchParams, Record<string, string>]>([
+    ['without a body', '', {}],
+    ['with another field', new URLSearchParams({ 'List-Unsubscribe': 'yes' }), {}],
+    ['as JSON', '{"List-Unsubscribe":"One-Click"}', { 'content-type': 'application/json' }],
+    [
+      'with bytes that are no form',
+      'List-Unsubscribe=One-Click',
+      { 'content-type': 'multipart/form-data; boundary=x' },
+    ],
+  ])('a POST %s', async (_what, body, headers) => {
+    expect((await post(linkOf('ada'), body, headers)).status).toBe(400)
+    await untouched()
+  })
+
+  test('another key, another purpose, a changed token', async () => {
+    const token = signUnsubscribe(api.d.vault, { person: 'ada', namespace: null })
+    const [body, signature] = token.split('.') as [string, string]
+    const forged = Buffer.from(JSON.stringify({ person: 'ada', namespace: null })).toString('base64url')
+    const tokens = [
+      ...[
+        'x',
+        '.',
+        `${body}.`,
+        `.${signature}`,
+        `${token}.`,
+        `${token}x`,
+        `${body}.${api.d.vault.sign('other', body)}`,
+      ],
+      `${Buffer.from('{"person":"bob","namespace":null}').toString('base64url')}.${signature}`,
+      `${forged}.${signature.slice(0, -1)}${signature.endsWith('A') ? 'B' : 'A'}`,
+    ]
+    for (const odd of tokens) {
+      expect([odd, readUnsubscribe(api.d.vault, odd)]).toEqual([odd, null])
+      expect((await post(`${api.url}/unsubscribe/${encodeURIComponent(odd)}`, oneClick)).status).toBe(404)
+    }
+    await untouched()
+  })
+
+  test('a token of this is no token of the API', async () => {
+    const token = signUnsubscribe(api.d.vault, { person: 'ada', namespace: null })
+    expect((await api.call('GET', 'me', { token })).status).toBe(401)
+  })
+
+  test('what one page sets back cannot be given to another', async () => {
+    const done = await (await post(linkOf('bob'), oneClick)).text()
+    const back = /name="Set-Back" value="([^"]+)"/.exec(done)![1]!
+    expect((await post(linkOf('ada'), new URLSearchParams({ 'Set-Back': back }))).status).toBe(400)
+    expect((await post(linkOf('bob'), new URLSearchParams({ 'Set-Back': `${back}x` }))).status).toBe(400)
+    expect((await everyOf('bob')).every).toBe('off')
+  })
+})
+
+requires('chromium')('in a browser', () => {
+  test('a page that asks, one that has done it, and one that has set it back', async () => {
+    await putNotifySettings(api.d, 'ada', { ...daily, namespaces: { app: 'immediately' } })
+    let browser: Browser | undefined
+    try {
+      browser = await chromium.launch({
+        executablePath: chromiumPath,
+        args: ['--no-sandbox', '--disable-gpu'],
+      })
+      const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 360, height: 640 } })
+      const page = await context.newPage()
+      const asked: string[] = []
+      page.on('request', (request) => asked.push(new URL(request.url()).host))
+      await page.goto(linkOf('ada'))
+      expect(await page.title()).toBe('Stop these mails?')
+      expect((await getNotifySettings(api.d, 'ada')).every).toBe('daily')
+      const wide = await page.locator('main').evaluate((main) => main.scrollWidth > main.clientWidth)
+      expect(wide).toBe(false)
+      await page.getByRole('button', { name: 'Stop these mails' }).click()
+      expect(await page.getByRole('heading').textContent()).toBe('No more of these mails')
+      expect(await everyOf('ada')).toEqual({ every: 'off', namespaces: {} })
+      await page.getByRole('button', { name: 'Set it back as it was' }).click()
+      expect(await page.getByRole('heading').textContent()).toBe('As it was')
+      expect(await getNotifySettings(api.d, 'ada')).toEqual({ ...daily, namespaces: { app: 'immediately' } })
+      await page.goto(`${api.url}/unsubscribe/x`)
+      expect(await page.title()).toBe('This link does nothing')
+      expect(await context.cookies()).toEqual([])
+      expect(new Set(asked)).toEqual(new Set([new URL(api.url).host]))
+    } finally {
+      await browser?.close()
+    }
+  })
+})
