@@ -9,7 +9,7 @@ import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { Sealed } from './channels.ts'
 import { enqueueDelivery } from './enqueue-delivery.ts'
-import { type Judgement, judgeReply } from './judge-reply.ts'
+import { type Judgement, judgeReply, longestWait } from './judge-reply.ts'
 import { type ChannelKind, notifiers } from './notifiers.ts'
 import { post, type Reply } from './post.ts'
 import { makeReach } from './reach.ts'
@@ -47,8 +47,9 @@ export async function deliver(
   if (d.config.observe)
     return void (await d.sql`update delivery set state = 'kept' where id = ${row.id} and state = 'pending'`)
   if (!row.enabled) return failAll(d.sql, [row.id], disabled)
-  if (row.nextTryAt && row.nextTryAt.getTime() > d.clock().getTime() + slack)
-    return enqueueDelivery(d, d.sql, row, row.nextTryAt)
+  const wait = row.nextTryAt === null ? 0 : row.nextTryAt.getTime() - d.clock().getTime()
+  // what seems to be further off is of a clock that was ahead
+  if (wait > slack && wait <= longestWait) return enqueueDelivery(d, d.sql, row, row.nextTryAt)
   const { url, secret } = Sealed.parse(JSON.parse(d.vault.open(row.sealed)))
   // jsonb gives the same text each time, and so is each try the same to the byte
   const body = JSON.stringify(JSON.parse(row.body))

@@ -12,7 +12,7 @@ const day = 24 * 60 * minute
 /** After so long a delivery is given up. */
 export const givenUpAfter = 3 * day
 /** A receiver that wants to be left alone for longer is asked again all the same. */
-const longestRetryAfter = day
+export const longestWait = day
 
 /**
  * 2xx is delivered; 410: it is wanted no more, of this channel; anything else, redirects too, is tried again after 1, 2, 4, … 60 minutes
@@ -28,7 +28,7 @@ export function judgeReply(
   if (now.getTime() - since.getTime() >= givenUpAfter) return { state: 'failed' }
   const throttled = status === 429 || status === 503
   const asked = throttled ? retryAfter(reply.retryAfter, now) : 0
-  const wait = Math.max(Math.min(2 ** (attempts - 1), 60) * minute, Math.min(asked, longestRetryAfter))
+  const wait = Math.max(Math.min(2 ** (attempts - 1), 60) * minute, Math.min(asked, longestWait))
   return { state: 'pending', nextTryAt: new Date(now.getTime() + wait), wholeChannel: status === null || throttled }
 }
 

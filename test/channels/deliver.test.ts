@@ -7,6 +7,7 @@ import { Webhook } from 'standardwebhooks'
 import { getChannel } from '../../src/channels/channels.ts'
 import { deliver } from '../../src/channels/deliver.ts'
 import { replayDelivery, testChannel } from '../../src/channels/deliveries.ts'
+import { tellChannels } from '../../src/channels/tell-channels.ts'
 import type { Config } from '../../src/config.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { type Receiver, receiver } from './receiver.ts'
@@ -155,6 +156,33 @@ describe('a delivery', () => {
     expect(await row(id)).toMatchObject({ state: 'pending', status: null, answer: 'no answer: channel-forbidden' })
     expect(got).toEqual([])
   })
+})
+
+describe('a clock', () => {
+  test('that was ahead puts nothing off for longer than a day', async () => {
+    const { url } = await receive((response, nth) => status(nth === 1 ? 500 : 200)(response))
+    await world.add('hook', `${url}/x`)
+    const id = await queue()
+    world.later(2 * 86_400)
+    await attempt(id)
+    world.later(-2 * 86_400)
+    await attempt(id)
+    expect(await row(id)).toMatchObject({ state: 'delivered' })
+  })
+})
+
+test('a delivery whose job was lost is found, and one that waits for its time is left alone', async () => {
+  const { url } = await receive(status(500))
+  await world.add('hook', `${url}/x`)
+  const [lost, waiting] = [await queue(), await queue()]
+  await attempt(waiting)
+  await pg.sql`delete from graphile_worker._private_jobs`
+  await tellChannels(world.deps())
+  expect(await world.jobs()).toEqual([])
+  world.later(601)
+  await pg.sql`update delivery set next_try_at = ${minutes(30)} where id = ${waiting}`
+  await tellChannels(world.deps())
+  expect((await world.jobs()).map(({ key }) => key)).toEqual([`deliver:${lost}`])
 })
 
 describe('a receiver', () => {
