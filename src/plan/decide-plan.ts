@@ -1,6 +1,7 @@
 /** What a person decides on a plan. Null: there is none of that id; over: it has ended otherwise. */
 import type { Deps } from '../deps.ts'
 import { type Because, isToBuild, lockPlans, withdrawBuilds } from './store-plans.ts'
+import { stretchNow } from './stretch.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log'>
 type Answer = 'done' | 'over' | null
@@ -31,7 +32,8 @@ export const cancelPlan = (d: Needs, id: string, by: string): Promise<Answer> =>
     if (plan.state === 'done') return 'over'
     const because: Because = { code: 'cancelled', message: `cancelled by ${by}` }
     await tx`
-      update plan set state = 'cancelled', because = ${JSON.stringify(because)}::text::jsonb, ended_at = ${d.clock()} where id = ${id}`
+      update plan set state = 'cancelled', because = ${JSON.stringify(because)}::text::jsonb, ended_at = ${d.clock()},
+        since = ${stretchNow(tx)} where id = ${id}`
     await withdrawBuilds(d, tx, { planId: id }, { code: 'no-longer-wanted', message: 'its plan was cancelled' })
     await d.jobs.enqueue(tx, 'plan', {}, { key: 'plan', queue: 'plan' })
     return 'done'

@@ -41,7 +41,7 @@ export function followPlans(input: PlanInput, decided: Plan, plans: readonly Kno
   const steps: Steps = { make: [], add: [], reopen: [], end: [] }
   for (const [root, wishes] of byRoot) {
     const plan = known.get(root)
-    const { cause } = wishes[0]!
+    const { cause } = wishes.find(({ cause: { base, to } }) => root === `${base}@${to}`) ?? wishes[0]!
     const wish = (of: typeof wishes): Wish => ({
       ...{ root, cause, refs: of.map(({ ref }) => ref) },
       from: [...new Set(of.map(({ ref, cause: { base } }) => base ?? ref))],

@@ -1,16 +1,22 @@
 import type { Tx } from '../db/postgres.ts'
 import type { OwnPush, PlanBuild, PlanTag } from './assemble-plan.ts'
+import { noLongerWanted } from './past-builds.ts'
+import { isPast } from './stretch.ts'
 
 type BuildRow = Omit<PlanBuild, 'reason'> & { ref: string; base: string | null; to: string | null }
 
-/** The builds of each tag, newest first, back to the latest that succeeded. */
+/**
+ * The builds of each tag, newest first, back to the latest that succeeded. What a person cancelled when a base was at a digest is not
+ * what nobody wants when it is there again.
+ */
 export async function buildsOf(tx: Tx, refs: string[]): Promise<Map<string, PlanBuild[]>> {
   const rows = await tx<BuildRow[]>`
     select build.ref, build.id, build.state, build.key, coalesce(build.root, build.id::text) as root,
-      build.automatic, build.reason->>'base' as base, build.reason->>'to' as "to", build.digest, build.bases, build.error->>'code' as code,
+      build.automatic, build.reason->>'base' as base, build.reason->>'to' as "to", build.digest, build.bases,
+      case when build.state = 'cancelled' and (plan.root <> build.root or ${isPast(tx)}) then ${noLongerWanted} else build.error->>'code' end as code,
       coalesce((build.error->>'retryable')::boolean, false) as retryable,
       build.finished_at
-    from unnest(${refs}::text[]) as asked (ref) join build on build.ref = asked.ref and build.job is null
+    from unnest(${refs}::text[]) as asked (ref) join build on build.ref = asked.ref and build.job is null left join plan on plan.id = build.plan_id
     left join lateral (
       select max(good.created_at) as at from build good where good.ref = asked.ref and good.state = 'succeeded' and good.job is null
     ) latest on true

@@ -18,6 +18,7 @@ import { unjudgedTags } from './load-unjudged.ts'
 import { rootsOf } from './root-of.ts'
 import { isWholeAgain, lackedAtMost, lacksOf, withoutRevision } from './settle.ts'
 import { isToBuild } from './store-plans.ts'
+import { isPast } from './stretch.ts'
 
 /**
  * What is decided from, of these tags and all their bases at every depth. A number of statements that does not depend on how many
@@ -106,7 +107,7 @@ async function starts(d: Pick<Deps, 'config' | 'clock'>, tx: Tx): Promise<(ref: 
   }
 }
 
-/** The fan-outs that were made of what these causes go back to, by root. One that is over and would have to be approved (again) waits for that. */
+/** The fan-outs that were made of what these causes go back to, by root. One that is over and would have to be approved (again) waits for that. None of what was of an earlier stretch of its base. */
 export async function plansOf(
   { config }: Pick<Deps, 'config'>,
   tx: Tx,
@@ -117,7 +118,7 @@ export async function plansOf(
   const rows = await tx<(RootPlan & { root: string })[]>`
     select id, root, case when state = 'done' and coalesce(approved_nodes, 0) + ${config.builds.approveOver} < (
       select count(*) from plan_node where plan_id = plan.id and ${isToBuild(tx, 'plan_node')}) then 'approval' else state end as state
-    from plan where root = any(${roots})`
+    from plan where root = any(${roots}) and not ${isPast(tx)}`
   return new Map(rows.map(({ root, ...plan }) => [root, plan]))
 }
 

@@ -3,6 +3,7 @@ import type { Deps } from '../deps.ts'
 import { tellStopped } from '../notify/tell-stopped.ts'
 import { shouldStop, triedFirst } from './follow-plans.ts'
 import { type Because, isToBuild, withdrawBuilds } from './store-plans.ts'
+import { stretchNow } from './stretch.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
 
@@ -34,7 +35,8 @@ async function stop(d: Needs, tx: Tx, id: string): Promise<void> {
     message: `more than half of the first ${triedFirst} builds on it failed; approve the plan to go on`,
   }
   const [plan] = await tx<{ id: string; base: string | null; toDigest: string | null }[]>`
-    update plan set state = 'stopped', because = ${JSON.stringify(because)}::text::jsonb, ended_at = ${d.clock()}
+    update plan set state = 'stopped', because = ${JSON.stringify(because)}::text::jsonb, ended_at = ${d.clock()},
+      since = ${stretchNow(tx)}
     where id = ${id} and state = 'open' returning id, base, to_digest`
   if (!plan) return
   await withdrawBuilds(d, tx, { planId: id }, { code: 'no-longer-wanted', message: because.message })

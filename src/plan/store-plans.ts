@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import type { PlanInput, Trigger } from './assemble-plan.ts'
 import type { KnownPlan } from './follow-plans.ts'
 import type { Foreseen, ForeseenNode } from './foresee.ts'
+import { isPast, retirePast, stretchNow } from './stretch.ts'
 
 /** Why a plan waits or has ended: a stable code, and words. */
 export type Because = {
@@ -33,7 +34,7 @@ export const lockPlans = async (tx: Tx): Promise<void> => {
   await tx`select pg_advisory_xact_lock(${planLock})`
 }
 
-/** Makes the plan of a root, with all its nodes; its state. Nothing where there is one. */
+/** Makes the plan of a root, with all its nodes; its state. Nothing where there is one, unless that was of an earlier stretch. */
 export async function insertPlan(
   d: Needs,
   tx: Tx,
@@ -44,12 +45,14 @@ export async function insertPlan(
   const most = d.config.builds.approveOver
   const state = build > most ? 'approval' : 'open'
   const because = build > most ? JSON.stringify(tooMany(build, most, null)) : null
+  await retirePast(tx, root)
   const [plan] = await tx<{ id: string }[]>`
     insert into plan (root, base, from_digest, to_digest, state, because, created_at, seconds, truncated, cycles)
     values (${root}, ${cause.base}, ${cause.from}, ${cause.to}, ${state}, ${because}::text::jsonb, ${d.clock()}, ${seconds},
       ${truncated}, ${JSON.stringify(cycles)}::text::jsonb)
     on conflict (root) do nothing returning id`
   if (!plan) return null
+  await tx`update plan set since = ${stretchNow(tx)} where id = ${plan.id}`
   await putNodes(tx, plan.id, nodes)
   return { id: plan.id, state }
 }
@@ -68,10 +71,10 @@ export async function putNodes(tx: Tx, planId: string, nodes: readonly ForeseenN
     where (plan_node.level is null and excluded.level is not null) or (plan_node.because is not null and excluded.because is null)`
 }
 
-/** The plans of these roots, and those that are not over. `refs`: of these it is told which were foreseen. */
+/** The plans of these roots, and those that are not over. `refs`: of these it is told which were foreseen. What is past has no root any more. */
 export async function knownPlans(tx: Tx, roots: readonly string[], refs: readonly string[]): Promise<KnownPlan[]> {
   const rows = await tx<(Omit<KnownPlan, 'foreseen'> & { foreseen: string[] })[]>`
-    select plan.id, plan.root, plan.state, array(
+    select plan.id, case when ${isPast(tx)} then plan.root || '#' || plan.id else plan.root end as root, plan.state, array(
       select node.ref from plan_node node where node.plan_id = plan.id and ${isToBuild(tx, 'node')} and node.ref = any(${[...refs]})
     ) as foreseen
     from plan where plan.root = any(${[...roots]}) or plan.state in ('open', 'approval', 'stopped')`
@@ -112,7 +115,7 @@ const unwanted: Because = {
 export async function endPlan({ clock }: Needs, tx: Tx, plan: KnownPlan, blockers: readonly string[]): Promise<void> {
   const because = blockers.length > 0 ? blockedBy(blockers) : unwanted
   await tx`
-    update plan set state = 'done', ended_at = ${clock()}, because = case when exists (
+    update plan set state = 'done', ended_at = ${clock()}, since = ${stretchNow(tx)}, because = case when exists (
       select from build where plan_id = plan.id and state in ('succeeded', 'failed')) then null
       else ${JSON.stringify(because)}::text::jsonb end
     where id = ${plan.id} and state in ('open', 'approval', 'stopped')`
@@ -131,7 +134,7 @@ export async function reopenPlan({ config }: Needs, tx: Tx, plan: Pick<KnownPlan
   if (!size) return
   const asks = size.build > (size.approved ?? 0) + most
   await tx`
-    update plan set ended_at = null, state = ${asks ? 'approval' : 'open'},
+    update plan set ended_at = null, since = ${stretchNow(tx)}, state = ${asks ? 'approval' : 'open'},
       because = ${asks ? JSON.stringify(tooMany(size.build, most, size.approved)) : null}::text::jsonb
     where id = ${plan.id}`
 }

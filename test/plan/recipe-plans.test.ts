@@ -145,6 +145,29 @@ describe('recipes that are changed together', () => {
     expect(await s.builds('app/c11')).toMatchObject([{}, {}, { state: 'queued' }])
   })
 
+  test.each(['cancelled', 'stopped'] as const)(
+    'and %s hold up neither a correction nor what another namespace stores soon after',
+    async (ended) => {
+      await ours(2)
+      await put('app/c00', recipeOf('wrong'))
+      await plan(d())
+      const first = await only()
+      if (ended === 'cancelled') await cancelPlan(d(), first.id, 'ann')
+      else await pg.sql`update plan set state = 'stopped', ended_at = ${clock()}`
+      await pg.sql`update build set state = 'cancelled', finished_at = ${clock()} where state = 'queued'`
+      seconds += 6
+      await put('app/c00', recipeOf('right'))
+      seconds += 1
+      await put('app/c01', recipeOf('2'))
+      await plan(d())
+      expect([await state('app/c00'), await state('app/c01')]).toEqual(['queued', 'queued'])
+      expect((await plans()).map(({ state: now, toBuild }) => [now, toBuild])).toEqual([
+        [ended === 'cancelled' ? 'cancelled' : 'done', 2],
+        ['open', 3],
+      ])
+    },
+  )
+
   test('later are another change; and so is auto, given to what was changed before', async () => {
     await ours(2)
     await put('app/c00', recipeOf('2'))
