@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AccessError } from '../access/access-error.ts'
+import { isLostDatabase } from '../db/is-lost-database.ts'
 
 /** Every code a client may see, with its HTTP status. Codes are stable; wording is not. */
 export const statusOf = {
@@ -107,11 +108,7 @@ function asApiError(error: unknown): ApiError | null {
   if (error instanceof AccessError) return new ApiError(error.code, error.message)
   const code = 'code' in error ? String(error.code) : ''
   if (code === 'no-such-user' || code === 'managed-elsewhere') return new ApiError(code, error.message)
-  if (
-    /^(CONNECT|CONNECTION_|57P0|53300|08|3D000|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|P1\d\d\d|P2024)/.test(
-      code,
-    )
-  )
+  if (isLostDatabase(error) || /^P1\d\d\d$/.test(code))
     return new ApiError('database-down', 'the database does not answer')
   return null
 }

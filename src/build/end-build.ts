@@ -1,10 +1,10 @@
+import { isLostDatabase } from '../db/is-lost-database.ts'
 import type { Deps } from '../deps.ts'
 import type { Failure } from './build-error.ts'
 import type { Claim, Step } from './claim.ts'
 import type { Course } from './course.ts'
 import { gather } from './gather.ts'
 import { storableJson } from './storable.ts'
-import { isLostDatabase } from './through-outage.ts'
 
 type Needs = Pick<Deps, 'sql' | 'clock' | 'log'>
 

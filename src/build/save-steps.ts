@@ -1,9 +1,9 @@
+import { isLostDatabase } from '../db/is-lost-database.ts'
 import type { Deps } from '../deps.ts'
 import type { BuildHost, PushIntent } from './builders/builder.ts'
 import type { Claim, Step } from './claim.ts'
 import { gather } from './gather.ts'
 import { storable, storableJson } from './storable.ts'
-import { isLostDatabase } from './through-outage.ts'
 
 /** What a build is at. Null leaves what is stored. `durable`: waited for until it is on disk. */
 export type Saved = {

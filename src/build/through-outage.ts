@@ -1,10 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-
-/** Errors of the connection, not of a statement: the database could not be asked, or could not answer. Theirs, Prisma's and PostgreSQL's codes. */
-export function isLostDatabase(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|57P0|08|P1001|P1017)/.test(code)
-}
+import { isLostDatabase } from '../db/is-lost-database.ts'
 
 const [firstMs, longestMs] = [100, 2000]
 

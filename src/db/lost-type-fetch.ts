@@ -1,3 +1,5 @@
+import { isLostDatabase } from './is-lost-database.ts'
+
 /**
  * postgres.js asks each new connection for the array types, on its own account (fetchArrayTypes in its connection.js). Where the connection
  * is lost in that moment nobody awaits the answer, and Node would end the process. Whoever wanted the connection is told all the same.
@@ -12,8 +14,4 @@ export function outliveLostTypeFetch(): () => void {
 }
 
 const isLostTypeFetch = (reason: unknown): boolean =>
-  reason instanceof Error &&
-  'code' in reason &&
-  /^(ECONN|EPIPE|CONNECTION_|57P0)/.test(String(reason.code)) &&
-  'query' in reason &&
-  /\btyparray\b/.test(String(reason.query))
+  reason instanceof Error && isLostDatabase(reason) && 'query' in reason && /\btyparray\b/.test(String(reason.query))

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { isLostDatabase } from './is-lost-database.ts'
 
 /**
  * A pool for the job queue, which brings no driver of its own. `onError`: an idle connection broke; the pool makes a new one when
@@ -62,6 +63,6 @@ const retryable = (answer: unknown): unknown =>
       })
     : answer
 
-/** PostgreSQL's answers have a SQLSTATE: five signs, a digit among them. Class 08 and 57P01-57P03 say that it is going or gone. */
-const isLost = ({ code = '' }: { code?: string }): boolean =>
-  !/^(?=.*\d)[0-9A-Z]{5}$/.test(code) || /^(08|57P0[123])/.test(code)
+/** PostgreSQL's answers have a SQLSTATE: five signs, a digit among them. What has none is of the connection. */
+const isLost = (error: { code?: string }): boolean =>
+  !/^(?=.*\d)[0-9A-Z]{5}$/.test(error.code ?? '') || isLostDatabase(error)
