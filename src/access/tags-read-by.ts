@@ -31,10 +31,10 @@ async function repositoriesReadBy(
 ): Promise<number[]> {
   const only = config.registries.length === 1 ? (config.registries[0]?.name ?? null) : null
   const rows = await sql<{ id: number }[]>`
-    with readable as materialized (${readableKeys(sql, principal)}), named as (
+    with readable (key) as materialized (${readableKeys(sql, principal)}), named as (
       select case when position('/' in key) = 0 then ${only}::text else split_part(key, '/', 1) end as host,
         case when position('/' in key) = 0 then key else substr(key, position('/' in key) + 1) end as namespace
-      from readable (key)
+      from readable
     )
     select found.id from named join registry g on g.name = named.host and not g.outside
     cross join lateral (

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readableBy } from '../../access/readable-by.ts'
 import { MemberRole } from '../../people/person.ts'
 import { self } from '../access-of.ts'
 import { route } from '../route.ts'
@@ -11,7 +12,9 @@ const Me = z
     scopes: z.array(z.string()).describe('what a token is narrowed to; empty: nothing'),
     email: z.string().nullable(),
     displayName: z.string().nullable(),
-    namespaces: z.array(z.object({ namespace: z.string(), role: MemberRole })).describe('of which one is a member'),
+    namespaces: z
+      .array(z.object({ namespace: z.string(), role: MemberRole }))
+      .describe('of which one is a member, and which the token may read'),
   })
   .meta({ id: 'Me' })
 
@@ -28,7 +31,7 @@ export const meRoutes = [
       const [person] = await d.sql<{ email: string | null; displayName: string | null }[]>`
         select email, display_name from person where name = ${known}`
       const namespaces = await d.sql<z.infer<typeof Me>['namespaces']>`
-        select namespace_key as namespace, role from member where user_name = ${known} order by namespace_key`
+        select namespace_key as namespace, role from member where user_name = ${known} and ${readableBy(d.sql, principal, d.sql`namespace_key`)} order by namespace_key`
       const own = { email: person?.email ?? null, displayName: person?.displayName ?? null }
       return { status: 200, body: { name, via, admin, scopes: [...scopes], ...own, namespaces: [...namespaces] } }
     },
