@@ -1,5 +1,6 @@
 import type { Route } from './route.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { badgeRoutes } from './routes/badges.ts'
 import { buildRoutes } from './routes/builds.ts'
 import { channelRoutes } from './routes/channels.ts'
 import { deliveryRoutes } from './routes/deliveries.ts'
@@ -31,6 +32,7 @@ export const routes: readonly Route[] = [
   ...outdatedRoutes,
   ...tagRoutes,
   ...tagViewRoutes,
+  ...badgeRoutes,
   ...restoreRoutes,
   ...policyRoutes,
   ...snoozeRoutes,

@@ -19,5 +19,6 @@ export const tasksThat = (given: Partial<Tasks>): Tasks => ({
   'build-light': nothing,
   people: nothing,
   recipe: nothing,
+  'move-tags': nothing,
   ...given,
 })
