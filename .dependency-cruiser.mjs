@@ -14,6 +14,7 @@ const pure = [
   '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|needs-buildkit|places|dockerfile-readers|dockerfile-check/[a-z-]+|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|secret-forms|recipe|key|build-error|storable|path-globs|cron)\\.ts',
   '^src/build/machines/(machine-name|profile|read-endpoint|create-failure|driver-secrets|retire)\\.ts',
   '^src/notify/digest',
+  '^src/channels/(notifier|notifiers|webhook|slack|matrix|chat-lines|compose|judge-reply)\\.ts',
   '^src/pause/may-start',
   '^src/triggers/(git-push|repository-key|wanted-by-push|signature|form-field)\\.ts',
   '^src/policy/(tag-shape|newer-tag|tag-globs|immutable-tag|tag-policy|curate-tags)\\.ts',

@@ -33,7 +33,7 @@ export const settings: readonly Setting[] = [
     name: 'DRYDOCK_CONFIG',
     default: 'none',
     meaning:
-      'YAML file for what has structure: `registries: [{name, aliases, url, username, password, caFile, insecure, webhookToken, webhook, watch, perMinute}]`, and `builds` and `machines` (docs/operations.md)',
+      'YAML file for what has structure: `registries: [{name, aliases, url, username, password, caFile, insecure, webhookToken, webhook, watch, perMinute}]`, and `builds` and `machines` (docs/operations.md), `channels` (docs/channels.md)',
   },
   { name: 'DRYDOCK_REGISTRY_URL', default: 'none', meaning: 'one registry, without a file' },
   { name: 'DRYDOCK_REGISTRY_NAME', default: "the URL's host", meaning: 'the host in image references' },
@@ -119,7 +119,7 @@ export const settings: readonly Setting[] = [
   {
     name: 'DRYDOCK_OBSERVE',
     default: 'false',
-    meaning: 'look, flag and show, but send no mail and start no automatic build',
+    meaning: 'look, flag and show, but send no mail, tell no channel and start no automatic build',
   },
   {
     name: 'DRYDOCK_BUILDER',

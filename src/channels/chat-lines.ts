@@ -1,4 +1,3 @@
-import { namespaceTitle } from '../notify/digest-words.ts'
 import type { Message, Telling, ToldItem, ToldKind } from './notifier.ts'
 
 /** A line of a chat, before anybody's markup: our own words, names from outside (`code`), links. */
@@ -13,7 +12,7 @@ const mostOfMessage = 200
 /** What a chat says of a message: a headline, a line for each of the first tags, how many more there are, and where they are shown. */
 export function chatLines(message: Message, publicUrl: string): Line[] {
   if (message.kind === 'test')
-    return [[{ text: 'Drydock can tell this channel what happens in ' }, { code: namespaceTitle(message.namespace) }]]
+    return [[{ text: 'Drydock can tell this channel what happens in ' }, ...named(message.namespace)]]
   const lines: Line[] = []
   let characters = 0
   for (const item of message.items.slice(0, mostNamed)) {
@@ -37,10 +36,17 @@ function headline(namespace: string, { kind, base, items }: Telling): Line {
   }
   return [
     { text: `${items.length} ${many ? 'tags' : 'tag'} in ` },
-    { code: namespaceTitle(namespace) },
+    ...named(namespace),
     { text: ` ${said[kind]}` },
     { code: base },
   ]
+}
+
+/** A namespace by its key: of the global one `_`, with several registries `host/_`. */
+function named(key: string): Line {
+  if (!/(^|\/)_$/.test(key)) return [{ text: 'namespace ' }, { code: key }]
+  const host = key.slice(0, -2)
+  return [{ text: `the global namespace${host === '' ? '' : ' of '}` }, ...(host === '' ? [] : [{ code: host }])]
 }
 
 function itemLine(kind: ToldKind, item: ToldItem, publicUrl: string): Line {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { notifiers } from '../../src/channels/notifiers.ts'
-import { publicUrl } from '../channels/told.ts'
+import { item, message, publicUrl } from '../channels/told.ts'
 import { notifierSuite, type Reader } from './notifier-suite.ts'
 
 const textOf = (body: object, field: string): string => {
@@ -61,3 +61,16 @@ for (const [kind, notifier] of Object.entries(notifiers))
   notifierSuite(kind, notifier, readers[kind as keyof typeof notifiers])
 
 test('every kind of channel has passed', () => expect(Object.keys(readers)).toEqual(Object.keys(notifiers)))
+
+test.each([
+  ['app', 'namespace app'],
+  ['_', 'the global namespace are'],
+  ['r.test/app', 'namespace r.test/app'],
+  ['r.test/_', 'the global namespace of r.test'],
+])('chats say which namespace it is: %s', (namespace, words) => {
+  for (const kind of ['slack', 'matrix'] as const) {
+    const told = { ...message([item('r.test/app/a:1'), item('r.test/app/b:1')]), namespace }
+    const [{ body } = { body: {} }] = notifiers[kind].write(told, { publicUrl }, () => 'an-id')
+    expect(readers[kind].text(body).replaceAll('`', '')).toContain(words)
+  }
+})
