@@ -20,14 +20,14 @@ export const whyCommand = (program: Command, ctx: Context): void => {
     })
 }
 
-/** Of the build that failed, why, and where its log is. */
+/** Of the build that the state speaks of, where it failed: why, and where its log is. One that succeeded is told of with the state. */
 async function failureOf(ctx: Context, tag: WhyView['tag']): Promise<string[]> {
   const { state: now, build: id } = tag?.rebuild ?? { state: 'none', build: null }
   if (now !== 'failed' || id === null) return []
-  const { error } = await client(ctx.env).json<BuildView>('GET', `/builds/${at(id)}`)
-  return [
-    `the build failed: ${error ? `${error.message} (${error.code})` : 'it left the tag outdated'}; drydock logs ${id}`,
-  ]
+  const build = await client(ctx.env).json<BuildView>('GET', `/builds/${at(id)}`)
+  if (build.state !== 'failed') return []
+  const why = build.error ? `: ${build.error.message} (${build.error.code})` : ''
+  return [`the build failed${why}; drydock logs ${id}`]
 }
 
 function headline(ctx: Context, { ref, tag, chains }: WhyView): string {

@@ -13,7 +13,8 @@ export const listPauses = (
   where (${after}::text is null or scope collate "C" > ${after}) and ${mine ?? d.sql`true`} order by scope collate "C" limit ${limit}`
 
 /** All of them, for mayStart: they are few. */
-export const loadPauses = (tx: Tx): Promise<{ scope: string }[]> => tx<{ scope: string }[]>`select scope from pause`
+export const loadPauses = (tx: Tx): Promise<Omit<Pause, 'since'>[]> =>
+  tx<Omit<Pause, 'since'>[]>`select scope, reason, by from pause`
 
 /** Pauses a scope; one that is paused already gets the new reason, and has been since then. */
 export async function putPause(

@@ -5,6 +5,7 @@
  * base it waits for is done, once for an outside change, never again with the same inputs; what follows from one change ends.
  */
 import type { MayStart } from '../pause/may-start.ts'
+import type { Pause } from '../pause/pauses.ts'
 import { baseOrder } from './base-order.ts'
 import { type Around, decideTag, type Outcome } from './decide-tag.ts'
 import { type Lack, mayShare } from './settle.ts'
@@ -97,6 +98,8 @@ export type PlanTag = {
   stand: 'at' | 'unseen' | 'back' | 'overtaken' | null
   /** it does not matter, or is snoozed: nothing is built for it by itself */
   held?: boolean
+  /** by what, where that is known */
+  heldBy?: 'policy' | 'snooze' | undefined
   /** false: facts that may concern it wait to be judged */
   judged: boolean
   /** its head is a push of ours, made by a recipe that would build otherwise now: the root of that change */
@@ -105,10 +108,16 @@ export type PlanTag = {
   complete?: boolean
   /** whether a build that nobody asked for may start in its namespace now; default: it may */
   start?: MayStart
+  /** what `start` speaks of, where that is a pause */
+  pause?: Pick<Pause, 'scope' | 'by' | 'reason'> | undefined
 }
 
-/** The fan-out of a root, as far as it was made. Of one that is done a later cause may go on. */
-export type RootPlan = { id: string; state: 'approval' | 'open' | 'stopped' | 'cancelled' | 'done' }
+/** The fan-out of a root, as far as it was made. Of one that is done a later cause may go on. `because`: why it waits or has ended, in words. */
+export type RootPlan = {
+  id: string
+  state: 'approval' | 'open' | 'stopped' | 'cancelled' | 'done'
+  because?: string | null
+}
 
 /**
  * A push of our own: the root of its build, and the tags that were built from the outside change to it, nearest first. `refs`: where

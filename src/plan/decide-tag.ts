@@ -13,6 +13,18 @@ import { rootOf } from './root-of.ts'
 import { type Lack, lackedBy, settledAt } from './settle.ts'
 import { lagsOutside, staleBases } from './stale-bases.ts'
 import { type Judged, judgeTriggers } from './triggers.ts'
+import {
+  failedFor,
+  heldWords,
+  noBuilder,
+  notAgain,
+  notAsked,
+  notByThese,
+  notInPlans,
+  notNow,
+  observing,
+  putBack,
+} from './why-not.ts'
 
 /**
  * `wanted`: a build is due, whatever is queued or running. `held`: it is, and must not begin; one that is queued already stays.
@@ -51,7 +63,9 @@ export type Around = Policy &
     leaderOf: (ref: string) => string | null
   }
 
-const be = (state: RebuildStateName, more: Partial<RebuildState> & Partial<Outcome> = {}): Outcome => ({
+type More = Partial<Omit<RebuildState, 'because'>> & Partial<Outcome> & { because?: string | null }
+
+const be = (state: RebuildStateName, more: More = {}): Outcome => ({
   rebuild: {
     ...{ state, build: more.build ?? null, waitsFor: more.waitsFor ?? [] },
     ...(more.because ? { because: more.because } : {}),
@@ -88,11 +102,11 @@ function decide(tag: PlanTag, around: Around): Outcome {
   if (causes.length === 0 && recipeChange === null) return be('none')
   if (causes.every((cause) => cause.pinned) && recipeChange === null && moving.length === 0) return be('pinned')
   if (!recipe) return be('none')
-  if (!recipe.auto || !recipe.runnable) return be('manual')
+  if (!recipe.auto || !recipe.runnable) return be('manual', { because: recipe.auto ? noBuilder : notAsked })
   const moves = triggers.map(({ base, from, to }) => ({ base, from, to, root: rootOf({ base, to }, around.pushes) }))
   const roots: Trigger[] = recipeChange === null || moves.length > 0 ? moves : [{ ...noBase, root: recipeChange }]
-  if (tag.held) return be('paused')
-  if (around.observe) return { ...be('paused'), triggers: roots }
+  if (tag.held) return be('paused', { because: heldWords(tag) })
+  if (around.observe) return { ...be('paused', { because: observing }), triggers: roots }
   return { ...ofFree(tag, { judged, triggers, moving }, around), triggers: roots }
 }
 
@@ -103,17 +117,17 @@ function ofFree(tag: PlanTag, { judged, triggers, moving }: Found, around: Aroun
   const free = isFree(tag, triggers)
   const waitsFor = [...new Set([...staleBases(tag, free, around), ...moving])].sort()
   if (waitsFor.length > 0) return waiting(tag, waitsFor, around)
-  if (!free) return barred(tag, judged)
+  if (!free) return barred(tag, judged, around)
   const settled = settledAt(triggers, around)
   if (settled && settled > around.now) return be('settling', { moving: true, again: settled })
   const lacked = lackedBy(tag, triggers, around)
   if (lacked.length > 0) return untilWhole(lacked)
   const past = pastBuilds(tag, around.now)
-  if (past.say === 'failed') {
-    const because = past.again ? `tried again at ${past.again.toISOString()}` : 'not tried again with the same inputs'
-    return be('failed', { ...past, because, moving: past.again !== null })
+  if (past.say === 'failed' || past.say === 'stopped') {
+    const build = tag.builds.find(({ id }) => id === past.build)
+    const because = build?.state === 'succeeded' && tag.stand === 'back' ? putBack : notAgain(build, past.again)
+    return be(past.say === 'failed' ? 'failed' : 'manual', { ...past, because, moving: past.again !== null })
   }
-  if (past.say === 'stopped') return be('manual', past)
   if (past.say === 'unseen') return be('waiting', { ...past, moving: true })
   return inItsPlan(tag, triggers, around)
 }
@@ -132,14 +146,18 @@ function waiting(
   const waitsFor = [...new Set(bases.map(awaited))].sort()
   if (bases.some(isMoving)) return be('waiting', { waitsFor, moving: true })
   const whys: Partial<Record<RebuildStateName, string>> = {
-    ...{ none: 'has no recipe', manual: 'is not rebuilt by itself', pinned: 'names a digest in its FROM' },
+    ...{ none: 'has no recipe', manual: 'stays outdated', pinned: 'names a digest in its FROM' },
     ...{ failed: 'could not be built', paused: 'is held', waiting: 'waits itself' },
   }
   const why = (ref: string): string => {
     const [state, leader] = [stateOf(ref) ?? 'waiting', leaderOf(ref)]
+    const told = outcomeOf(leader ?? ref)?.rebuild.because
     const who = leader === null ? ref : `${ref} moves along with ${leader}, which`
     if (leader !== null && state === 'none') return `${who} is not to be built`
-    return `${who} ${isOutside(ref) ? 'lags, outside' : (whys[state] ?? 'waits')}`
+    if (isOutside(ref)) return `${who} lags, outside`
+    if (told && told !== failedFor && /^(manual|paused|failed)$/.test(state))
+      return `${who} ${state === 'paused' ? 'is held' : 'stays outdated'}: ${told}`
+    return `${who} ${whys[state] ?? 'waits'}`
   }
   return be('waiting', { waitsFor, because: bases.map(why).join('; ') })
 }
@@ -157,16 +175,20 @@ function untilWhole(lacked: ReturnType<typeof lackedBy>): Outcome {
  * It is due. Its plan may have to be approved, and its namespace may be paused, or its window closed. A changed recipe starts nothing on
  * bases whose plans are held up.
  */
-function inItsPlan({ ref, start, recipeChange }: PlanTag, triggers: PlanCause[], around: Around): Outcome {
+function inItsPlan(tag: PlanTag, triggers: PlanCause[], around: Around): Outcome {
+  const { ref, start, recipeChange } = tag
   const moves = triggers.map((cause) => ({ cause, root: rootOf(cause, around.pushes) }))
   const found = moves.length > 0 || !recipeChange ? moves : [{ cause: null, root: recipeChange }]
   const stateOf = (root: string) => around.plans?.get(root)?.state ?? 'open'
   const open = found.find(({ root }) => /^(open|done)$/.test(stateOf(root)))
-  if (!open)
-    return found.every(({ root }) => stateOf(root) === 'cancelled') ? be('manual') : be('approval', { moving: true })
+  if (!open) {
+    const because = notInPlans(found.map(({ root }) => around.plans?.get(root)))
+    const over = found.every(({ root }) => stateOf(root) === 'cancelled')
+    return over ? be('manual', { because }) : be('approval', { because, moving: true })
+  }
   const wanted = wantedBecause(ref, open, around)
   if (!start || start.start) return { ...be('queued', { moving: true }), wanted }
-  const paused = be('paused', { moving: true, again: start.again })
+  const paused = be('paused', { moving: true, again: start.again, because: notNow(tag) })
   return start.because === 'paused' ? { ...paused, wanted, held: true } : paused
 }
 
@@ -180,12 +202,14 @@ function movingBases(tag: PlanTag, triggers: PlanCause[], { cycle, isMoving, isD
 }
 
 /** Only causes that start nothing. */
-function barred(tag: PlanTag, judged: Judged[]): Outcome {
+function barred(tag: PlanTag, judged: Judged[], { cycle }: Around): Outcome {
   const tried = judged.some(({ bar }) => bar === 'tried' || bar === 'cycle')
-  if (!tried) return be('manual')
-  const build = tag.builds.find((done) => done.digest !== null)?.id ?? null
+  const pushed = tag.builds.find((done) => done.digest !== null)
+  const because = notByThese(tag, judged, pushed, cycle)
+  if (!tried) return be('manual', { because })
+  const build = pushed?.id ?? null
   if (tag.stand === 'unseen') return be('waiting', { build, moving: true })
-  return be(tag.stand === 'back' ? 'manual' : 'failed', { build })
+  return tag.stand === 'back' ? be('manual', { build, because: putBack }) : be('failed', { build, because })
 }
 
 const noBase = { base: null, from: null, to: null }
@@ -213,6 +237,9 @@ function withBuilds(tag: PlanTag, outcome: Outcome): Outcome {
   const active = running ?? (keep ? queued : undefined)
   const isHeld = !running && outcome.held && queued?.automatic
   const state = running ? 'running' : isHeld ? 'paused' : 'queued'
-  const shown = active ? { ...be(state, { build: active.id, moving: true }), triggers: outcome.triggers } : outcome
+  const because = isHeld ? outcome.rebuild.because : null
+  const shown = active
+    ? { ...be(state, { build: active.id, moving: true, because: because ?? null }), triggers: outcome.triggers }
+    : outcome
   return { ...shown, queue: due ? outcome.wanted : null, withdraw: queued && !keep ? queued.id : null }
 }

@@ -67,11 +67,12 @@ export async function loadPlan(d: Pick<Deps, 'config' | 'clock'>, tx: Tx, refs: 
         key: keys.get(tag.ref) ?? null,
         builds: builds.get(tag.ref) ?? [],
         stand: stands.get(tag.ref) ?? null,
-        held: tag.held || snoozed.has(tag.ref),
+        held: tag.heldBy !== null || snoozed.has(tag.ref),
+        heldBy: tag.heldBy ?? (snoozed.has(tag.ref) ? 'snooze' : undefined),
         judged: unjudged !== 'too-many' && !unjudged.has(tag.ref),
         recipeChange: changed.get(tag.ref) ?? null,
         complete: isWholeAgain((heads.get(tag.ref) ?? []).map(({ platforms }) => platforms)),
-        start: recipes.get(tag.ref)?.rule.auto ? startOf(tag.ref) : { start: true },
+        ...(recipes.get(tag.ref)?.rule.auto ? startOf(tag.ref) : { start: { start: true } }),
       }),
     ),
   }
@@ -95,17 +96,23 @@ function wantedPlatforms({ platforms }: TagRow, recipe: Recipe | undefined): str
 }
 
 /** Whether builds may start by themselves in the namespace of a tag. */
-async function starts(d: Pick<Deps, 'config' | 'clock'>, tx: Tx): Promise<(ref: string) => MayStart> {
-  const hindrances = { pauses: await loadPauses(tx), builds: d.config.builds }
+async function starts(d: Pick<Deps, 'config' | 'clock'>, tx: Tx): Promise<(ref: string) => Starts> {
+  const pauses = await loadPauses(tx)
   const now = d.clock()
-  const known = new Map<string, MayStart>()
+  const known = new Map<string, Starts>()
   return (ref) => {
     const namespace = namespaceKeyOf(d, parseReference(ref)!)
-    const start = known.get(namespace) ?? mayStart(namespace, now, hindrances)
-    known.set(namespace, start)
-    return start
+    const pauseOf = (wanted: string) => pauses.find(({ scope }) => scope === wanted)
+    const starts = known.get(namespace) ?? {
+      start: mayStart(namespace, now, { pauses, builds: d.config.builds }),
+      pause: pauseOf(namespace) ?? pauseOf('*'),
+    }
+    known.set(namespace, starts)
+    return starts
   }
 }
+
+type Starts = { start: MayStart } & Pick<PlanTag, 'pause'>
 
 /** The fan-outs that were made of what these causes go back to, by root. One that is over and would have to be approved (again) waits for that. None of what was of an earlier stretch of its base. */
 export async function plansOf(
@@ -116,7 +123,7 @@ export async function plansOf(
   const roots = [...new Set(tags.flatMap((tag) => rootsOf(tag, pushes)))]
   if (roots.length === 0) return new Map()
   const rows = await tx<(RootPlan & { root: string })[]>`
-    select id, root, case when state = 'done' and coalesce(approved_nodes, 0) + ${config.builds.approveOver} < (
+    select id, root, because->>'message' as because, case when state = 'done' and coalesce(approved_nodes, 0) + ${config.builds.approveOver} < (
       select count(*) from plan_node where plan_id = plan.id and ${isToBuild(tx, 'plan_node')}) then 'approval' else state end as state
     from plan where root = any(${roots}) and not ${isPast(tx)}`
   return new Map(rows.map(({ root, ...plan }) => [root, plan]))
@@ -156,13 +163,13 @@ type TagRow = {
   doubtful: string[]
   spec: string | null
   movesWith: string | null
-  held: boolean
+  heldBy: 'policy' | 'snooze' | null
 }
 
 /** The recipe as text: the driver renames JSON keys, and build arguments are keys. */
 const tagsOf = (tx: Tx, refs: string[], now: Date) => tx<TagRow[]>`
   select asked.ref, t.head_at, t.judged_at, recipe.spec::text as spec, further.moves_with,
-    t.ref is not null and (t.ignored is not null or ${isTagSnoozed(tx, now)}) as held,
+    case when t.ignored is not null then 'policy' when ${isTagSnoozed(tx, now)} then 'snooze' end as held_by,
     coalesce(named.bases, '{}') as bases, coalesce(named.doubtful, '{}') as doubtful, coalesce(registry.outside, false) as outside,
     array(select platform->>'platform' from jsonb_array_elements(t.platforms) platform) as platforms
   from unnest(${refs}::text[]) as asked (ref) left join tag t on t.ref = asked.ref left join recipe on recipe.ref = asked.ref

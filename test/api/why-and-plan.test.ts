@@ -38,7 +38,7 @@ test('why: each cause is followed to the change outside, with digests, times and
       through: [
         {
           ...{ ref: full('app/run:1'), digest: world.run, status: 'outdated' },
-          rebuild: { state: 'manual', build: null, waitsFor: [] },
+          rebuild: { state: 'manual', build: null, waitsFor: [], because: 'its recipe says auto: false' },
         },
       ],
     },

@@ -398,7 +398,11 @@ describe('a further tag of a recipe', () => {
     [
       'is not rebuilt by itself',
       { recipe: { ...auto, auto: false } },
-      { state: 'waiting', waitsFor: ['a:1'], because: 'a:latest moves along with a:1, which is not rebuilt by itself' },
+      {
+        state: 'waiting',
+        waitsFor: ['a:1'],
+        because: 'a:latest moves along with a:1, which stays outdated: its recipe says auto: false',
+      },
     ],
     [
       'is not outdated',

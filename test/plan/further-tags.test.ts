@@ -167,7 +167,11 @@ test('of two recipes the first by name moves it; none where it has a recipe of i
   await f.store()
   expect(await state('app/a:latest')).toMatchObject({ movesWith: 'app/a:0' })
   await storeRecipe(pg.sql, 'app/a:latest', { auto: false })
-  expect(await state('app/a:latest')).toEqual({ state: 'manual', build: null, waitsFor: [] })
+  expect(await state('app/a:latest')).toMatchObject({
+    state: 'manual',
+    build: null,
+    because: 'its recipe says auto: false',
+  })
   await pg.sql`delete from recipe where ref <> ${`${host}/app/b:1`}`
   expect(await state('app/a:latest')).toEqual({ state: 'none', build: null, waitsFor: [] })
 })

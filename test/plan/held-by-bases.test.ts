@@ -85,7 +85,9 @@ describe('a base that lags behind its own', () => {
       ...{ state: 'waiting', waitsFor: ['tool'], because: 'tool has no recipe', queued: false },
     })
     const manual = lagging({ recipe: { ...auto, auto: false } })
-    expect(outcome([tag('a', twice), base('os'), manual])).toMatchObject({ because: 'tool is not rebuilt by itself' })
+    expect(outcome([tag('a', twice), base('os'), manual])).toMatchObject({
+      because: 'tool stays outdated: its recipe says auto: false',
+    })
   })
   test('is waited for, without more words, where it is about to be rebuilt', () => {
     const found = outcome([tag('a', twice), base('os'), lagging({ recipe: auto })])

@@ -42,7 +42,7 @@ export const Rebuild = z
     because: z
       .string()
       .optional()
-      .describe('why it waits, or when it is tried again, in words; only where that is not plain'),
+      .describe('why it waits or is left as it is, or when it is tried again, in words; only where that is not plain'),
     movesWith: z
       .string()
       .optional()
