@@ -10,6 +10,7 @@ import { builderRoutes } from './builder-service.ts'
 import { Problem, type ProblemCode, statusOf } from './problem.ts'
 import type { Route } from './route.ts'
 import { routes } from './routes.ts'
+import { webhookPaths, webhookSchemes } from './webhook-paths.ts'
 
 /** Problems that any call may answer. */
 const always: ProblemCode[] = [
@@ -53,6 +54,7 @@ const openPaths: ZodOpenApiPathsObject = {
       },
     },
   },
+  ...webhookPaths,
   '/v2/webhooks/git/{ns}': {
     post: {
       summary:
@@ -93,6 +95,7 @@ export function openapiDocument(): object {
     paths: { ...paths, ...openPaths },
     components: {
       securitySchemes: {
+        ...webhookSchemes,
         token: { type: 'http', scheme: 'bearer' },
         portus: {
           type: 'apiKey',

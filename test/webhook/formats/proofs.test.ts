@@ -37,6 +37,14 @@ test('a fact that comes with a token in its address is asked about', async () =>
   expect(await stage.rows()).toMatchObject([{ action: 'look', outcome: 'pending' }])
 })
 
+test('what one secret tells of another registry is kept, and not followed', async () => {
+  const url = await stage.serve([registry('eu-docker.pkg.dev', { webhook: stage.identity() })])
+  const body = JSON.stringify(documented('google-insert-tag').body)
+  expect((await send(url, 'google', { ...(await googleShows({ email: serviceAccount })), body })).status).toBe(202)
+  expect(await stage.rows()).toMatchObject([{ outcome: 'ignored', reason: 'other-registry' }])
+  expect(await stage.jobs()).toEqual([])
+})
+
 test("Event Grid's questions: only for who shows the token, and without a trace", async () => {
   const url = await stage.serve([registry('demo.azurecr.io')])
   const body = JSON.stringify(documented('azure-grid-validation').body)
