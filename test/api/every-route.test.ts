@@ -125,7 +125,7 @@ test('the document is served, without a token, as it is generated', async () => 
   expect(answer.status).toBe(200)
   const calls = Object.entries(answer.body.paths).flatMap(([path, on]) => Object.keys(on).map((m) => `${m} ${path}`))
   for (const r of routes) expect(calls).toContain(`${r.method} /api/v1${r.path}`)
-  expect(calls).toHaveLength(routes.length + builderRoutes.length + 5)
+  expect(calls).toHaveLength(routes.length + builderRoutes.length + 8)
 })
 
 test('what is not there', async () => {
