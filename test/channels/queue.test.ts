@@ -3,7 +3,11 @@ import { getChannel } from '../../src/channels/channels.ts'
 import { deliver } from '../../src/channels/deliver.ts'
 import { testChannel } from '../../src/channels/deliveries.ts'
 import { runWorkers, type Workers } from '../../src/jobs/run-workers.ts'
+import { pipeline } from '../../src/pipeline.ts'
+import { startApi } from '../api/start-api.ts'
 import { tasksThat } from '../jobs/tasks-that.ts'
+import { configFor } from '../notify/config.ts'
+import { addOutdated, sha } from '../notify/flags.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { type Receiver, receiver } from './receiver.ts'
 import { channelWorld } from './world.ts'
@@ -78,4 +82,29 @@ test('what is on its way when the process ends is sent by the next one, under th
   await work()
   await until(async () => (await states('slow'))[0] === 'delivered')
   expect(new Set(got.map(({ headers }) => headers['webhook-id']))).toEqual(new Set([id]))
+})
+
+test('from a flag to a receiver, by the jobs of the service', async () => {
+  const api = await startApi(pg, configFor(['r.test']).registries)
+  const got: Receiver = await receiver()
+  receivers.push(got)
+  try {
+    const config = { ...api.d.config, notifyWindow: 0, channels: { allow: ['127.0.0.1'] } }
+    const d = { ...api.d, config }
+    api.d.config = config
+    await addOutdated(pg.sql, 'r.test/app/run:1', { base: 'r.test/lib/base:1', to: sha('v2') })
+    await api.call('PUT', 'namespaces/app/channels/hook', { body: { kind: 'webhook', url: `${got.url}/x` } })
+    workers = await runWorkers({
+      ...{ url: pg.url, sql: pg.sql, log: d.log, roles: { worker: true, builder: false }, buildWorkers: 1 },
+      tasks: pipeline(d),
+    })
+    await until(async () => got.got.length > 0)
+    await addOutdated(pg.sql, 'r.test/app/more:1', { base: 'r.test/lib/base:1', to: sha('v2') })
+    await d.jobs.enqueue(pg.sql, 'notify', {}, { key: 'notify', queue: 'notify' })
+    await until(async () => (await states('hook')).filter((state) => state === 'delivered').length === 2)
+    const refs = got.got.map(({ body }) => JSON.parse(body).data.items.map(({ ref }: { ref: string }) => ref))
+    expect(refs).toEqual([['r.test/app/run:1'], ['r.test/app/more:1']])
+  } finally {
+    await api.close()
+  }
 })
