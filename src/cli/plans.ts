@@ -15,7 +15,14 @@ type Plan = {
   cycles: string[][]
   counts: { nodes: number; toBuild: number; built: number }
 }
-type Node = { ref: string; level: number | null; because: string | null; state: string; waitsFor: string[] }
+type Node = {
+  ref: string
+  level: number | null
+  because: string | null
+  state: string
+  built: boolean
+  waitsFor: string[]
+}
 type Whole = Plan & {
   nodes: Node[]
   next: string | null
@@ -82,5 +89,6 @@ async function showOne(ctx: Context, id: string, { json }: { json?: boolean }): 
 function lineOf(ctx: Context, { ref, level, because, waitsFor, ...node }: Node): string {
   const place = level === null ? '  -' : String(level).padStart(3)
   const waits = waitsFor.length > 0 && node.state === 'waiting' ? `for ${listed(waitsFor)}` : ''
-  return `${place} ${ref}  ${[state(ctx, node.state), dim(ctx, because ?? waits)].filter((part) => part !== '').join(' ')}`
+  const then = node.built && node.state !== 'built' ? `${state(ctx, 'built')}, now` : ''
+  return `${place} ${ref}  ${[then, state(ctx, node.state), dim(ctx, because ?? waits)].filter((part) => part !== '').join(' ')}`
 }

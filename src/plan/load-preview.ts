@@ -31,7 +31,8 @@ export async function loadPreview(d: Needs, tx: Tx, ref: string): Promise<Loaded
     snoozedBases: await snoozedBases(tx, d.clock()),
     observe: d.config.observe,
   }
-  return { input, dependents, truncated }
+  const helpers = tags.filter(({ helper }) => helper).length
+  return { input, dependents: dependents - helpers, truncated }
 }
 
 /**
@@ -79,13 +80,14 @@ async function loadTags(
   const doubted = refs.filter((name) => edges.get(name)?.some((edge) => edge.rivals.length > 0))
   const declared = await declaredNames(tx, doubted)
   const seconds = await buildSeconds(tx, refs)
-  const holds = new Map(rows.map((row) => [row.ref, row.hold]))
+  const holds = new Map(rows.map(({ ref, hold, helper }) => [ref, { hold, helper }]))
   const inside = new Set(refs)
   const tags = plan.tags.flatMap((tag): PreviewTag[] => {
     if (!inside.has(tag.ref)) return []
     const names = declared.get(tag.ref) ?? tag.declared
-    const [own, hold, time] = [edges.get(tag.ref) ?? [], holds.get(tag.ref) ?? null, seconds.get(tag.ref) ?? null]
-    return [{ ...tag, declared: names, edges: own, hold, seconds: time }]
+    const { hold = null, helper = false } = holds.get(tag.ref) ?? {}
+    const [own, time] = [edges.get(tag.ref) ?? [], seconds.get(tag.ref) ?? null]
+    return [{ ...tag, declared: names, edges: own, hold, helper, seconds: time }]
   })
   return { plan, edges, tags }
 }
@@ -122,12 +124,13 @@ async function dependentsOf(
   return rows.map((row) => row.ref).filter((name) => !asked.has(name))
 }
 
-type VerdictRow = Omit<StoredVerdict, 'moved'> & { hold: PreviewTag['hold'] }
+type VerdictRow = Omit<StoredVerdict, 'moved'> & { hold: PreviewTag['hold']; helper: boolean }
 
 const verdictsOf = (tx: Tx, refs: string[], now: Date) => tx<VerdictRow[]>`
   select tag.ref, tag.platforms, tag.because, coalesce(recipe.count_on = 'all', false) as counts_build,
     case when tag.ignored is not null then 'ignored'
-      when exists (select from snooze where kind = 'tag' and snooze.ref = tag.ref and expires_at > ${now}) then 'snoozed' end as hold
+      when exists (select from snooze where kind = 'tag' and snooze.ref = tag.ref and expires_at > ${now}) then 'snoozed' end as hold,
+    coalesce(tag.ignored->>'rule' in ('previous', 'candidate'), false) as helper
   from tag left join recipe on recipe.ref = tag.ref where tag.ref = any(${refs})`
 
 /** Names at the digests that inferred bases are at: copies and retags, found after the verdict too. */

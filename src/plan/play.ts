@@ -27,6 +27,8 @@ export type PreviewEdge = {
 export type PreviewTag = PlanTag & {
   edges: PreviewEdge[]
   hold: 'ignored' | 'snoozed' | null
+  /** it only helps with another tag: what that was before, or its candidate; it is not told of. Default: it does not */
+  helper?: boolean
   seconds: number | null
 }
 

@@ -42,8 +42,9 @@ export type PreviewNode = {
 /** How things stand when nothing more is built: `causes` and `state` of this tag. */
 type End = { causes: readonly RestCause[]; state: RebuildState | null; cycle: boolean }
 
-/** What becomes of one tag; null: this push does not concern it. */
+/** What becomes of one tag; null: this push does not concern it, or it only helps with another. */
 export function previewNode(tag: PreviewTag, { causes, state, cycle }: End, stage: Stage): PreviewNode | null {
+  if (tag.helper) return null
   const common = { ref: tag.ref, cycle, seconds: tag.seconds, level: null, waitsFor: [] }
   const built = stage.built.get(tag.ref)
   if (built) {

@@ -91,7 +91,10 @@ export async function findPlan(d: Pick<Deps, 'sql'>, id: string, mine: PlanReade
 /** built: it was, for this plan, and is not outdated. current: it is not outdated, whatever did that. Else as a tag's rebuild. */
 export type NodeState = RebuildStateName | 'built' | 'current'
 
-/** `because`: why it is not built, as foreseen. `waitsFor`: now, while it waits; else as foreseen. */
+/**
+ * `because`: why it is not built, as foreseen. `waitsFor`: now, while it waits; else as foreseen. `built`: a build of this plan succeeded,
+ * whatever the tag is now; `build` is the one that `state` speaks of.
+ */
 export type NodeRow = {
   ref: string
   level: number | null
@@ -99,6 +102,7 @@ export type NodeRow = {
   waitsFor: string[]
   seconds: number | null
   state: NodeState
+  built: boolean
   build: string | null
 }
 
@@ -116,6 +120,7 @@ export async function planNodes(
   const [level, ref] = after ?? [0, '']
   const rows = await d.sql<(Omit<NodeRow, 'state'> & { last: string | null; outdated: boolean })[]>`
     select node.ref, node.level, node.because, node.waits_for, node.seconds, build.id as build, build.state as last,
+      exists (select from build good where good.plan_id = node.plan_id and good.ref = node.ref and good.state = 'succeeded') as built,
       exists (select from tag join cause on cause.tag_id = tag.id and cause.counted where tag.ref = node.ref) as outdated
     from plan_node node left join lateral (
       select id, state from build where plan_id = node.plan_id and build.ref = node.ref order by created_at desc, id limit 1) build on true

@@ -65,6 +65,7 @@ export const FanOutNode = z
         ...['queued', 'running', 'failed'],
       ] as [string, ...string[]])
       .describe('now: built or current = not outdated (any more), else as `rebuild.state` of a tag'),
+    built: z.boolean().describe('a build of this plan succeeded, whatever has become of the tag since'),
     waitsFor: z.array(z.string()).describe('what it waits for now; else what is built before it'),
     build: z.string().nullable(),
     seconds: z.int().nullable().describe('expected'),
