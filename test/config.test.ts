@@ -66,6 +66,7 @@ describe('with nothing set', () => {
         namespaces: {},
         timeouts: { host: 900, checkout: 900, build: 3600, push: 1800, cleanup: 120 },
       },
+      channels: { allow: [] },
       gitProtocols: ['https', 'ssh'],
       registries: [],
       outside: [],
