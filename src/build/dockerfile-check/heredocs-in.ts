@@ -1,5 +1,6 @@
-/** What may end a heredoc: a line that is `name`, tabs before it left out where `chomp`. */
-export type HeredocEnd = { name: string; chomp: boolean }
+import { trimmed } from './blanks.ts'
+import { type HeredocEnd, heredocWords, lexers } from './heredoc-words.ts'
+import type { Lexer } from './words-of.ts'
 
 /**
  * Each `<<` of an instruction in order, with every name that any of Docker's parsers may wait for there. More than any one of them sees,
@@ -19,41 +20,48 @@ export function heredocsIn(text: string): HeredocEnd[][] {
   })
 }
 
-/** True where a variable's own words, an escape or a rare blank may make a heredoc or its name: no list of names is then whole. */
-export const hasHiddenHeredoc = (text: string): boolean =>
-  text.includes('<') &&
-  (isJoined(text) ||
-    text.split('}').some((piece) => within(piece, '${', (rest) => rest.includes('<<'))) ||
-    text.split(/\s/).some((word) => within(word, '<<', (rest) => /\$\{\w*(?:[^\w}]|$)/.test(rest))) ||
-    (text.includes('<<') && /[^\S \t]|\u0085/.test(text)))
-
-/** What follows the first `mark`, judged; false where there is none. */
-function within(text: string, mark: string, judge: (rest: string) => boolean): boolean {
-  const at = text.indexOf(mark)
-  return at >= 0 && judge(text.slice(at + mark.length))
+/**
+ * True where one of Docker's parsers finds a heredoc that `heredocsIn` does not know: variables and escapes may make one (`<$X<`), or its name.
+ * Beside rare blanks, of which parsers think differently, and hundreds of marks.
+ */
+export function hasHiddenHeredoc(text: string): boolean {
+  if (text.indexOf('<') === text.lastIndexOf('<') || !mayHoldHeredocs(text)) return false
+  if (text.includes('<<') && /[^\S \t]|\u0085/.test(text)) return true
+  if (text.split('<<').length > mostMarks) return true
+  const known = heredocsIn(text)
+  return lexersFor(text).some((lexer) => !covers(known, heredocWords(text, lexer)))
 }
 
-/**
- * True where two `<` have nothing between them but escapes and variables. From the end, so that each character is looked at once: `leads` says
- * whether such a run leads on from there to a `<`.
- */
-function isJoined(text: string): boolean {
-  const leads = new Uint8Array(text.length + 1)
-  let [brace, wordEnd] = [-1, text.length]
-  for (let i = text.length - 1; i >= 0; i--) {
-    const char = text[i]!
-    if (char === '}') brace = i
-    if (!/\w/.test(char)) {
-      if (char === '<') {
-        if (text[i + 1] !== '<' && leads[i + 1]) return true
-        leads[i] = 1
-      } else if (char === '\\') leads[i] = leads[i + 1]!
-      else if (char === '$' && text[i + 1] === '{') leads[i] = brace < 0 ? 0 : leads[brace + 1]!
-      else if (char === '$' && wordEnd > i + 1) leads[i] = leads[wordEnd]!
-      wordEnd = i
-    }
+/** Those that may differ in it. */
+function lexersFor(text: string): Lexer[] {
+  const [hasEscape, hasVariable] = [text.includes('\\'), text.includes('$')]
+  const hasInner = hasEscape && text.includes('${')
+  return lexers.filter(
+    ({ keepsEscapes, keepsVariables, innerEscapes }) =>
+      (hasEscape || keepsEscapes) && (hasVariable || keepsVariables) && (hasInner || innerEscapes === 'all'),
+  )
+}
+
+/** In one instruction; people write a handful. */
+const mostMarks = 500
+
+/** Whether the one has each of the others, in their order. */
+function covers(known: readonly HeredocEnd[][], found: readonly HeredocEnd[][]): boolean {
+  let at = 0
+  for (const ends of found) {
+    while (at < known.length && !ends.every((end) => includes(known[at]!, end))) at++
+    if (at++ >= known.length) return false
   }
-  return false
+  return true
+}
+
+const includes = (ends: readonly HeredocEnd[], { name, chomp }: HeredocEnd): boolean =>
+  ends.some((end) => end.name === name && end.chomp === chomp)
+
+/** RUN, COPY and ADD, by themselves or under ONBUILD; and whatever has a keyword that is not plain. */
+export function mayHoldHeredocs(text: string): boolean {
+  const keyword = /^[a-z]+(?=[\t ]|$)/i.exec(trimmed(text))?.[0]
+  return keyword === undefined || /^(RUN|COPY|ADD|ONBUILD)$/i.test(keyword)
 }
 
 function namesAt(rest: string): string[] {

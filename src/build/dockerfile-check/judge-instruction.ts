@@ -47,9 +47,12 @@ export function judgeInstruction(text: string, at: number): () => Judged {
     }
   const known = flagsOf[parts.keyword]
   if (!known) return () => ({ kind: 'unknown', keyword: parts.keyword })
+  let isHidden: boolean | null = null
   return () => {
     const { keyword, flags, rest } = parts
-    if (hasHiddenHeredoc(text)) throw fault(at, `what is a heredoc in this ${keyword} cannot be told for certain`)
+    // Asked for each way that comes here; and it takes a while.
+    isHidden ??= hasHiddenHeredoc(text)
+    if (isHidden) throw fault(at, `what is a heredoc in this ${keyword} cannot be told for certain: ${remedy}`)
     for (const flag of flags) checkFlag(keyword, flag, known, at)
     // Some parsers take the word after a flag without a value for its value, and then look for further flags.
     if (flags.some((flag) => !flag.includes('=')) && /(^|\s)['"\\]*-['"\\]*-/.test(rest))
@@ -60,6 +63,9 @@ export function judgeInstruction(text: string, at: number): () => Judged {
     return { kind: 'other', sources: keyword === 'ADD' && namesGit(rest) ? [...sources, gitSource] : sources }
   }
 }
+
+const remedy =
+  'write the mark << and the name after it out, without variables and escapes, and keep << out of the braces of a variable'
 
 function checkFlag(keyword: string, flag: string, known: readonly string[], at: number): void {
   const [name = '', ...value] = flag.slice(2).split('=')

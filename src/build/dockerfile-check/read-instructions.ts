@@ -1,6 +1,6 @@
-import { goSpace, trimmed, withoutEnd } from './blanks.ts'
+import { goSpace, withoutEnd } from './blanks.ts'
 import { fault } from './fault.ts'
-import { heredocsIn } from './heredocs-in.ts'
+import { heredocsIn, mayHoldHeredocs } from './heredocs-in.ts'
 
 /** One instruction as one of Docker's parsers reads it: `text` is its lines joined, `next` the index of the line after it and its heredocs. */
 export type Reading = { text: string; next: number }
@@ -80,10 +80,4 @@ function addReadings(
     }
   // The most heredocs first: so today's Docker reads.
   readings.push(...[...ends].sort((a, b) => b - a).map((end) => ({ text, next: end })))
-}
-
-/** RUN, COPY and ADD, by themselves or under ONBUILD; and whatever has a keyword that is not plain. */
-const mayHoldHeredocs = (text: string): boolean => {
-  const keyword = /^[a-z]+(?=[\t ]|$)/i.exec(trimmed(text))?.[0]
-  return keyword === undefined || /^(RUN|COPY|ADD|ONBUILD)$/i.test(keyword)
 }

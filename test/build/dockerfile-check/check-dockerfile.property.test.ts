@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of a Dockerfile
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { checkDockerfile } from '../../../src/build/dockerfile-check/check-dockerfile.ts'
@@ -16,7 +17,7 @@ const isAccepted = (text: string): boolean => {
   }
 }
 
-const dialects: Dialect[] = (['none', 'tight', 'loose'] as const).flatMap((heredocs) =>
+const dialects: Dialect[] = (['none', 'tight', 'loose', 'bare'] as const).flatMap((heredocs) =>
   [true, false].map((doubledContinues) => ({ heredocs, doubledContinues })),
 )
 
@@ -42,6 +43,14 @@ const mark = fc.constantFrom(
   ' 3<<RUN',
   ' "a <<EOF"',
   ' <<<RUN',
+  ' <<<"${X%%-*}"',
+  ' ${X:-<<RUN}',
+  ' ${X:-a <<RUN}',
+  ' <$Y<RUN',
+  ' \\<\\<RUN',
+  ' "$X<$Y<RUN"',
+  ' <<${X:-RUN}',
+  ' $((1<<${X:-4}))',
 )
 const keyword = (word: string) => fc.constantFrom(word, word, word.toLowerCase())
 const line = fc
@@ -118,6 +127,31 @@ describe('whatever the check accepts', () => {
       { numRuns: 2500 },
     )
     expect(accepted).toBeGreaterThan(100)
+  })
+
+  it('names nothing else behind a heredoc that variables or escapes make', () => {
+    const hidden = fc.constantFrom(
+      ' ${X:-<<RUN}',
+      ' <$Y<RUN',
+      ' \\<\\<RUN',
+      ' ${X:-a <<RUN }',
+      ' <<${X:-RUN}',
+      ' <<<"${X%-}"',
+      '',
+    )
+    // All of them are a file to a parser that sees the first heredoc, and to one that sees the second alone.
+    const lines = fc.subarray(['RUN <<USER', 'apt-get x', 'RUN', `COPY --from=${evil} a b`, 'USER'])
+    let accepted = 0
+    fc.assert(
+      fc.property(hidden, lines, (mark, rest) => {
+        const text = [`FROM ${own}`, `RUN cat${mark}`, ...rest, ''].join('\n')
+        if (!isAccepted(text)) return
+        accepted++
+        for (const dialect of dialects) expect(lookupsOf(text, dialect) ?? []).not.toContain(evil)
+      }),
+      { numRuns: 1000 },
+    )
+    expect(accepted).toBeGreaterThan(20)
   })
 
   it('is what was accepted before, with the ends of lines and blanks that people use', () => {

@@ -68,6 +68,29 @@ describe('the check of a Dockerfile lets through what people write', () => {
     ['triggers for itself', `FROM ${b} AS y\nFROM ${a} AS x\nONBUILD COPY --from=y a b\nFROM x\n`],
   ])('%s', (_name, text) => expect(() => check(text)).not.toThrow())
 
+  it.each([
+    'read -r a b <<<"${VERSION%%-*}"',
+    'sha256sum -c <<<"${SHA:?} file"',
+    'read -ra parts <<< "${VERSION:-1} x"',
+    'grep -q x <<<"${A:-b}" && cat <<<$(ls)',
+    'echo $((1<<${N:-4}))',
+    "grep '\\<\\<' f",
+    'echo "$X<$Y<$Z" "${X:-a<<b}"',
+    'cat <(echo a) < <(ls ${D:-/}) 3<&- ${B:-<b>}',
+    'echo "<<<<<<< ${A:-b}" <<<${C:+d}',
+    'perl -e \'print <<"E";\' ${X:-y}',
+  ])('RUN %s, which no parser takes for a heredoc', (command) => {
+    for (const instruction of ['RUN', 'ONBUILD RUN']) check(`FROM ${a}\n${instruction} ${command}\nRUN true\n`)
+  })
+
+  it.each([
+    'CMD psql <<<"${X:-y}" ${A:-<<b}',
+    'ENTRYPOINT ["sh", "-c", "cat <<"${X:-y}" <$Y<z"]',
+    'ENV A="<<${B:-c}" B=${C:-<<D}',
+    'LABEL a=<$X<Y',
+    'HEALTHCHECK CMD grep x <$X<Y',
+  ])('%s, which holds no heredocs', (instruction) => check(`FROM ${a}\n${instruction}\nRUN true\n`))
+
   it('lets a base have triggers', () => {
     check(`FROM ${b} AS builder\nFROM ${a}`, [
       'COPY --from=builder a b',
@@ -127,6 +150,10 @@ describe('the check of a Dockerfile refuses', () => {
     ['a heredoc of other parsers', `${start}RUN cat << RUN\nCOPY --from=evil a b\nRUN x\nRUN\n`, 3],
     ['what is no heredoc for older parsers', `${start}RUN <<USER\nCOPY --from=evil a b \\\nUSER\n`, 3],
     ['a heredoc in a variable', `${start}RUN cat \${X:-<<RUN}\nRUN a\nRUN\nCOPY a b`, 2],
+    ['a heredoc of escapes', `${start}RUN cat \\<\\<RUN\nRUN a\nRUN\n`, 2],
+    ['a heredoc out of the words of a variable', `${start}RUN cat \${X:-a \\<\\<RUN }\nRUN a\nRUN\n`, 2],
+    ['a name with the words of a variable', `${start}RUN cat <<\${X:-RUN}\nRUN a\nRUN\n`, 2],
+    ['a heredoc beside a here-string', `${start}RUN cat <$X<RUN <<<"\${V%%-*}"\nRUN\n`, 2],
     ['a heredoc with a variable in the mark', `${start}RUN cat <$X<RUN\nRUN\n`, 2],
     ['a heredoc that hides an instruction from newer parsers', `${start}RUN "a <<RUN"\nCOPY --from=evil a b\nRUN\n`, 3],
     ['a doubled escape', `${start}RUN x \\\\\nCOPY --from=evil a b`, 3],

@@ -1,5 +1,8 @@
-/** Which of Docker's parsers is followed: whether it knows heredocs, and with a blank before their names; whether two escapes continue a line. */
-export type Dialect = { heredocs: 'none' | 'tight' | 'loose'; doubledContinues: boolean }
+/**
+ * Which of Docker's parsers is followed: whether it knows heredocs, and with a blank before their names, or after variables and escapes are gone;
+ * whether two escapes continue a line.
+ */
+export type Dialect = { heredocs: 'none' | 'tight' | 'loose' | 'bare'; doubledContinues: boolean }
 
 /** What a daemon would look up by name: null where the parser refuses the file before anything runs. */
 export type Lookups = string[] | null
@@ -95,8 +98,13 @@ function split(instruction: string): [string, string[], string] {
   return [keyword.toLowerCase(), flags, trim(Buffer.from(bytes.slice(i), 'latin1').toString())]
 }
 
-function heredocs(instruction: string, rest: string, { heredocs }: Dialect): { name: string; chomp: boolean }[] {
+function heredocs(whole: string, rest: string, { heredocs }: Dialect): { name: string; chomp: boolean }[] {
   if (heredocs === 'none' || isJson(rest)) return []
+  // As much of a shell as the generated files need.
+  const instruction =
+    heredocs === 'bare'
+      ? whole.replaceAll(/\$\{X:-([^}]*)\}|\$\{X%[^}]*\}|\$\w+|\\(.)/g, (_, value, escaped) => value ?? escaped ?? '')
+      : whole
   const found: { name: string; chomp: boolean }[] = []
   let word = ''
   const ended = () => {
