@@ -142,7 +142,7 @@ const send = (caller: Caller, call: Call, ns: Ns) =>
 const told = (caller: Caller, text: string): Ns[] => namespaces.filter((ns) => !reads(caller, ns) && text.includes(ns))
 
 async function check(caller: Caller, call: Call, ns: Ns): Promise<void> {
-  await restore(pg, api, ns, ids[ns])
+  if (!isRead(call)) await restore(pg, api, ns, ids[ns])
   const right = expected(caller, call, ns)
   const answer = await send(caller, call, ns)
   const what = `${caller.name}: ${call.method} ${call.path} of ${ns}: ${answer.text.slice(0, 300)}`
@@ -179,9 +179,13 @@ test('the document has every call, and every need is walked', () => {
 })
 
 describe.each(names)('%s', (name) => {
-  test.each(namespaces)('reads what is theirs, of %s', async (ns) => {
-    for (const call of calls.filter(isRead)) await check(callerOf(name), call, ns)
-  })
+  test.each(namespaces)(
+    'reads what is theirs, of %s',
+    async (ns) => {
+      for (const call of calls.filter(isRead)) await check(callerOf(name), call, ns)
+    },
+    60_000,
+  )
 })
 
 describe.each(names)('%s', (name) => {

@@ -24,7 +24,7 @@ export type Caller = {
 }
 
 /**
- * hush/base:1 ← guarded/run:1 ← plaza/run:1 ← elsewhere/run:1, and hush/base:1 ← hush/run:1; then hush/base:1 moves, its old content stays at
+ * hush/base:1 ← guarded/run:1 ← plaza/run:1 ← elsewhere/run:1, and hush/base:1 ← hush/run:1, plaza/plain:1 (by layers alone); then hush/base:1 moves, its old content stays at
  * hush/base:old. In each namespace a recipe, a build that failed because of that base, a plan, a policy, a pause, a snooze.
  */
 export async function storeAccessWorld(pg: TestDatabase, api: TestApi): Promise<Record<Ns, Record<string, string>>> {
@@ -35,6 +35,7 @@ export async function storeAccessWorld(pg: TestDatabase, api: TestApi): Promise<
   e.push('hush/base:old', base)
   let below = { built: base, ref: 'hush/base:1' }
   e.push('hush/run:1', e.from(base, [layer('hush')]))
+  e.push('plaza/plain:1', e.from(base, [layer('plain')]))
   for (const ns of ['guarded', 'plaza', 'elsewhere'] as const) {
     const built = e.from(below.built, [layer(ns)])
     e.push(`${ns}/run:1`, built)
@@ -52,7 +53,7 @@ export async function storeAccessWorld(pg: TestDatabase, api: TestApi): Promise<
   for (const ns of namespaces) ids[ns] = await furnish(pg, api, ns)
   await pg.sql`
     insert into snooze (kind, ref, reason, author, created_at, expires_at)
-    values ('base', ${`${host}/hush/base:1`}, 'hush', 'root', now(), now() + interval '1 day')`
+    values ('base', ${`${host}/hush/base:1`}, ${`${host}/hush/base is broken`}, 'root', now(), now() + interval '1 day')`
   await pg.sql`
     insert into mail (message_id, user_name, "to", subject, text, html, state)
     select '<' || name || '>', name, email, 'reg:5000/hush/base:1 moved', 'see reg%3A5000%2Fhush%2Fbase%3A1', '<b>reg:5000/hush/base</b>', 'kept' from person`

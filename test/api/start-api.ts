@@ -50,7 +50,7 @@ export type TestApi = {
 export async function startApi(
   pg: Pick<TestDatabase, 'sql' | 'db'>,
   registries: Config['registries'] = configFor(['reg:5000']).registries,
-  beyond: Pick<Config, 'outside' | 'watch'> = { outside: [], watch: [] },
+  beyond: Pick<Config, 'outside' | 'watch'> & Partial<Config> = { outside: [], watch: [] },
 ): Promise<TestApi> {
   const token = 'a-token-of-the-tests'
   const config = { ...configFor([]), registries, ...beyond, adminToken: token }
@@ -77,7 +77,7 @@ export async function startApi(
       ...(bytes === undefined ? {} : { body: typeof bytes === 'string' ? bytes : new Uint8Array(bytes) }),
     })
     const text = await response.text()
-    const json = /json/.test(response.headers.get('content-type') ?? '') && text !== ''
+    const json = /^application.(problem.)?json/.test(response.headers.get('content-type') ?? '') && text !== ''
     const body = json ? JSON.parse(text) : null
     if (json && !path.startsWith('/')) check(method, path, response, body)
     return { status: response.status, body, headers: response.headers, text }

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { makePortusCheck } from '../../src/access/portus-auth.ts'
+import { put } from '../api/access-world.ts'
+import { startApi, type TestApi } from '../api/start-api.ts'
+import { configFor } from '../notify/config.ts'
+import { type HttpServer, reply, serveHttp } from '../support/http-server.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+
+/** An HTTP server that answers as Portus does: 401 to a token it does not know (lib/api/helpers.rb), else whether a name is free. */
+let portus: HttpServer
+let pg: TestDatabase
+let api: TestApi
+let answers: 'portus' | 'broken' | 'a web page' | 'elsewhere' = 'portus'
+const asked: string[] = []
+beforeAll(async () => {
+  portus = await serveHttp((request, response, url) => {
+    asked.push(String(request.headers['portus-auth']))
+    if (answers === 'broken') return reply(response, 500, 'oh')
+    if (answers === 'a web page') return reply(response, 200, '<html>')
+    if (answers === 'elsewhere') return reply(response, 302, '', { location: `${portus.url}/else` })
+    const known = /^(ann|ANN|Bob|bob|gone|ghost):good$/.test(asked.at(-1)!)
+    const right = url.pathname === '/api/v1/namespaces/validate' && url.searchParams.get('name') !== null
+    const body = known ? { valid: true, messages: {} } : { error: 'Authentication fails.' }
+    reply(response, !right ? 404 : known ? 200 : 401, body, { 'content-type': 'application/json' })
+  })
+  pg = await testDatabase()
+  const place = { url: portus.url, caFile: null, insecure: false, username: null, token: null }
+  api = await startApi(pg, configFor(['reg:5000']).registries, { outside: [], watch: [], portus: place })
+  for (const name of ['ann', 'bob', 'Bob']) await put(api, `users/${name}`, { email: null })
+  await put(api, 'users/gone', { email: null, enabled: false })
+})
+afterAll(async () => {
+  await api.close()
+  await pg.close()
+  await portus.close()
+})
+beforeEach(() => {
+  answers = 'portus'
+  asked.length = 0
+})
+
+const me = (pair: string) => api.call('GET', 'me', { token: null, headers: { 'portus-auth': pair } })
+
+test('whom Portus knows, and we know, passes; Portus is asked once', async () => {
+  for (let i = 0; i < 3; i++) {
+    const answer = await me('ann:good')
+    expect([answer.status, answer.body.name, answer.body.via]).toEqual([200, 'ann', 'portus'])
+  }
+  expect(asked).toEqual(['ann:good'])
+})
+
+test.each([
+  ['a wrong token', 'ann:bad', 1],
+  ['somebody who is not known here', 'ghost:good', 0],
+  ['somebody who is disabled here', 'gone:good', 0],
+  ['another writing of a name, which Portus’ database takes for the same', 'ANN:good', 0],
+  ['one of two names that differ in capitals', 'Bob:good', 0],
+  ['no token', 'ann:', 0],
+  ['no name', ':good', 0],
+  ['more than two parts', 'ann:good:more', 0],
+])('%s is refused', async (_, pair, times) => {
+  const answer = await me(pair)
+  expect([answer.status, answer.body.code]).toEqual([401, 'unauthorized'])
+  expect(asked).toHaveLength(times)
+})
+
+test('beside a token it is one too many', async () => {
+  const answer = await api.call('GET', 'me', { headers: { 'portus-auth': 'ann:good' } })
+  expect([answer.status, answer.body.code]).toEqual([400, 'two-credentials'])
+  expect(asked).toEqual([])
+})
+
+test.each(['broken', 'a web page', 'elsewhere'] as const)(
+  'a Portus that is %s says nothing, and is asked again',
+  async (how) => {
+    answers = how
+    for (let i = 1; i <= 2; i++) {
+      const answer = await me(`ann:${how.length}good`)
+      expect([answer.status, answer.body.code, asked.length]).toEqual([502, 'portus-failed', i])
+    }
+    expect((await api.call('GET', 'me')).status).toBe(200)
+  },
+)
+
+test('an answer is kept for its time, and no longer where the clock is set back', async () => {
+  let now = 1_000_000
+  const check = makePortusCheck({ url: portus.url, caFile: null, insecure: false }, () => now)
+  const ask = async (pair: string) => [await check(pair), asked.length]
+  expect(await ask('ann:good')).toEqual(['accepted', 1])
+  now += 59_000
+  expect(await ask('ann:good')).toEqual(['accepted', 1])
+  now += 2000
+  expect(await ask('ann:good')).toEqual(['accepted', 2])
+  now -= 1_000_000
+  expect(await ask('ann:good')).toEqual(['accepted', 3])
+  expect(await ask('ann:bad')).toEqual(['refused', 4])
+  now += 9000
+  expect(await ask('ann:bad')).toEqual(['refused', 4])
+  now += 2000
+  expect(await ask('ann:bad')).toEqual(['refused', 5])
+})

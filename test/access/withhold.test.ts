@@ -1,0 +1,132 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { keysIn, namesIn, vocabularyOf, withhold } from '../../src/access/withhold.ts'
+
+const one = vocabularyOf([['reg:5000', 'registry.example']])
+const two = vocabularyOf([['a.test'], ['b.test:5000', 'alias.test']])
+const isHidden = (key: string) => key === 'hush' || key.endsWith('/hush')
+const shown = (value: unknown, words = one) => withhold(value, words, isHidden)
+
+describe('a hidden name is withheld', () => {
+  test.each([
+    ['alone', 'reg:5000/hush/base:1', '(withheld)'],
+    ['with a digest', `reg:5000/hush/base:1@sha256:${'a'.repeat(64)}`, '(withheld)'],
+    ['by digest alone', `reg:5000/hush/base@sha256:${'a'.repeat(64)}`, '(withheld)'],
+    ['under an alias', 'registry.example/hush/base:1', '(withheld)'],
+    ['in other letters', 'REG:5000/Hush/Base:1', '(withheld)'],
+    ['at the end of a sentence', 'it waits for reg:5000/hush/base:1.', 'it waits for (withheld).'],
+    ['in quotes and brackets', '("reg:5000/hush/a/b:1", reg:5000/hush/c)', '("(withheld)", (withheld 2))'],
+    ['as a namespace', 'all of reg:5000/hush/* moved', 'all of (withheld)* moved'],
+    ['in an address', 'GET http://reg:5000/v2/hush/base/manifests/1: 404', 'GET http://(withheld): 404'],
+    ['in a link', 'http://d/tags/reg%3A5000%2Fhush%2Fbase%3A1?x', 'http://d/tags/(withheld)?x'],
+    ['behind an encoded sign', 'next=%2Freg%3A5000%2Fhush%2Fbase', 'next=%2F(withheld)'],
+    ['in HTML', '<a>reg:5000/hush/base:1</a>', '<a>(withheld)</a>'],
+    ['twice', 'reg:5000/hush/a:1 and reg:5000/hush/a:1', '(withheld) and (withheld)'],
+    [
+      'with and without digest',
+      `reg:5000/hush/a:1 reg:5000/hush/a:1@sha256:${'b'.repeat(64)}`,
+      '(withheld) (withheld)',
+    ],
+    [
+      'without its host, where it stands with it too',
+      'hush/base has no 1: reg:5000/hush/base:1',
+      '(withheld 2) has no 1: (withheld)',
+    ],
+  ])('%s', (_, text, wanted) => expect(shown(text)).toBe(wanted))
+})
+
+describe('what stays', () => {
+  test.each([
+    'reg:5000/open/base:1',
+    'reg:5000/hushed/base:1',
+    'reg:5000/solo:1',
+    'reg:5000/open/hush:1',
+    'other.test/hush/base:1',
+    'myreg:5000/hush/base:1',
+    'sub.registry.example/hush/base:1',
+    'reg:5000',
+    'reg:5000/',
+    'hush/base',
+  ])('%s', (text) => expect(shown(text)).toBe(text))
+})
+
+test('with several registries a namespace is of its own', () => {
+  const hidden = (key: string) => key === 'a.test/hush' || key === 'b.test:5000/_'
+  const text = 'a.test/hush/x:1 b.test:5000/hush/x:1 alias.test/solo:1 a.test/solo:1 a.test/hush'
+  expect(withhold(text, two, hidden)).toBe('(withheld) b.test:5000/hush/x:1 (withheld 2) a.test/solo:1 (withheld 3)')
+})
+
+test('the shape stays, and one name is one placeholder in all of it', () => {
+  const value = {
+    ref: 'reg:5000/open/run:1',
+    causes: [{ base: 'reg:5000/hush/base:1', via: null, counted: true, stillAt: ['reg:5000/hush/base:old'], n: 3 }],
+    again: 'reg:5000/hush/base:1',
+    byName: { 'reg:5000/hush/base:1': 1 },
+  }
+  expect(shown(value)).toEqual({
+    ref: 'reg:5000/open/run:1',
+    causes: [{ base: '(withheld)', via: null, counted: true, stillAt: ['(withheld 2)'], n: 3 }],
+    again: '(withheld)',
+    byName: { '(withheld)': 1 },
+  })
+  expect(keysIn(value, one)).toEqual(new Set(['open', 'hush']))
+})
+
+test('without a host, where a handler says so', () => {
+  const text = 'no layer of hush/base:1, nor xhush/base, hush/base/more, hush/bases'
+  expect(withhold(text, one, isHidden, ['hush/base'])).toBe(
+    'no layer of (withheld), nor xhush/base, hush/base/more, hush/bases',
+  )
+})
+
+const part = fc.stringMatching(/^[a-z0-9]+([._-][a-z0-9]+)?$/)
+const path = fc.array(part, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'))
+const tag = fc.option(fc.stringMatching(/^:[A-Za-z0-9_][A-Za-z0-9_-]{0,8}$/), { nil: '' })
+const host = fc.constantFrom('reg:5000', 'registry.example', 'REG:5000', 'Registry.Example')
+const filler = fc.string({ unit: fc.constantFrom(...' ,;()"\'<>\n|\u00e9') }).map((text) => ` ${text} `)
+const name = fc.tuple(host, path, tag).map(([h, p, t]) => `${h}/${p}${t}`)
+const encode = fc.constantFrom((text: string) => text, encodeURIComponent)
+
+test('whatever stands around it, no name of a hidden namespace is left, and nothing else is lost', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(filler, fc.tuple(host, path, tag), encode)), filler, (pieces, end) => {
+      const hidden = pieces.map(([before, [h, p, t], as]) => `${before}${as(`${h}/hush/${p}${t}`)}`).join('') + end
+      const out = withhold(hidden, one, isHidden)
+      expect(out).not.toMatch(/hush/i)
+      expect(out.replace(/\(withheld(?: \d+)?\)/g, '')).toBe(pieces.map(([before]) => before).join('') + end)
+    }),
+  )
+})
+
+test('where nothing is hidden, nothing changes', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.array(name), (json, names) => {
+      const value = { json, names, text: names.join(' ') }
+      expect(withhold(value, one, () => false)).toEqual(value)
+    }),
+  )
+})
+
+test('what was withheld stays so: a second time changes nothing', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(name, filler)), (texts) => {
+      const once = withhold(texts, one, () => true)
+      expect(withhold(once, one, () => true)).toEqual(once)
+    }),
+  )
+})
+
+test('any text is looked through in time of its length, and names do not overlap', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...'reg:5000/hus%2F@.-_ '), maxLength: 400 }), (text) => {
+      let end = 0
+      for (const found of namesIn(text, one)) {
+        expect(found.start).toBeGreaterThanOrEqual(end)
+        expect(found.end).toBeGreaterThan(found.start)
+        end = found.end
+      }
+    }),
+  )
+  const long = `reg:5000/${'a-'.repeat(200_000)}`
+  expect(namesIn(long, one)).toHaveLength(1)
+})
