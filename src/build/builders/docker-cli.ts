@@ -7,7 +7,7 @@ import { type Ran, runProcess } from '../run-process.ts'
 import type { DockerEndpoint } from './docker-hosts.ts'
 
 /**
- * A daemon that answered. `platform` is its own, os/architecture. `buildkit`: whether `docker build` uses BuildKit by itself (buildx is
+ * A daemon that answered. `platform` is its own, os/architecture, of ARM before v7 with the variant. `buildkit`: whether `docker build` uses BuildKit by itself (buildx is
  * there), can be told to (a CLI before 23 has it built in), or cannot.
  */
 export type DockerHost = {
@@ -88,9 +88,23 @@ export async function findDocker(
   return {
     serverVersion: said.Server.Version,
     clientVersion: said.Client.Version,
-    platform: `${said.Server.Os}/${said.Server.Arch}`,
+    platform: await platformOf(said.Server, run),
     buildkit: buildx ? 'default' : builtIn ? 'on-demand' : 'absent',
   }
+}
+
+/** Go's name for the architecture is the same for every ARM of 32 bits; what the kernel calls it is not. */
+async function platformOf({ Os, Arch }: { Os: string; Arch: string }, run: DockerRun): Promise<string> {
+  const plain = `${Os}/${Arch}`
+  if (Arch !== 'arm') return plain
+  const { stdout } = await docker(['info', '--format', '{{.Architecture}}'], run)
+  return withVariant(plain, stdout.trim())
+}
+
+/** `machine`: as `uname -m` says it, `armv6l`. */
+export function withVariant(platform: string, machine: string): string {
+  const variant = /^arm(v[56])/.exec(machine)?.[1]
+  return variant ? `${platform}/${variant}` : platform
 }
 
 /** What `docker build` would choose there by itself, but BuildKit for what only BuildKit understands. Error: `buildkit-absent`. */

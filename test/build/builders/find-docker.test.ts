@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { type DockerHost, findDocker, writeDockerConfig } from '../../../src/build/builders/docker-cli.ts'
+import { type DockerHost, findDocker, withVariant, writeDockerConfig } from '../../../src/build/builders/docker-cli.ts'
 import { type Dockerd, startDockerd } from '../../support/docker.ts'
 import { requires } from '../../support/requires.ts'
 
@@ -50,3 +50,11 @@ requires('docker')('finding out how to build', () => {
     expect(await found()).toMatchObject({ serverVersion: expect.stringMatching(/^\d/) })
   })
 })
+
+test.each([
+  ['armv6l', 'linux/arm/v6'],
+  ['armv5tel', 'linux/arm/v5'],
+  ['armv7l', 'linux/arm'],
+  ['aarch64', 'linux/arm'],
+  ['', 'linux/arm'],
+])('a daemon of ARM on a %s', (machine, platform) => expect(withVariant('linux/arm', machine)).toBe(platform))
