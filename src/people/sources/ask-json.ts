@@ -11,6 +11,8 @@ export type JsonAnswer = { body: unknown; headers: Readonly<Record<string, strin
 /** Asks one place for JSON, as one account. Redirects are not followed: the account is for this place alone. */
 export type Asker = {
   get: (path: string, query: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<JsonAnswer>
+  /** Without a body; whatever is answered besides a status of success is not looked at. */
+  post: (path: string, signal: AbortSignal) => Promise<void>
   close: () => void
 }
 
@@ -24,17 +26,22 @@ export function makeAsker(
 ): Asker {
   const ca = at.caFile === null ? null : [...getCACertificates('default'), readCertificates(at.caFile)]
   const exchange = makeExchange({ idle: limits.idleMs, total: limits.totalMs }, { verify: !at.insecure, ca })
+  const send = async (method: 'GET' | 'POST', url: URL, signal: AbortSignal) => {
+    const ask = { method, url, headers: { accept: 'application/json', ...headers }, maxBytes: limits.maxBytes }
+    const answer = await exchange.send(ask, signal).catch((error: unknown) => {
+      if (error instanceof RegistryError)
+        throw new SourceError(codes[error.code] ?? 'unreachable', error.message, error)
+      throw error
+    })
+    checkStatus(answer.status, shown(url), method === 'GET' ? [200] : [200, 201, 202, 204])
+    return answer
+  }
   return {
+    post: async (path, signal) => void (await send('POST', new URL(`${at.url}${path}`), signal)),
     async get(path, query, signal) {
       const url = new URL(`${at.url}${path}`)
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-      const ask = { method: 'GET' as const, url, headers: { accept: 'application/json', ...headers } }
-      const answer = await exchange.send({ ...ask, maxBytes: limits.maxBytes }, signal).catch((error: unknown) => {
-        if (error instanceof RegistryError)
-          throw new SourceError(codes[error.code] ?? 'unreachable', error.message, error)
-        throw error
-      })
-      checkStatus(answer.status, shown(url))
+      const answer = await send('GET', url, signal)
       const type = answer.headers['content-type'] ?? 'no type'
       return { body: parsed(answer.bytes, shown(url), type), headers: answer.headers }
     },
@@ -42,12 +49,12 @@ export function makeAsker(
   }
 }
 
-function checkStatus(status: number, where: string): void {
-  if (status === 200) return
+function checkStatus(status: number, where: string, wanted: readonly number[]): void {
+  if (wanted.includes(status)) return
   if (status === 401) throw new SourceError('unauthorized', `${where}: the account is not accepted (401)`)
   if (status === 403) throw new SourceError('forbidden', `${where}: the account may not read this (403)`)
   if (status >= 500 || status === 429) throw new SourceError('source-failed', `${where}: answers ${status}`)
-  throw new SourceError('nonsense', `${where}: answers ${status} where 200 is expected`)
+  throw new SourceError('nonsense', `${where}: answers ${status} where ${wanted[0]} is expected`)
 }
 
 function parsed(bytes: Buffer, where: string, type: string): unknown {

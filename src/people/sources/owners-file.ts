@@ -1,5 +1,6 @@
+import { isUtf8 } from 'node:buffer'
 import { open } from 'node:fs/promises'
-import { parse } from 'yaml'
+import { isScalar, parseDocument, visit } from 'yaml'
 import { z } from 'zod'
 import type { PeopleSourceConfig } from '../../people-settings.ts'
 import type { RegistryConfig } from '../../registry/registries.ts'
@@ -11,7 +12,7 @@ import { type PeopleSource, type SaidPerson, SourceError } from './source.ts'
 
 type Config = Extract<PeopleSourceConfig, { kind: 'file' }>
 
-const mostBytes = 8 * 2 ** 20
+const mostBytes = 4 * 2 ** 20
 
 /** What the file holds; one entry that is otherwise is left out, more than that is no such file. */
 const File = z.strictObject({
@@ -48,27 +49,31 @@ export function ownersFile(config: Config, registries: readonly RegistryConfig[]
 
 /** A file that grows while it is read is read no further than it may be large. */
 async function readText(path: string, signal: AbortSignal): Promise<string> {
-  try {
-    const file = await open(path)
-    try {
-      if (!(await file.stat()).isFile()) throw new SourceError('unreadable', `${path} is no file`)
-      const parts: Buffer[] = []
-      let size = 0
-      for await (const part of file.createReadStream({ autoClose: false, signal }) as AsyncIterable<Buffer>) {
-        size += part.length
-        if (size > mostBytes) throw new SourceError('too-large', `${path} is larger than ${mostBytes / 2 ** 20} MiB`)
-        parts.push(part)
-      }
-      return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts))
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
+  const bytes = await readBytes(path, signal).catch((error: unknown) => {
     signal.throwIfAborted()
     if (error instanceof SourceError) throw error
-    if (error instanceof TypeError) throw new SourceError('nonsense', `${path} is no UTF-8`, error)
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'no file'
     throw new SourceError('unreadable', `${path} cannot be read (${code})`, error)
+  })
+  if (!isUtf8(bytes)) throw new SourceError('nonsense', `${path} is no UTF-8`)
+  return bytes.toString()
+}
+
+async function readBytes(path: string, signal: AbortSignal): Promise<Buffer> {
+  signal.throwIfAborted()
+  const file = await open(path)
+  try {
+    if (!(await file.stat()).isFile()) throw new SourceError('unreadable', `${path} is no file`)
+    const bytes = Buffer.alloc(mostBytes + 1)
+    let size = 0
+    for (let read = -1; read !== 0 && size <= mostBytes; size += read) {
+      signal.throwIfAborted()
+      read = (await file.read(bytes, size, bytes.length - size)).bytesRead
+    }
+    if (size > mostBytes) throw new SourceError('too-large', `${path} is larger than ${mostBytes / 2 ** 20} MiB`)
+    return bytes.subarray(0, size)
+  } finally {
+    await file.close()
   }
 }
 
@@ -135,14 +140,39 @@ function nameOf(said: string, people: Map<string, SaidPerson>): string | null {
 }
 
 function parseYaml(text: string, path: string): unknown {
-  let yaml: unknown
-  try {
-    yaml = parse(text)
-  } catch (error) {
-    const [first] = (error as Error).message.split('\n')
-    throw new SourceError('nonsense', `${path} is no YAML: ${first}`, error)
-  }
+  // the library compares each key with all others of its map, which takes minutes for a large file
+  const document = parseDocument(text, { uniqueKeys: false })
+  const fault = document.errors[0]?.message.split('\n')[0] ?? twice(document)
+  if (fault != null) throw new SourceError('nonsense', `${path} is no YAML: ${fault}`)
+  const yaml = unfolded(document, path)
   // what is half written, or was emptied by mistake, is not taken to say that there is nobody
   if (yaml == null) throw new SourceError('nonsense', `${path} is empty; to say nobody, write "users: {}"`)
   return yaml
+}
+
+/** A key that stands twice in one map: which of both is meant, nobody knows. */
+function twice(document: ReturnType<typeof parseDocument>): string | null {
+  let found: string | null = null
+  visit(document, {
+    Map(_, map) {
+      const seen = new Set<unknown>()
+      for (const { key } of map.items) {
+        const name = isScalar(key) ? key.value : key
+        if (seen.has(name)) found = `${quoted(String(name))} stands twice in one place`
+        seen.add(name)
+      }
+      return found === null ? undefined : visit.BREAK
+    },
+  })
+  return found
+}
+
+/** With its aliases in place; those that grow without measure are refused. */
+function unfolded(document: ReturnType<typeof parseDocument>, path: string): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    if (error instanceof Error) throw new SourceError('nonsense', `${path} is no YAML: ${error.message}`, error)
+    throw error
+  }
 }

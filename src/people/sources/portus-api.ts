@@ -5,8 +5,8 @@ import type { PeopleSourceConfig } from '../../people-settings.ts'
 import type { RegistryConfig } from '../../registry/registries.ts'
 import type { Visibility } from '../person.ts'
 import { type Asker, makeAsker } from './ask-json.ts'
-import { parseSaid } from './parse-said.ts'
 import { hostOf, portusItself, unknownRegistry } from './portus-claims.ts'
+import { readAll } from './read-all.ts'
 import { type Claims, snapshotOf } from './snapshot-of.ts'
 import { type PeopleSource, SourceError, usualLimits } from './source.ts'
 
@@ -41,8 +41,6 @@ const Users = z.array(
 )
 
 const visibilities: readonly string[] = ['private', 'protected', 'public'] satisfies Visibility[]
-/** Pages of a list that are followed at most. */
-const mostPages = 10_000
 const atOnce = 4
 
 const noRoles = {
@@ -101,27 +99,6 @@ async function claimsOf(
       ...{ name: username, email: email ?? null, displayName: displayName ?? null, enabled, bot, admin },
     }))
   return { people, namespaces: named.map(({ team: _, ...rest }) => rest), members, notes: [noRoles[config.members]] }
-}
-
-/** 2.4.3 answers everything at once; later code has pages of 15, unless `all` is asked for, and says where the next is. */
-async function readAll<T extends z.ZodType<unknown[]>>(
-  asker: Asker,
-  schema: T,
-  path: string,
-  signal: AbortSignal,
-): Promise<z.infer<T>> {
-  const found: unknown[] = []
-  let page = '1'
-  for (let pages = 0; pages < mostPages; pages++) {
-    const { body, headers } = await asker.get(path, { all: 'true', per_page: '100', page }, signal)
-    found.push(...parseSaid(schema, body, path))
-    const next = headers['x-next-page'] ?? ''
-    if (next === '') return found as z.infer<T>
-    if (!/^\d{1,9}$/.test(next) || Number(next) <= Number(page))
-      throw new SourceError('nonsense', `${path}: says that its next page is ${JSON.stringify(next.slice(0, 20))}`)
-    page = next
-  }
-  throw new SourceError('too-large', `${path}: has over ${mostPages} pages`)
 }
 
 /** A namespace that is both the caller's own and visible to all stands twice in 2.4.3. */
