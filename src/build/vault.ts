@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, scryptSync } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  randomBytes,
+  scryptSync,
+} from 'node:crypto'
 
 /** Seals small secrets for the database. `open` throws `VaultError` where the text was tampered with or sealed under another key. */
 export type Vault = {
@@ -31,7 +39,13 @@ const tagBytes = 16
  */
 export function makeVault(secretKey: string): Vault {
   const key = scryptSync(secretKey, 'drydock credential vault v1', 32)
-  const keyOf = (purpose: string) => createHmac('sha256', key).update(`drydock signs ${purpose}`).digest()
+  const signing = new Map<string, KeyObject>()
+  const keyOf = (purpose: string): KeyObject => {
+    const known =
+      signing.get(purpose) ?? createSecretKey(createHmac('sha256', key).update(`drydock signs ${purpose}`).digest())
+    signing.set(purpose, known)
+    return known
+  }
   return {
     keyId: createHmac('sha256', key).update('drydock vault key id').digest('hex').slice(0, 32),
     seal(clear) {

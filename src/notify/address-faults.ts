@@ -1,4 +1,4 @@
-import type { Sql, Tx } from '../db/postgres.ts'
+import type { Fragment, Sql, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { allLanes, enqueueMail } from './enqueue-mail.ts'
 
@@ -8,18 +8,12 @@ export type AddressFault = { address: string; message: string; refusals: number;
 const hour = 3_600_000
 const longestWait = 24 * hour
 
-/** Null: it may be written to. A fault that is put off further than any is, by a clock that was ahead, counts for none. */
-export async function faultOf(
-  d: Pick<Deps, 'clock'>,
-  tx: Tx,
-  address: string,
-): Promise<Pick<AddressFault, 'message' | 'nextTryAt'> | null> {
-  const now = d.clock()
-  const [fault] = await tx<AddressFault[]>`
-    select message, next_try_at from address_fault where address = lower(${address})
-      and next_try_at > ${now} and next_try_at <= ${new Date(now.getTime() + longestWait)}`
-  return fault ?? null
-}
+/**
+ * The condition that a row `f` keeps an address from being written to. A fault that is put off further than any is, by a clock that was
+ * ahead, does not.
+ */
+export const isFaulty = (sql: Tx, address: Fragment, now: Date) => sql`
+  f.address = lower(${address}) and f.next_try_at > ${now} and f.next_try_at <= ${new Date(now.getTime() + longestWait)}`
 
 /** Another refusal: how many there were in a row, and when it may be tried again: after 1, 2, 4, 8, 16 and then every 24 hours. Key: the address in lower case. */
 export async function recordFault(

@@ -15,12 +15,21 @@ export type Cluster = Facts & { refs: string[] }
 /** The same things are said once, with the tags above them: 500 images that a base left behind are one paragraph. By first name. */
 export function clusters(kind: Kind, entries: readonly Entry[], publicUrl: string, now: Date): Cluster[] {
   const found = new Map<string, Cluster>()
+  // of what is the same object, the same is said: a base that moved gives all its images one content
+  const quick = new Map<object, Map<object, Cluster>>()
   for (const entry of entries) {
+    const near = entry.moves === 1 && !entry.build ? quick.get(entry.content)?.get(entry.outlook) : undefined
+    if (near) {
+      near.refs.push(entry.ref)
+      continue
+    }
     const facts = factsOf(kind, entry, publicUrl, now)
     const key = JSON.stringify(facts)
-    const known = found.get(key)
-    if (known) known.refs.push(entry.ref)
-    else found.set(key, { ...facts, refs: [entry.ref] })
+    const cluster = found.get(key) ?? { ...facts, refs: [] }
+    cluster.refs.push(entry.ref)
+    found.set(key, cluster)
+    if (entry.moves === 1 && !entry.build)
+      quick.set(entry.content, (quick.get(entry.content) ?? new Map<object, Cluster>()).set(entry.outlook, cluster))
   }
   return [...found.values()]
 }

@@ -85,10 +85,12 @@ const sectionsOf = (notices: readonly Told[]): Section[] =>
 
 function entry(told: Told[]): Entry {
   const [first, last] = [told[0]!, told.at(-1)!]
+  const build = last.build ? { build: last.build } : {}
+  if (told.length === 1) return { ref: last.ref, content: last.content, moves: 1, outlook: last.outlook, ...build }
   const since = told.map(({ content }) => content.since).reduce((a, b) => (BigInt(b) < BigInt(a) ? b : a))
   const moves = new Set(told.map(({ content }) => content.to)).size
   const content = { ...last.content, from: first.content.from, since }
-  return { ref: last.ref, content, moves, outlook: last.outlook, ...(last.build ? { build: last.build } : {}) }
+  return { ref: last.ref, content, moves, outlook: last.outlook, ...build }
 }
 
 export const entriesOf = (sections: readonly Section[]): Entry[] =>

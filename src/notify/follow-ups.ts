@@ -91,7 +91,7 @@ async function raiseRebuilt(tx: Tx, now: Date): Promise<number> {
         where b.ref = t.ref and b.digest = t.head_digest and b.state = 'succeeded' order by b.created_at desc limit 1), '{}'), ${now}
     from notify_person wish join notice n on n.user_name = wish.user_name and n.kind = 'outdated' and n.mail_id is not null
     join tag t on t.ref = n.ref and t.status in ('current', 'artifact') and t.head_digest is not null and t.ignored is null
-    where wish.rebuilt and n.content ->> 'told' = 'outdated' and t.head_at > ${since.toString()}::bigint
+    where wish.rebuilt and coalesce(n.content ->> 'told', 'outdated') = 'outdated' and t.head_at > ${since.toString()}::bigint
       and not exists (select from cause c where c.tag_id = t.id and c.counted)
       and not ${isOff(tx, tx`n.user_name`, tx`n.namespace`)}
     order by n.user_name, n.ref, n.id

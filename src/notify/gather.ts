@@ -1,10 +1,10 @@
 import { setImmediate as turnsEnd } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
-import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
+import { heardBy, repositoryOfRef } from '../people/heard-by.ts'
 import type { Outlook } from './digest-outline.ts'
 import { dueAt, type Wish } from './digest-schedule.ts'
-import { everyOf, isOff } from './every.ts'
-import { loadWaiting } from './load-waiting.ts'
+import { isOff } from './every.ts'
+import { type Content, loadWaiting } from './load-waiting.ts'
 import { readersOf } from './readers.ts'
 import { saveMails, type Written } from './save-mails.ts'
 import { markFaulty, writeMail } from './write-mail.ts'
@@ -12,10 +12,24 @@ import { markFaulty, writeMail } from './write-mail.ts'
 type Needs = Pick<Deps, 'sql' | 'db' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer' | 'vault'>
 
 /**
- * What waits for one address and is to come in the same way, of all users that have it. `oldest`, `count`: of the notices. `heldUntil`: the
+ * What waits for one address and is to come in the same way, of all users that have it. `ids`: the notices; `oldest`: of them. `heldUntil`: the
  * address was refused, and is not written to before then.
  */
-export type Waiting = Wish & { address: string; oldest: Date; count: number; heldUntil: Date | null }
+export type Waiting = Wish & {
+  address: string
+  email: string
+  displayName: string | null
+  ids: number[]
+  oldest: Date
+  heldUntil: Date | null
+}
+
+/** What one run has found out so far. `contents` by their hash; `names`: the namespaces that an object names. */
+export type Known = {
+  outlooks: Map<string, Outlook>
+  contents: Map<string, Content | null>
+  names: Map<object, ReadonlySet<string>>
+}
 
 /** Any number, the same in every process: one gathers at a time, so that nothing is written twice. */
 const gatherLock = 7_233_013
@@ -36,7 +50,7 @@ export async function gather(d: Needs): Promise<Date | null> {
     const now = d.clock()
     await withdrawUnwanted(d.sql)
     const waiting = (await waitingAddresses(d, now)).map((one) => ({ ...one, due: dueOf(d, one, now) }))
-    const known = new Map<string, Outlook>()
+    const known: Known = { outlooks: new Map(), contents: new Map(), names: new Map() }
     const due = waiting.filter(({ due }) => due !== null && due <= now)
     let missed = false
     for (const some of inParts(due)) missed = !(await gatherSome(d, some, known)) || missed
@@ -59,30 +73,45 @@ function dueOf({ config }: Pick<Deps, 'config'>, { heldUntil, oldest, ...wish }:
   return due !== null && heldUntil !== null && heldUntil > due ? heldUntil : due
 }
 
-/** Few columns, one row an address and how often it is written to: the notices themselves are read some addresses at a time. */
+/**
+ * One row an address and how often it is written to, with no more than the ids of the notices: these are read some addresses at a time. Here
+ * alone it is asked who hears; and once more before a mail is sent.
+ */
 const waitingAddresses = ({ sql }: Pick<Deps, 'sql'>, now: Date): Promise<Waiting[]> => sql<Waiting[]>`
-  with ${heardBy(sql, sql`select distinct namespace, ${repositoryOfRef(sql, sql`ref`)} as repository from notice where mail_id is null`)},
-  waiting as (
-    select lower(heard.email) as address, n.user_name, ${everyOf(sql, sql`n.user_name`, sql`n.namespace`)} as every, n.created_at
-    from notice n join heard on heard.user_name = n.user_name and ${hears(sql, sql`n.namespace`, repositoryOfRef(sql, sql`n.ref`))}
+  with ${heardBy(sql, sql`select namespace, ${repositoryOfRef(sql, sql`ref`)} as repository from notice where mail_id is null`)},
+  listener as materialized (select * from heard),
+  waiting as materialized (
+    select n.id, n.user_name, n.namespace, n.ref, n.created_at from notice n
     where n.mail_id is null and (n.error is null or abs(extract(epoch from ${now}::timestamptz - n.tried_at)) >= ${faultyAgain})
+  ), told as (
+    select n.id, n.user_name, n.namespace, heard.email, heard.display_name, n.created_at from waiting n join listener heard
+      on heard.user_name = n.user_name and heard.namespace = n.namespace and heard.repository is null
+    union all
+    select n.id, n.user_name, n.namespace, heard.email, heard.display_name, n.created_at from waiting n join listener heard
+      on heard.user_name = n.user_name and heard.namespace = n.namespace and heard.repository = ${repositoryOfRef(sql, sql`n.ref`)}
+  ), one as (
+    select lower(t.email) as address, min(t.email) as email, min(t.display_name) as display_name, t.user_name,
+      coalesce(own.every, mine.every, 'immediately') as every, min(mine.time_zone) as time_zone, min(mine.hour) as hour,
+      min(t.created_at) as oldest, array_agg(t.id) as ids
+    from told t left join notify_person mine on mine.user_name = t.user_name
+    left join notify_namespace own on own.user_name = t.user_name and own.namespace_key = t.namespace
+    group by 1, 4, 5
   )
-  select w.address, w.every, coalesce(min(p.time_zone), 'UTC') as time_zone, coalesce(min(p.hour), 8)::int as hour,
-    min(w.created_at) as oldest, count(*)::int as count, min(f.next_try_at) as held_until
-  from waiting w left join notify_person p on p.user_name = w.user_name
-  left join address_fault f on f.address = w.address
-    and f.next_try_at > ${now} and f.next_try_at <= ${now}::timestamptz + interval '1 day'
-  group by w.address, w.every order by oldest, w.address`
+  select address, min(email) as email, case when count(distinct user_name) = 1 then min(display_name) end as display_name, every,
+    coalesce(min(time_zone), 'UTC') as time_zone, coalesce(min(hour), 8)::int as hour, min(oldest) as oldest,
+    (array_agg(distinct id))::int[] as ids, min(f.next_try_at) filter (where f.next_try_at > ${now} and f.next_try_at <= ${now}::timestamptz + interval '1 day') as held_until
+  from one cross join lateral unnest(ids) as id left join address_fault f using (address)
+  group by address, every order by oldest, address`
 
 /** Seconds after which it is tried again to write a mail that could not be written: a newer version may be able to. */
 const faultyAgain = 3600
 
 /** Whole addresses, so many notices at a time. */
-function* inParts<T extends { address: string; count: number }>(all: readonly T[]): Generator<T[]> {
+function* inParts<T extends { address: string; ids: number[] }>(all: readonly T[]): Generator<T[]> {
   let [part, notices]: [T[], number] = [[], 0]
   for (const some of Map.groupBy(all, ({ address }) => address).values()) {
     part.push(...some)
-    notices += some.reduce((sum, { count }) => sum + count, 0)
+    notices += some.reduce((sum, { ids }) => sum + ids.length, 0)
     if (notices < noticesAtOnce && part.length < addressesAtOnce) continue
     yield part
     ;[part, notices] = [[], 0]
@@ -91,9 +120,9 @@ function* inParts<T extends { address: string; count: number }>(all: readonly T[
 }
 
 /** False where another changed something meanwhile: nothing of this part is written then. */
-async function gatherSome(d: Needs, due: readonly Waiting[], known: Map<string, Outlook>): Promise<boolean> {
+async function gatherSome(d: Needs, due: readonly Waiting[], known: Known): Promise<boolean> {
   const { people, over } = await loadWaiting(d, due, known)
-  const hide = await readersOf(d, people)
+  const hide = await readersOf(d, people, known.names)
   const written: Written[] = []
   for (const person of people) {
     const { mail, faulty } = writeMail(d, person, hide)

@@ -1,8 +1,6 @@
 import type { Deps } from '../deps.ts'
-import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
 import type { Kind, NoticeContent, Outlook, Told } from './digest-outline.ts'
-import { everyOf } from './every.ts'
-import type { Waiting } from './gather.ts'
+import type { Known, Waiting } from './gather.ts'
 import { loadBuildEnds } from './load-build-ends.ts'
 import { loadOutlooks } from './outlooks.ts'
 
@@ -25,36 +23,35 @@ type Row = {
   namespace: string
   ref: string
   root: string
-  content: string
-  email: string
-  displayName: string | null
+  key: string
+  content: string | null
 }
 
 /** What is due, with how it stands now. `over`: notices of follow-ups that do not hold any more. */
 export async function loadWaiting(
   d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock'>,
   due: readonly Waiting[],
-  known: Map<string, Outlook>,
+  { outlooks, contents }: Known,
 ): Promise<{ people: DuePerson[]; over: number[] }> {
   const rows = await waitingRows(d, due)
   await loadOutlooks(
     d,
     rows.map(({ ref }) => ref),
-    known,
+    outlooks,
   )
-  const contents = new Map<string, (NoticeContent & { build?: { id: string } }) | null>()
-  for (const { content } of rows) if (!contents.has(content)) contents.set(content, parsed(content))
+  for (const { key, content } of rows) if (content !== null && !contents.has(key)) contents.set(key, parsed(content))
   const builds = await loadBuildEnds(
     d,
-    [...contents.values()].flatMap((content) => content?.build?.id ?? []),
+    rows.flatMap(({ key }) => contents.get(key)?.build?.id ?? []),
   )
+  const byId = new Map(rows.map((row) => [row.id, row]))
   const over: number[] = []
-  const people = [...Map.groupBy(rows, (row) => row.email.toLowerCase()).values()].map((own): DuePerson => {
-    const [first] = own as [Row]
+  const people = [...Map.groupBy(due, ({ address }) => address).values()].map((parts): DuePerson => {
+    const own = parts.flatMap(({ ids }) => ids.flatMap((id) => byId.get(id) ?? [])).sort((a, b) => a.id - b.id)
     const users = [...new Set(own.map((row) => row.userName))].sort()
-    const notices = own.flatMap(({ id, kind, userName, namespace, ref, root, content: text }): Due[] => {
-      const content = contents.get(text) ?? null
-      const outlook = known.get(ref) ?? { fate: 'deleted' as const }
+    const notices = own.flatMap(({ id, kind, userName, namespace, ref, root, key }): Due[] => {
+      const content = contents.get(key) ?? null
+      const outlook = outlooks.get(ref) ?? { fate: 'deleted' as const }
       const build = content?.build ? builds.get(content.build.id) : undefined
       if (!holds(kind, outlook, build)) {
         over.push(id)
@@ -62,7 +59,8 @@ export async function loadWaiting(
       }
       return [{ id, kind, userName, namespace, ref, root, content, outlook, ...(build ? { build } : {}) }]
     })
-    return { email: first.email, displayName: users.length === 1 ? first.displayName : null, users, notices }
+    const { email, displayName } = parts[0]!
+    return { email, displayName: users.length === 1 ? displayName : null, users, notices }
   })
   return { people: people.filter(({ notices }) => notices.length > 0), over }
 }
@@ -74,21 +72,22 @@ function holds(kind: Kind, { fate }: Outlook, build: { isLatest: boolean } | und
   return kind === 'outdated' || fate === 'outdated'
 }
 
-function parsed(text: string): (NoticeContent & { build?: { id: string } }) | null {
+/** As it is stored; `build`: of follow-ups. */
+export type Content = NoticeContent & { build?: { id: string } }
+
+function parsed(text: string): Content | null {
   const content: unknown = JSON.parse(text)
-  return typeof content === 'object' && content !== null && 'base' in content ? (content as NoticeContent) : null
+  return typeof content === 'object' && content !== null && 'base' in content ? (content as Content) : null
 }
 
-/** The same conditions as in gather.ts. The content as text: the driver would rename the fields in it. */
+/**
+ * The content as text, since the driver would rename the fields in it, and once where many have the same: a base that moved says one thing of
+ * all its images.
+ */
 const waitingRows = ({ sql }: Pick<Deps, 'sql'>, due: readonly Waiting[]): Promise<Row[]> => sql<Row[]>`
-  with due as (
-    select * from unnest(${due.map(({ address }) => address)}::text[], ${due.map(({ every }) => every)}::text[]) as one (address, every)
-  ), mine as materialized (
-    select n.id, n.kind, n.user_name, n.namespace, n.ref, n.root, n.content from notice n join person p on p.name = n.user_name
-    where n.mail_id is null and lower(p.email) in (select address from due)
-  ), ${heardBy(sql, sql`select namespace, ${repositoryOfRef(sql, sql`ref`)} as repository from mine`)}
-  select n.id, n.kind, n.user_name, n.namespace, n.ref, regexp_replace(n.root, '#\\d+$', '') as root, n.content::text as content,
-    heard.email, heard.display_name
-  from mine n join heard on heard.user_name = n.user_name and ${hears(sql, sql`n.namespace`, repositoryOfRef(sql, sql`n.ref`))}
-  join due on due.address = lower(heard.email) and due.every = ${everyOf(sql, sql`n.user_name`, sql`n.namespace`)}::text
-  order by n.id`
+  with mine as materialized (
+    select id, kind, user_name, namespace, ref, regexp_replace(root, '#\\d+$', '') as root, content::text as content, md5(content::text) as key
+    from notice where mail_id is null and id = any(${due.flatMap(({ ids }) => ids)}::int[])
+  )
+  select id, kind, user_name, namespace, ref, root, key, case when row_number() over (partition by key order by id) = 1 then content end as content
+  from mine`

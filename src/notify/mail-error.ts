@@ -22,7 +22,12 @@ export class MailError extends Error {
  * reached, refuses our login, or stops halfway is nothing of this mail, and may be mended. `error`: of nodemailer.
  */
 export function asMailError(error: unknown): MailError {
-  const message = error instanceof Error ? error.message : String(error)
+  // a mail server may answer with anything, and what cannot be stored would be lost with its outcome
+  const said = error instanceof Error ? error.message : String(error)
+  const message = said
+    .toWellFormed()
+    .replace(/\p{Cc}+/gu, ' ')
+    .slice(0, 2000)
   return new MailError(codeOf(error), message, error)
 }
 

@@ -16,6 +16,7 @@ export async function loadOutlooks(
   refs: string[],
   known: Map<string, Outlook>,
 ): Promise<void> {
+  const shared = sharer(known)
   const wanted = [...new Set(refs)].filter((ref) => !known.has(ref))
   for (let i = 0; i < wanted.length; i += refsAtOnce) {
     const part = wanted.slice(i, i + refsAtOnce)
@@ -34,17 +35,31 @@ export async function loadOutlooks(
     for (const ref of part) {
       const fate = fates.get(ref) ?? 'deleted'
       if (fate !== 'outdated') {
-        known.set(ref, { fate })
+        known.set(ref, shared({ fate }))
         continue
       }
       const [place, pin, proposal] = [places.get(ref), pins.get(ref), proposed.get(ref)]
-      known.set(ref, {
-        fate,
-        rebuild: states.get(ref) ?? { state: 'none', build: null, waitsFor: [] },
-        ...(place ? { place } : {}),
-        ...(pin ? { pins: pin } : {}),
-        ...(proposal ? { proposed: proposal } : {}),
-      })
+      known.set(
+        ref,
+        shared({
+          fate,
+          rebuild: states.get(ref) ?? { state: 'none', build: null, waitsFor: [] },
+          ...(place ? { place } : {}),
+          ...(pin ? { pins: pin } : {}),
+          ...(proposal ? { proposed: proposal } : {}),
+        }),
+      )
     }
+  }
+}
+
+/** One object for all tags of which the same is to be said: whoever looks into it looks once. */
+function sharer(known: ReadonlyMap<string, Outlook>): (outlook: Outlook) => Outlook {
+  const same = new Map([...new Set(known.values())].map((outlook) => [JSON.stringify(outlook), outlook]))
+  return (outlook) => {
+    const key = JSON.stringify(outlook)
+    const found = same.get(key) ?? outlook
+    same.set(key, found)
+    return found
   }
 }

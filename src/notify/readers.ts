@@ -12,18 +12,23 @@ export type Hide = (users: readonly string[], told: Told[]) => Told[]
 
 /**
  * What the readers of these mails may read, by the rules of the API, for all of them by two statements. Only a value that names something
- * hidden is gone through.
+ * hidden is gone through. `seen`: what objects that many notices share name, kept from call to call.
  */
-export async function readersOf(d: Pick<Deps, 'sql' | 'config'>, people: readonly DuePerson[]): Promise<Hide> {
+export async function readersOf(
+  d: Pick<Deps, 'sql' | 'config'>,
+  people: readonly DuePerson[],
+  seen: Map<object, ReadonlySet<string>>,
+): Promise<Hide> {
   const words = vocabulary(d)
-  const seen = new Map<object, ReadonlySet<string>>()
   const keysOf = (value: object): ReadonlySet<string> => {
     const known = seen.get(value) ?? keysIn(value, words)
     seen.set(value, known)
     return known
   }
-  const inAll = (parts: readonly object[]) =>
-    new Set(parts.flatMap((part) => [...partsOf(part)].flatMap((one) => [...keysOf(one)])))
+  const inAll = (notices: readonly object[]): Set<string> => {
+    const parts = new Set(notices.flatMap(partsOf))
+    return new Set([...parts].flatMap((part) => [...keysOf(part)]))
+  }
   const keys = [...inAll(people.flatMap(({ notices }) => notices))]
   const open = await standingsOf(d, nobody, keys)
   const users = [...new Set(people.flatMap((person) => person.users))]

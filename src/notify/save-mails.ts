@@ -40,7 +40,8 @@ export async function saveMails(
           ${all((r) => r.subject)}::text[], ${all((r) => r.text)}::text[], ${all((r) => r.html)}::text[],
           ${all((r) => r.references.join(' '))}::text[]) as mail (id, user_name, "to", subject, text, html, threads)`
       const claimed = await tx`
-        update notice set mail_id = mine.mail_id, error = null, content = content || jsonb_build_object('told', mine.told)
+        update notice set mail_id = mine.mail_id, error = null,
+          content = case when mine.told = 'outdated' then content else content || jsonb_build_object('told', mine.told) end
         from unnest(${notices.map(({ id }) => id)}::int[], ${notices.map(({ mail }) => mail)}::uuid[], ${notices.map(({ told }) => told)}::text[])
           as mine (id, mail_id, told)
         where notice.id = mine.id and notice.mail_id is null`

@@ -6,11 +6,11 @@
  */
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { clearFault, faultOf, recordFault } from './address-faults.ts'
+import { isFaulty, recordFault } from './address-faults.ts'
 import { enqueueMail, laneOfRow } from './enqueue-mail.ts'
 import { MailError } from './mail-error.ts'
 import type { Letter, Mailer } from './mailer.ts'
-import { takeBack, whyNotNow } from './take-back.ts'
+import { barredMails, takeBack, whyNot } from './take-back.ts'
 import { signUnsubscribe, unsubscribeUrl } from './unsubscribe-token.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log' | 'config' | 'mailer' | 'vault'>
@@ -23,17 +23,28 @@ const mostRefusals = 10
 /** No mail is put off for longer: what seems to be is of a clock that was ahead. */
 const longestWait = 24 * hour
 const atOnce = 200
+/** Mails of one transaction, unless they take longer than so many ms: what a death repeats, under the same Message-IDs. */
+const together = 10
+const longestTogether = 1000
 
 /** Sends what is due, oldest first, and has the next looked at when it is. Rejects, once all were tried, where a fault of ours kept one. */
 export async function sendLane(d: Needs, lane: number): Promise<void> {
   const tried = new Set<string>()
   const faults: unknown[] = []
   for (let ids = await dueIn(d, lane, tried); ids.length > 0; ids = await dueIn(d, lane, tried))
-    for (const id of ids) {
-      tried.add(id)
-      await send(d, id).catch((error: unknown) => faults.push(error))
+    while (ids.length > 0) {
+      const done = await sendSome(d, ids.slice(0, together), faults)
+      for (const id of done) tried.add(id)
+      ids = ids.filter((id) => !tried.has(id))
     }
   await lookAgain(d, lane)
+  if (faults.length > 0) throw faults[0]
+}
+
+/** One mail. */
+export async function send(d: Needs, mailId: string): Promise<void> {
+  const faults: unknown[] = []
+  await sendSome(d, [mailId], faults)
   if (faults.length > 0) throw faults[0]
 }
 
@@ -52,37 +63,74 @@ async function lookAgain(d: Needs, lane: number): Promise<void> {
   if (next?.at) await enqueueMail(d, d.sql, [lane], next.at)
 }
 
-type Row = Omit<Letter, 'date' | 'unsubscribe'> & { id: string; userName: string; attempts: number; createdAt: Date }
+type Row = Omit<Letter, 'date' | 'unsubscribe'> & {
+  id: string
+  userName: string
+  attempts: number
+  createdAt: Date
+  isBarred: boolean
+  fault: string | null
+  faultUntil: Date | null
+}
 
 /**
- * The row is locked until the outcome is written, in one transaction: who comes second waits and then finds it done, and a death lets go
- * of it as it was.
+ * The rows are locked until their outcomes are written, in one transaction: who comes second waits and then finds them done, and a death
+ * lets go of them as they were. Two statements for a few mails: all that is asked before, and all that is written after. Answers which
+ * were seen to; where the mail server is slow, not all.
  */
-export async function send(d: Needs, mailId: string): Promise<void> {
-  await d.sql.begin(async (tx) => {
-    const [mail] = await tx<Row[]>`
-      select id, message_id, "references", user_name, "to", subject, text, html, attempts, created_at from mail
-      where id = ${mailId} and state = 'pending' for update`
-    if (!mail) return
-    const why = await whyNotNow(tx, mail)
-    if (why !== null) {
-      await takeBack(d, tx, mail, why)
-      return d.log.info({ mailId, why }, 'mail taken back')
+async function sendSome(d: Needs, ids: readonly string[], faults: unknown[]): Promise<readonly string[]> {
+  const began = performance.now()
+  return d.sql.begin(async (tx) => {
+    const mails = await tx<Row[]>`
+      with ${barredMails(tx, ids)}
+      select m.id, m.message_id, m."references", m.user_name, m."to", m.subject, m.text, m.html, m.attempts, m.created_at,
+        m.id in (select mail_id from barred) as is_barred, f.message as fault, f.next_try_at as fault_until
+      from mail m left join address_fault f on ${isFaulty(tx, tx`m."to"`, d.clock())}
+      where m.id = any(${[...ids]}::uuid[]) and m.state = 'pending' order by m.created_at, m.id for update of m`
+    const outcomes: Tried[] = []
+    let left = mails.length
+    for (const mail of mails) {
+      if (performance.now() - began > longestTogether && left < mails.length) break
+      left -= 1
+      const tried = await sendOne(d, tx, mail).catch((error: unknown) => void faults.push(error))
+      if (tried) outcomes.push({ id: mail.id, to: mail.to, ...tried })
     }
-    const fault = await faultOf(d, tx, mail.to)
-    const outcome: Outcome =
-      fault === null
-        ? await attempt(d, tx, mail)
-        : { state: 'pending', error: fault.message, nextTryAt: fault.nextTryAt }
-    const now = d.clock()
-    await tx`
-      update mail set state = ${outcome.state}::mail_state, error = ${'error' in outcome ? outcome.error : null},
-        attempts = attempts + ${fault === null && outcome.state !== 'kept' ? 1 : 0},
-        next_try_at = ${'nextTryAt' in outcome ? outcome.nextTryAt : null}, sent_at = ${outcome.state === 'sent' ? now : null}
-      where id = ${mailId}`
-    const level = outcome.state === 'failed' ? 'error' : outcome.state === 'pending' ? 'warn' : 'info'
-    d.log[level]({ mailId, ...outcome }, 'mail tried')
+    await store(d, tx, outcomes)
+    const unseen = new Set(mails.slice(mails.length - left).map(({ id }) => id))
+    return ids.filter((id) => !unseen.has(id))
   })
+}
+
+type Tried = { id: string; to: string; outcome: Outcome; counts: boolean }
+
+/** Null: it was taken back. */
+async function sendOne(d: Needs, tx: Tx, mail: Row): Promise<Omit<Tried, 'id' | 'to'> | null> {
+  if (mail.isBarred) {
+    const why = await whyNot(tx, mail)
+    await takeBack(d, tx, mail, why)
+    d.log.info({ mailId: mail.id, why }, 'mail taken back')
+    return null
+  }
+  if (mail.fault !== null)
+    return { outcome: { state: 'pending', error: mail.fault, nextTryAt: mail.faultUntil }, counts: false }
+  const outcome = await attempt(d, tx, mail)
+  const level = outcome.state === 'failed' ? 'error' : outcome.state === 'pending' ? 'warn' : 'info'
+  d.log[level]({ mailId: mail.id, ...outcome }, 'mail tried')
+  return { outcome, counts: outcome.state !== 'kept' }
+}
+
+async function store(d: Needs, tx: Tx, tried: readonly Tried[]): Promise<void> {
+  if (tried.length === 0) return
+  const all = <T>(of: (one: Tried) => T): T[] => tried.map(of)
+  const sent = tried.flatMap(({ to, outcome }) => (outcome.state === 'sent' ? to.toLowerCase() : []))
+  await tx`
+    with mended as (delete from address_fault where address = any(${sent}))
+    update mail set state = new.state::mail_state, error = new.error, attempts = mail.attempts + new.counts, next_try_at = new.next_try_at::timestamptz,
+      sent_at = case when new.state = 'sent' then ${d.clock()}::timestamptz end
+    from unnest(${all((one) => one.id)}::uuid[], ${all(({ outcome }) => outcome.state)}::text[],
+      ${all(({ outcome }) => ('error' in outcome ? outcome.error : null))}::text[], ${all(({ counts }) => (counts ? 1 : 0))}::int[],
+      ${all(({ outcome }) => ('nextTryAt' in outcome ? (outcome.nextTryAt?.toISOString() ?? null) : null))}::text[]) as new (id, state, error, counts, next_try_at)
+    where mail.id = new.id`
 }
 
 /** Milliseconds to wait after so many tries: 1, 2, 4, … 60 minutes, and then every hour for as long as it takes. */
@@ -91,10 +139,7 @@ export const backOff = (attempts: number): number => Math.min(2 ** (attempts - 1
 async function attempt(d: Needs, tx: Tx, mail: Row): Promise<Outcome> {
   if (d.mailer === null || d.config.observe) return { state: 'kept' }
   const error = await deliver(d, d.mailer, mail)
-  if (error === null) {
-    await clearFault(tx, mail.to)
-    return { state: 'sent' }
-  }
+  if (error === null) return { state: 'sent' }
   const now = d.clock()
   const { message } = error
   if (error.code === 'mail-delayed')

@@ -7,37 +7,46 @@ import { isOff } from './every.ts'
 type Waiting = { id: string; userName: string; to: string }
 
 /**
- * Why a mail is not to be sent to that address any more: somebody whose notices are in it hears of them no longer, is disabled, has
- * another address, or wants no mail of it. Null: all is as when it was written. Of a mail without notices the person is asked about alone,
- * and whether they hear of one of the repositories it is about.
+ * The SQL behind `with`: `barred`, those of these mails that may not go where they are addressed: somebody whose notices are in it hears of
+ * them no longer, at that address, or wants no mails of it; of a mail without notices, its person hears of none of what it is about.
  */
-export async function whyNotNow(tx: Tx, { id, userName, to }: Waiting): Promise<string | null> {
-  const asked = tx`
-    select n.namespace, ${repositoryOfRef(tx, tx`n.ref`)} as repository from notice n where n.mail_id = ${id}
-    union all select split_part(place, ' ', 1), split_part(place, ' ', 2) from mail, unnest(about) as place where mail.id = ${id}`
-  const [row] = await tx<{ name: string; what: string }[]>`
-    with ${heardBy(tx, asked)}, concerned as (
-      select n.user_name, n.namespace, ${repositoryOfRef(tx, tx`n.ref`)} as repository from notice n where n.mail_id = ${id}
-    ), doubtful as (
-      select c.user_name, c.namespace from concerned c
-      where not exists (select from heard where heard.user_name = c.user_name and lower(heard.email) = lower(${to})
-          and ${hears(tx, tx`c.namespace`, tx`c.repository`)})
-        or ${isOff(tx, tx`c.user_name`, tx`c.namespace`)}
+export const barredMails = (sql: Tx, ids: readonly string[]) => {
+  const asked = sql`
+    select n.namespace, ${repositoryOfRef(sql, sql`n.ref`)} as repository from notice n where n.mail_id = any(${[...ids]}::uuid[])
+    union all
+    select split_part(place, ' ', 1), split_part(place, ' ', 2) from mail, unnest(about) as place where mail.id = any(${[...ids]}::uuid[])`
+  return sql`${heardBy(sql, asked)}, concerned as materialized (
+      select distinct n.mail_id, n.user_name, n.namespace, ${repositoryOfRef(sql, sql`n.ref`)} as repository
+      from notice n where n.mail_id = any(${[...ids]}::uuid[])
+    ), barred as (
+      select c.mail_id from concerned c join mail m on m.id = c.mail_id
+      where ${isOff(sql, sql`c.user_name`, sql`c.namespace`)} or not exists (
+        select from heard where heard.user_name = c.user_name and lower(heard.email) = lower(m."to")
+          and ${hears(sql, sql`c.namespace`, sql`c.repository`)})
       union all
-      select m.user_name, coalesce(split_part(m.about[1], ' ', 1), '') from mail m where m.id = ${id}
-        and not exists (select from concerned) and not exists (
-          select from person p where p.name = m.user_name and p.enabled and not p.bot and lower(p.email) = lower(${to})
+      select m.id from mail m where m.id = any(${[...ids]}::uuid[]) and not exists (select from concerned c where c.mail_id = m.id)
+        and not exists (
+          select from person p where p.name = m.user_name and p.enabled and not p.bot and lower(p.email) = lower(m."to")
             and (m.about = '{}' or exists (
               select from unnest(m.about) as place join heard on heard.user_name = p.name
-                and ${hears(tx, tx`split_part(place, ' ', 1)`, tx`split_part(place, ' ', 2)`)}
-                and not ${isOff(tx, tx`p.name`, tx`split_part(place, ' ', 1)`)})))
+                and ${hears(sql, sql`split_part(place, ' ', 1)`, sql`split_part(place, ' ', 2)`)}
+                and not ${isOff(sql, sql`p.name`, sql`split_part(place, ' ', 1)`)})))
+    )`
+}
+
+/** Why it may not, in words: of the first by name of whom that is so. */
+export async function whyNot(tx: Tx, { id, userName, to }: Waiting): Promise<string> {
+  const [row] = await tx<{ name: string; what: string }[]>`
+    with concerned as (
+      select distinct user_name, namespace from notice where mail_id = ${id}
+      union select ${userName}, split_part(about[1], ' ', 1) from mail where id = ${id} and not exists (select from notice where mail_id = ${id})
     )
-    select d.user_name as name, case when p.name is null or not p.enabled then 'is disabled' when p.bot then 'is a bot'
+    select c.user_name as name, case when p.name is null or not p.enabled then 'is disabled' when p.bot then 'is a bot'
         when lower(p.email) is distinct from lower(${to}) then 'has another address'
-        when ${isOff(tx, tx`d.user_name`, tx`d.namespace`)} then 'wants no mail of ' || d.namespace
-        else 'hears of ' || d.namespace || ' no longer' end as what
-    from doubtful d left join person p on p.name = d.user_name order by d.user_name, d.namespace limit 1`
-  return row ? `not sent: ${row.name || userName} ${row.what}` : null
+        when ${isOff(tx, tx`c.user_name`, tx`c.namespace`)} then 'wants no mail of ' || c.namespace end as what
+    from concerned c left join person p on p.name = c.user_name
+    order by what is null, c.user_name, c.namespace limit 1`
+  return `not sent: ${row?.name ?? userName} ${row?.what ?? 'hears of some of it no longer'}`
 }
 
 /** The mail is over, with its reason; its notices wait again, and are gathered anew for those who are to hear of them still. */

@@ -1,0 +1,34 @@
+import type { Sql } from '../src/db/postgres.ts'
+
+const namespaces = 200
+
+/**
+ * So many tags in 200 namespaces, all outdated by one base, and so many people, each contributor of one of these. Nobody has been told of
+ * anything.
+ */
+export async function storeAffected(sql: Sql, { images, people }: { images: number; people: number }): Promise<void> {
+  const at = (BigInt(Date.now()) * 1_000_000n).toString()
+  await sql`truncate registry, namespace, person, build, notice, mail, recipe restart identity cascade`
+  await sql`insert into registry (name) values ('r.example')`
+  await sql`insert into repository (registry_id, name, namespace) values (1, 'lib/base', 'lib')`
+  await sql`
+    insert into repository (registry_id, name, namespace)
+    select 1, 'team' || n % ${namespaces} || '/app' || n, 'team' || n % ${namespaces} from generate_series(1, ${images}::int) n`
+  await sql`
+    insert into tag (repository_id, name, ref, head_digest, head_at, status)
+    select id, '1', 'r.example/' || name || ':1', 'sha256:' || encode(sha256(name::bytea), 'hex'), ${at}::bigint, 'outdated' from repository`
+  await sql`
+    insert into cause (tag_id, base, role, from_digest, to_digest, evidence, confidence, still_at, platforms, counted, since)
+    select t.id, 'r.example/lib/base:1', 'runtime', 'sha256:' || repeat('a', 64), 'sha256:' || repeat('b', 64), '{layers}', 'inferred', '{}',
+      '{linux/amd64}', true, ${at}::bigint
+    from tag t join repository r on r.id = t.repository_id where r.namespace <> 'lib'`
+  await sql`insert into namespace (key, visibility) select 'team' || n, 'private' from generate_series(0, ${namespaces - 1}) n`
+  await sql`insert into namespace (key, visibility) values ('lib', 'protected')`
+  await sql`
+    insert into person (name, email, display_name)
+    select 'person' || n, 'person' || n || '@example.org', 'Person ' || n from generate_series(1, ${people}::int) n`
+  await sql`
+    insert into member (namespace_key, user_name, role)
+    select 'team' || n % ${namespaces}, 'person' || n, 'contributor'::member_role from generate_series(1, ${people}::int) n`
+  await sql`analyze`
+}
