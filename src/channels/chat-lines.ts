@@ -42,6 +42,9 @@ function headline(namespace: string, { kind, base, items }: Telling): Line {
   ]
 }
 
+/** Nothing of a text from outside begins a line, or turns one around. */
+export const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+
 /** A namespace by its key: of the global one `_`, with several registries `host/_`. */
 function named(key: string): Line {
   if (!/(^|\/)_$/.test(key)) return [{ text: 'namespace ' }, { code: key }]

@@ -9,7 +9,7 @@ import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { Sealed } from './channels.ts'
 import { enqueueDelivery } from './enqueue-delivery.ts'
-import { type Judgement, judgeReply, longestWait } from './judge-reply.ts'
+import { givenUpAfter, type Judgement, judgeReply, longestWait } from './judge-reply.ts'
 import { type ChannelKind, notifiers } from './notifiers.ts'
 import { post, type Reply } from './post.ts'
 import { makeReach } from './reach.ts'
@@ -46,7 +46,9 @@ export async function deliver(
   if (!row) return
   if (d.config.observe)
     return void (await d.sql`update delivery set state = 'kept' where id = ${row.id} and state = 'pending'`)
-  if (!row.enabled) return failAll(d.sql, [row.id], disabled)
+  if (!row.enabled)
+    return void (await d.sql`
+      update delivery set state = 'failed', next_try_at = null, answer = ${disabled} where id = ${row.id} and state = 'pending'`)
   const wait = row.nextTryAt === null ? 0 : row.nextTryAt.getTime() - d.clock().getTime()
   // what seems to be further off is of a clock that was ahead
   if (wait > slack && wait <= longestWait) return enqueueDelivery(d, d.sql, row, row.nextTryAt)
@@ -71,44 +73,41 @@ async function record(d: Needs, row: Row, reply: Reply, answer: string): Promise
       where id = ${row.id} and state = 'pending'`
     if (written.count === 0) return
     if (next) await enqueueDelivery(d, tx, row, next)
-    await follow(tx, row, judged)
+    await follow(tx, row, judged, { now, answer })
   })
   const level = judged.state === 'delivered' ? 'info' : judged.state === 'pending' ? 'warn' : 'error'
   d.log[level]({ delivery: row.id, channel: row.channelId, status: reply.status, ...judged }, 'delivery tried')
 }
 
-/** What one reply means to what else waits for the channel. */
-async function follow(tx: Tx, { id, channelId }: Row, judged: Judgement): Promise<void> {
+/** What one reply means to what else waits for the channel, unless that was set anew meanwhile. */
+async function follow(
+  tx: Tx,
+  { id, channelId, sealed }: Row,
+  judged: Judgement,
+  { now, answer }: { now: Date; answer: string },
+): Promise<void> {
+  const others = tx`channel_id = ${channelId} and state = 'pending' and id <> ${id}`
   if (judged.state === 'pending' && judged.wholeChannel)
     await tx`
       update delivery set next_try_at = ${judged.nextTryAt}
-      where channel_id = ${channelId} and state = 'pending' and id <> ${id}
-        and (next_try_at is null or next_try_at < ${judged.nextTryAt})`
+      where ${others} and (next_try_at is null or next_try_at < ${judged.nextTryAt})`
+  if (judged.state === 'failed' && judged.wholeChannel)
+    await tx`
+      update delivery set state = 'failed', next_try_at = null, answer = ${answer}
+      where ${others} and since <= ${new Date(now.getTime() - givenUpAfter)}`
   if (judged.state !== 'gone') return
-  await tx`
+  const [gone] = await tx`
     update channel set enabled = false, because = 'its receiver answered 410 Gone: it wants no more'
-    where id = ${channelId}`
-  const others = await tx<{ id: string }[]>`
-    select id from delivery where channel_id = ${channelId} and state = 'pending' and id <> ${id}`
-  await failAll(
-    tx,
-    others.map((other) => other.id),
-    disabled,
-  )
-}
-
-const failAll = async (tx: Tx, ids: string[], answer: string): Promise<void> => {
-  await tx`
-    update delivery set state = 'failed', next_try_at = null, answer = ${answer}
-    where id = any(${ids}) and state = 'pending'`
+    where id = ${channelId} and sealed = ${sealed} returning id`
+  if (gone) await tx`update delivery set state = 'failed', next_try_at = null, answer = ${disabled} where ${others}`
 }
 
 /** A receiver may say our request again: neither its address, nor a part of it that could be a key, nor the secret is kept. */
 function answerOf(reply: Reply, { url, secret }: Sealed): string {
   if (reply.status === null) return `no answer: ${reply.because}`
-  const { href, pathname, search } = new URL(url)
+  const { href, pathname, search, searchParams } = new URL(url)
+  const parts = [...pathname.split('/'), ...searchParams.values()].filter((part) => part.length >= 6)
   const mask = makeMask()
-  const parts = pathname.split('/').filter((part) => part.length >= 8)
   for (const hidden of [href, `${pathname}${search}`, search, ...parts, secret ?? ''])
     if (hidden.length > 1) mask.add(hidden)
   return shortened(mask.whole(reply.text), mostKept)

@@ -16,6 +16,8 @@ export type DeliveryView = {
   deliveredAt: Date | null
 }
 
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
 /** Newest first, one beyond the limit. `after`: time and id of the last of the page before. */
 export const listDeliveries = (
   d: Pick<Deps, 'sql'>,
@@ -32,10 +34,11 @@ export async function getDelivery(
   d: Pick<Deps, 'sql'>,
   id: string,
 ): Promise<(DeliveryView & { namespaceKey: string; body: string }) | null> {
+  if (!uuid.test(id)) return null
   const [found] = await d.sql<(DeliveryView & { namespaceKey: string; body: string })[]>`
     select dl.id, dl.type, dl.state, dl.attempts, dl.status, dl.answer, dl.created_at, dl.next_try_at, dl.delivered_at,
       dl.body::text as body, ch.namespace_key
-    from delivery dl join channel ch on ch.id = dl.channel_id where dl.id::text = ${id}`
+    from delivery dl join channel ch on ch.id = dl.channel_id where dl.id = ${id}`
   return found ?? null
 }
 
@@ -46,10 +49,11 @@ export async function replayDelivery(
   d: Sending,
   id: string,
 ): Promise<'replayed' | 'not-found' | 'disabled' | 'observing'> {
+  if (!uuid.test(id)) return 'not-found'
   return d.sql.begin(async (tx) => {
     const [found] = await tx<{ id: string; channelId: string; enabled: boolean }[]>`
       select dl.id, dl.channel_id, ch.enabled from delivery dl join channel ch on ch.id = dl.channel_id
-      where dl.id::text = ${id} for update of dl`
+      where dl.id = ${id} for update of dl`
     if (!found) return 'not-found'
     if (!found.enabled) return 'disabled'
     if (d.config.observe) return 'observing'

@@ -1,6 +1,6 @@
 import { withheldFromViewerOf } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
-import { type Composed, compose, type Waiting } from './compose.ts'
+import { type Composed, compose, type Standing, type Waiting } from './compose.ts'
 import { insertDeliveries } from './insert-deliveries.ts'
 import { loadStanding } from './load-standing.ts'
 import type { ChannelKind } from './notifiers.ts'
@@ -22,18 +22,23 @@ export async function gatherDeliveries(d: Needs): Promise<Date | null> {
   const now = d.clock().getTime()
   // A clock that was set back must not hold a notice for longer than the window.
   const due = waiting.filter(({ oldest }) => Math.abs(now - oldest.getTime()) >= window)
-  for (const channel of due) await tell(d, channel)
+  const known = new Map<string, Standing>()
+  for (const channel of due) await tell(d, channel, known)
   const later = waiting.filter((channel) => !due.includes(channel)).map(({ oldest }) => oldest.getTime() + window)
   return later.length === 0 ? null : new Date(Math.min(...later, now + window))
 }
 
-async function tell(d: Needs, channel: Due): Promise<void> {
+async function tell(d: Needs, channel: Due, known: Map<string, Standing>): Promise<void> {
   const rows = await d.sql<(Omit<Waiting, 'content'> & { content: string })[]>`
     select id, kind::text as kind, ref, content::text as content from channel_notice
     where channel_id = ${channel.id} and delivery_id is null order by id`
-  const standing = await loadStanding(d, [...new Set(rows.map(({ ref }) => ref))])
+  await loadStanding(
+    d,
+    rows.map(({ ref }) => ref),
+    known,
+  )
   const waiting = rows.map((row) => ({ ...row, content: JSON.parse(row.content) as Waiting['content'] }))
-  const { messages, over } = compose(waiting, standing)
+  const { messages, over } = compose(waiting, known)
   await d.sql`delete from channel_notice where id = any(${over}) and delivery_id is null`
   for (const composed of messages) await save(d, channel, composed)
 }

@@ -1,10 +1,11 @@
 import type { Reply } from './post.ts'
 
-/** What follows from a reply. `wholeChannel`: its receiver is in trouble, so that nothing else need be tried there before. */
+/** What follows from a reply. `wholeChannel`: its receiver is in trouble, so that nothing else need be tried there before;
+ * what has waited for it as long is given up with it. */
 export type Judgement =
   | { state: 'delivered' }
   | { state: 'pending'; nextTryAt: Date; wholeChannel: boolean }
-  | { state: 'failed' }
+  | { state: 'failed'; wholeChannel: boolean }
   | { state: 'gone' }
 
 const minute = 60_000
@@ -25,11 +26,12 @@ export function judgeReply(
   const { status } = reply
   if (status !== null && status >= 200 && status < 300) return { state: 'delivered' }
   if (status === 410) return { state: 'gone' }
-  if (now.getTime() - since.getTime() >= givenUpAfter) return { state: 'failed' }
   const throttled = status === 429 || status === 503
+  const wholeChannel = status === null || throttled
+  if (now.getTime() - since.getTime() >= givenUpAfter) return { state: 'failed', wholeChannel }
   const asked = throttled ? retryAfter(reply.retryAfter, now) : 0
   const wait = Math.max(Math.min(2 ** (attempts - 1), 60) * minute, Math.min(asked, longestWait))
-  return { state: 'pending', nextTryAt: new Date(now.getTime() + wait), wholeChannel: status === null || throttled }
+  return { state: 'pending', nextTryAt: new Date(now.getTime() + wait), wholeChannel }
 }
 
 /** Seconds, or a date; milliseconds from now. What is neither says nothing. */

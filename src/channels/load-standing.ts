@@ -4,12 +4,13 @@ import type { Standing } from './compose.ts'
 
 const refsAtOnce = 1000
 
-/** How each of these tags stands now; what is no tag any more has no entry. Two statements for each thousand. */
+/** Adds to `known` how each of these tags stands now, of those not in it; what is no tag any more has no entry. A few statements a thousand. */
 export async function loadStanding(
   d: Pick<Deps, 'sql' | 'config' | 'clock'>,
-  refs: readonly string[],
-): Promise<Map<string, Standing>> {
-  const standing = new Map<string, Standing>()
+  all: readonly string[],
+  known: Map<string, Standing>,
+): Promise<void> {
+  const refs = [...new Set(all)].filter((ref) => !known.has(ref))
   for (let i = 0; i < refs.length; i += refsAtOnce) {
     const part = refs.slice(i, i + refsAtOnce)
     const tags = await d.sql<{ ref: string; digest: string | null; now: Standing['now'] }[]>`
@@ -21,8 +22,7 @@ export async function loadStanding(
     const states = await rebuildStates(d, outdated)
     for (const { ref, digest, now } of tags) {
       const { state = 'none', build = null, waitsFor = [] } = states.get(ref) ?? {}
-      standing.set(ref, { now, digest, rebuild: { state, build, waitsFor } })
+      known.set(ref, { now, digest, rebuild: { state, build, waitsFor } })
     }
   }
-  return standing
 }

@@ -1,4 +1,5 @@
-import { chatLines, type Line, type Span } from './chat-lines.ts'
+import { escapeHtml, link } from '../notify/digest-escape.ts'
+import { chatLines, type Line, oneLine, type Span } from './chat-lines.ts'
 import { type Notifier, typeOf } from './notifier.ts'
 
 /**
@@ -17,9 +18,9 @@ export const matrix: Notifier = {
 const html = (line: Line): string => line.map(spanHtml).join('')
 
 function spanHtml(span: Span): string {
-  if ('code' in span) return `<code>${escaped(quiet(oneLine(span.code)))}</code>`
-  if ('link' in span) return `<a href="${escaped(span.link)}">${escaped(span.label)}</a>`
-  return escaped(span.text)
+  if ('code' in span) return `<code>${escapeHtml(quiet(oneLine(span.code)))}</code>`
+  if ('link' in span) return link(span.link, span.label)
+  return escapeHtml(span.text)
 }
 
 const plainText = (line: Line): string =>
@@ -27,7 +28,3 @@ const plainText = (line: Line): string =>
 
 /** A mention in plain text calls people: `@room` all of them. https://spec.matrix.org/latest/client-server-api/#user-and-room-mentions */
 const quiet = (text: string): string => text.replaceAll('@', '@\u200b')
-
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character]!)
-const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')

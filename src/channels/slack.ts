@@ -1,4 +1,4 @@
-import { chatLines, type Span } from './chat-lines.ts'
+import { chatLines, oneLine, type Span } from './chat-lines.ts'
 import { type Notifier, typeOf } from './notifier.ts'
 
 /**
@@ -33,4 +33,3 @@ function mrkdwn(span: Span): string {
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
 const escaped = (text: string): string => text.replace(/[&<>]/g, (character) => entities[character]!)
-const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')

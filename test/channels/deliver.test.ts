@@ -227,6 +227,31 @@ describe('a receiver', () => {
     expect(got).toHaveLength(fixed === null ? 1 : 0)
   })
 
+  test('that is not there for three days is given up with all that waited as long, and not with what came later', async () => {
+    await world.add('hook', 'http://127.0.0.1:1/x')
+    const [first, second] = [await queue(), await queue()]
+    world.later(3 * 86_400)
+    const third = await queue()
+    await attempt(first)
+    expect([await row(first), await row(second), await row(third)]).toMatchObject([
+      { state: 'failed', attempts: 1 },
+      { state: 'failed', attempts: 0, answer: 'no answer: ECONNREFUSED' },
+      { state: 'pending' },
+    ])
+  })
+
+  test('that was gone when the channel was set anew has said nothing of where it leads now', async () => {
+    const { url } = await receive(async (response) => {
+      await world.add('hook', `${url}/new`)
+      status(410)(response)
+    })
+    await world.add('hook', `${url}/old`)
+    const [first, second] = [await queue(), await queue()]
+    await attempt(first)
+    expect(await getChannel(pg, 'app', 'hook')).toMatchObject({ enabled: true, because: null })
+    expect([await row(first), await row(second)]).toMatchObject([{ state: 'failed' }, { state: 'pending' }])
+  })
+
   test('that refuses one message is sent the others all the same', async () => {
     const { url } = await receive((response, nth) => status(nth === 1 ? 400 : 200)(response))
     await world.add('hook', `${url}/x`)
@@ -239,7 +264,11 @@ describe('a receiver', () => {
   test('that says its own address or our secret again is not believed to be somebody to quote', async () => {
     const secret = `whsec_${Buffer.alloc(32, 9).toString('base64')}`
     const { url } = await receive((response) => {
-      response.writeHead(404).end(`no ${url}/services/T0000000/a-secret-key?k=another-secret\0 here, ${secret}: \ud800`)
+      response
+        .writeHead(404)
+        .end(
+          `no ${url}/services/T0000000/a-secret-key?k=another-secret\0 here, ${secret}: another-secret a-secret-key \ud800`,
+        )
     })
     await world.add('hook', `${url}/services/T0000000/a-secret-key?k=another-secret`, { secret })
     const id = await queue()
