@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type BuildSettings, defaultBuildSettings, type Machines } from './build-settings.ts'
 import { builderFaults, builderOf, builderWarnings, machinesOf } from './builder-settings.ts'
 import { type Channels, defaultChannels } from './channel-settings.ts'
-import { environment, flag, listOf } from './environment.ts'
+import { type Environment, environment, flag, listOf } from './environment.ts'
 import { normaliseHost } from './oci/reference.ts'
 import { People, type PeopleSettings, type PeopleSourceConfig, peopleOf } from './people-settings.ts'
 import type { RegistryConfig } from './registry/registries.ts'
@@ -51,6 +51,9 @@ export type Config = Readonly<{
   peopleSources: readonly PeopleSourceConfig[]
   /** seconds; 0 = only at start and on demand */
   peopleInterval: number
+  /** answer as a Portus' scanner; `clairUrl`: the real one behind, null without */
+  scanner: boolean
+  clairUrl: string | null
   observe: boolean
   /** `remote`: the build service at `builderUrl` */
   builder: 'docker' | 'docker-machine' | 'remote' | 'rebase'
@@ -117,6 +120,8 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
   const registries = [...registryOfEnvironment(values, read, fault), ...fromFile.registries]
   for (const text of sharedHosts(registries)) fault(`DRYDOCK_CONFIG: ${text}`)
   for (const text of sharedTokens(values, registries)) fault(text)
+  if (parsed.data?.DRYDOCK_CLAIR_URL !== undefined && !scannerOf(parsed.data))
+    fault('DRYDOCK_CLAIR_URL: needs DRYDOCK_SCANNER')
   if (parsed.success) for (const text of builderFaults(parsed.data, fromFile.machines)) fault(text)
   const people = peopleOf(parsed.data ?? {}, fromFile.people, registries, { read, fault })
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
@@ -147,6 +152,8 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     reconcileInterval: e.DRYDOCK_RECONCILE_INTERVAL,
     ...people,
     peopleInterval: e.DRYDOCK_PEOPLE_INTERVAL,
+    scanner: scannerOf(e),
+    clairUrl: e.DRYDOCK_CLAIR_URL?.replace(/\/+$/, '') ?? null,
     observe: e.DRYDOCK_OBSERVE,
     ...builderOf(e.DRYDOCK_BUILDER),
     builderToken: e.DRYDOCK_BUILDER_TOKEN ?? null,
@@ -159,6 +166,11 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     warnings: Object.freeze([...unknownNames(env), ...builderWarnings(e)]),
   })
 }
+
+const scannerOf = (e: Environment): boolean =>
+  e.DRYDOCK_SCANNER === undefined
+    ? e.PORTUS_URL !== undefined || e.PORTUS_DATABASE_URL !== undefined
+    : e.DRYDOCK_SCANNER === 'true'
 
 /** Empty = not set, but where the table says that empty means something. A secret may stand in a file; both at once is a fault. */
 function withFiles(env: Env, read: Read, fault: (text: string) => void): Env {

@@ -70,6 +70,8 @@ export const environment = z.object({
     .optional(),
   PORTUS_TOKEN: token.optional(),
   PORTUS_DATABASE_URL: z.string().optional(),
+  DRYDOCK_SCANNER: z.enum(['true', 'false'], 'must be true or false').optional(),
+  DRYDOCK_CLAIR_URL: url(/^https?$/, 'http://clair:6060').optional(),
   DRYDOCK_OBSERVE: flag,
   DRYDOCK_BUILDER: z
     .union(

@@ -10,6 +10,7 @@ import { apiApp } from './api/app.ts'
 import { isBuildService } from './api/builder-service.ts'
 import { defaultBuilder } from './build/builders/builders.ts'
 import { keeperFor } from './build/machines/keeper-for.ts'
+import { reapDocker } from './build/reap-docker.ts'
 import { keyInForce } from './build/vault-key.ts'
 import { sweepBuilds } from './build/wake-builders.ts'
 import { removeAbandoned } from './build/work-dir.ts'
@@ -29,6 +30,7 @@ import { makeMailer } from './notify/mailer.ts'
 import { enqueueSync, introduceSources } from './people/people-sources.ts'
 import { pipeline } from './pipeline.ts'
 import { makeRegistries } from './registry/registries.ts'
+import { forgetScans } from './scanner/scanned-image.ts'
 import { openVault } from './secret-key.ts'
 import { loadSecrets } from './secrets.ts'
 import { gitHookRoute } from './triggers/route.ts'
@@ -45,6 +47,8 @@ const machinesMs = 1000
 /** directories of builds and readings whose process was killed */
 const abandonedMs = 60_000
 const schedulesMs = 10_000
+/** what Portus has not asked its scanner about for long */
+const scansMs = 3_600_000
 /** what no event told: a pause's end, a lost job */
 const planMs = 120_000
 /** reminders, mails that are made at an hour, what a clock that jumped or a lost job left */
@@ -96,6 +100,15 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       await sweep().catch((err: unknown) => log.warn({ err }, 'could not remove what killed processes left'))
       closers.push(every(abandonedMs, sweep, log))
     }
+    if (roles.includes('builder')) {
+      const ending = new AbortController()
+      closers.push(() => ending.abort())
+      const reap = async () => {
+        const builds = await reapDocker(d, ending.signal)
+        if (builds.length > 0) log.info({ builds }, 'removed what ended builds left on the docker daemon')
+      }
+      closers.push(every(abandonedMs, reap, log, 'now'))
+    }
     if (roles.includes('worker')) {
       await enqueueReconcile(d)
       await introduceSources(d)
@@ -131,6 +144,7 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     }
     if (workerRoles.worker) closers.push(every(outboxMs, () => enqueueOutbox(d), log))
     if (workerRoles.worker) closers.push(every(config.watchInterval * 1000, () => sweepWatches(d), log))
+    if (workerRoles.worker && config.scanner) closers.push(every(scansMs, () => forgetScans(d), log))
     const keeper = workerRoles.builder ? await keeperFor(d) : null
     if (keeper) closers.push(keeper.close, every(machinesMs, keeper.turn, log))
     closers.push(every(keyMs, () => endWithoutKey(d, close), log))
@@ -198,8 +212,8 @@ const enqueueReconcile = async (d: Pick<Deps, 'sql' | 'jobs' | 'config'>, runAt?
 /** Up to a tenth of an interval from now, so that several installations do not ask one registry at the same moment. */
 const laterBy = (seconds: number): Date => new Date(Date.now() + Math.random() * seconds * 100)
 
-/** Calls `work` every `ms`, never twice at once; a failure is told and the next turn tries again. Returns how to end it. */
-function every(ms: number, work: () => Promise<void>, log: Logger): () => void {
+/** Calls `work` every `ms`, never twice at once; a failure is told and the next turn tries again. `first`: now, or after `ms`. Returns how to end it. */
+function every(ms: number, work: () => Promise<void>, log: Logger, first: 'now' | 'later' = 'later'): () => void {
   let busy = false
   const turn = async () => {
     if (busy) return
@@ -207,6 +221,7 @@ function every(ms: number, work: () => Promise<void>, log: Logger): () => void {
     await work().catch((error: unknown) => log.warn({ err: error }, 'a periodic task failed'))
     busy = false
   }
+  if (first === 'now') void turn()
   // a timer holds 31 bits; a longer one would run all the time
   const timer = setInterval(turn, Math.min(ms, 2 ** 31 - 1))
   return () => clearInterval(timer)

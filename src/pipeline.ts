@@ -14,6 +14,7 @@ import { sendLane } from './notify/send.ts'
 import { syncPeople } from './people/sync-people.ts'
 import { plan } from './plan/make-plan.ts'
 import { curate } from './policy/curate.ts'
+import { askPortus, queuePortus } from './scanner/ask-portus.ts'
 import { refresh } from './staleness/refresh.ts'
 import { watch } from './watch/watch.ts'
 
@@ -32,11 +33,13 @@ export const pipeline = (d: Deps, runBuilds = buildRunner(d)): Tasks => ({
   people: async (wish, { signal }) => void (await syncPeople(d, wish, signal)), // Portus, Harbor, a file → who may do and hears what → notify
   notify: async () => {
     await d.jobs.enqueue(d.sql, 'channels', {}, { key: 'channels', queue: 'channels' })
+    await queuePortus(d)
     await notify(d) //                                     new causes, gathered a window long      → mail
   },
   mail: ({ lane = 0 }) => sendLane(d, lane), //            what is due of the outbox, through SMTP
   channels: () => tellChannels(d), //                      the same for channels of namespaces      → deliver
   deliver: ({ deliveryId }, { signal }) => deliver(d, deliveryId, signal), // one message to one channel
+  portus: (wish, { signal }) => askPortus(d, wish, signal), // flags that Portus shows → it looks again
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
   build: (_, { signal }) => runBuilds('any', signal), // builds whose turn it is: host, checkout, build, push, cleanup → refresh, plan
   'build-light': (_, { signal }) => runBuilds('light', signal), // those that need no builder: rebases

@@ -112,6 +112,17 @@ export const settings: readonly Setting[] = [
     secret: true,
   },
   {
+    name: 'DRYDOCK_SCANNER',
+    default: 'true where Portus is set',
+    meaning:
+      'answer under `/v1/layers` as the scanner (Clair v1) of a Portus, which so shows bases that have moved (docs/portus.md)',
+  },
+  {
+    name: 'DRYDOCK_CLAIR_URL',
+    default: 'none',
+    meaning: 'a real Clair (v1) behind that, whose findings pass through',
+  },
+  {
     name: 'DRYDOCK_PEOPLE_INTERVAL',
     default: '300',
     meaning: 'seconds between readings of where people come from; 0 = only at start and on demand',

@@ -8,6 +8,7 @@ import { authenticate, authenticators, showsToken, unauthorized } from '../acces
 import { type Principal, tracker } from '../access/principal.ts'
 import { withheldFrom } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
+import { scannerRouter } from './scanner.ts'
 import { unsubscribeRouter } from '../ui/unsubscribe.ts'
 import { builderRoutes } from './builder-service.ts'
 import { healthRouter } from './health.ts'
@@ -35,6 +36,7 @@ export function apiApp(d: Deps, { web, builder = false }: { web: boolean; builde
     app.get('/api/v1/openapi.json', (_request, response) => void response.type('application/json').send(document))
     app.use('/api/v1', apiRouter(d, routes, identify(d, routes)))
     app.use(unsubscribeRouter(d))
+    if (d.config.scanner) app.use(scannerRouter(d))
   }
   if (builder && d.config.builderToken !== null)
     app.use('/builder/v1', apiRouter(d, builderRoutes, trackerOnly(d.config.builderToken), '8mb'))

@@ -23,6 +23,8 @@ export type Payloads = {
   'build-light': Record<string, never>
   recipe: { ref: string }
   'move-tags': { buildId: string }
+  /** refs: to be looked at whatever was asked before */
+  portus: { refs?: string[] }
 }
 export type TaskName = keyof Payloads
 

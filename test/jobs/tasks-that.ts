@@ -20,5 +20,6 @@ export const tasksThat = (given: Partial<Tasks>): Tasks => ({
   people: nothing,
   recipe: nothing,
   'move-tags': nothing,
+  portus: nothing,
   ...given,
 })

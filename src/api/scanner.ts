@@ -1,0 +1,76 @@
+/**
+ * In: what a Portus asks the scanner it takes for Clair (v1): each layer of an image, bottom to top, then what is wrong with the top one.
+ * Out: the bases that have moved under the tags of that image, as vulnerabilities with a link; and, with a real Clair behind, its findings.
+ * Guarantees: always JSON, within a second even where the database hangs, from what is stored; nobody but a real Clair is asked, and never
+ * before the answer. Who can name all layers of an image has its manifest: no more is told to them than to a viewer of its namespace.
+ */
+import express, { type ErrorRequestHandler, type Response, type Router } from 'express'
+import type { Deps } from '../deps.ts'
+import { findings, makeClair } from '../scanner/clair.ts'
+import { outdatedFeatures } from '../scanner/outdated-features.ts'
+import { keepLayer, PostedLayer, scannedTags } from '../scanner/scanned-image.ts'
+import { TimedOutError, timed } from '../timed.ts'
+import { illFormedAt } from './well-formed.ts'
+
+type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'>
+
+/** Milliseconds for the database. */
+const patience = 1000
+
+export function scannerRouter(d: Needs): Router {
+  const clair = d.config.clairUrl === null ? null : makeClair(d, d.config.clairUrl)
+  const router = express.Router()
+  router.get('/health', (_request, response) => void json(response, 200, { status: 'ok' }))
+  const layers = router.route('/v1/layers')
+  layers.post(express.json({ limit: '256kb', type: () => true }), async (request, response) => {
+    const posted = PostedLayer.safeParse(request.body)
+    if (!posted.success || illFormedAt(posted.data) !== null) return failure(response, 400, 'that is no layer')
+    clair?.post(request.body)
+    await within(keepLayer(d, posted.data))
+    json(response, 201, { Layer: { ...posted.data.Layer, Headers: undefined, IndexedByVersion: version } })
+  })
+  layers.all((_request, response) => failure(response, 405, 'only POST here'))
+  const layer = router.route('/v1/layers/:name')
+  layer.get(async (request, response) => {
+    const { name } = request.params
+    if (illFormedAt(name) !== null) return failure(response, 400, 'that is no name of a layer')
+    const [own, found] = await within(
+      Promise.all([scannedTags(d, name).then((tags) => outdatedFeatures(d, tags)), findings(d, name)]),
+    )
+    clair?.fetch(name)
+    json(response, 200, { Layer: { Name: name, IndexedByVersion: version, Features: [...own, ...found] } })
+  })
+  layer.all((_request, response) => failure(response, 405, 'only GET here'))
+  router.use(['/v1/layers'], onError(d))
+  return router
+}
+
+/** Of Clair v1's database of findings; Portus does not look at it. */
+const version = 3
+
+const within = <T>(work: Promise<T>): Promise<T> => {
+  const never = new AbortController().signal
+  return timed(work, patience, never, () => work.catch(() => undefined))
+}
+
+const json = (response: Response, status: number, body: object): void =>
+  void response.status(status).type('application/json').send(JSON.stringify(body))
+/** As Clair says it. */
+const failure = (response: Response, status: number, message: string): void =>
+  json(response, status, { Error: { Message: message } })
+
+const onError =
+  (d: Needs): ErrorRequestHandler =>
+  (error: unknown, _request, response, _next) => {
+    const status = statusOf(error)
+    if (status >= 500) d.log.warn({ err: error }, 'a question to the scanner could not be answered')
+    failure(response, status, status < 500 ? 'that could not be read' : 'not now')
+  }
+
+/** What Express says of a path or a body it cannot read; all else is ours. */
+function statusOf(error: unknown): number {
+  if (error instanceof URIError) return 400
+  if (error instanceof TimedOutError || typeof error !== 'object' || error === null) return 503
+  const status = 'status' in error && 'expose' in error && error.expose === true ? Number(error.status) : 503
+  return status >= 400 && status < 500 ? status : 503
+}
