@@ -29,6 +29,7 @@ import { restoreCommand } from './restore.ts'
 import { rotateKeyCommand } from './rotate-key.ts'
 import { serveCommand } from './serve.ts'
 import { snoozeCommand } from './snooze.ts'
+import { tokenCommand } from './token.ts'
 import { treeCommand } from './tree.ts'
 import { whyCommand } from './why.ts'
 
@@ -56,6 +57,7 @@ const commands = [
   gitHookCommand,
   channelCommand,
   memberCommand,
+  tokenCommand,
   notificationsCommand,
   peopleCommand,
   demoCommand,

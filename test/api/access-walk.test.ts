@@ -68,7 +68,7 @@ beforeAll(async () => {
   await add({ ...known, name: 'builds plaza', roles: all('owner'), scope: plaza }, 'owen', ['build:plaza'])
   const hush = { level: 0, only: 'hush' } as const
   await add({ ...known, name: 'reads hush', admin: true, roles: {}, scope: hush }, 'root', ['read:hush'])
-}, 60_000)
+}, 600_000)
 afterAll(async () => {
   await api.close()
   await pg.close()

