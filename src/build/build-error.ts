@@ -17,6 +17,14 @@ export class BuildError extends Error {
   }
 }
 
+/** Nobody can be asked after a build that may go on elsewhere: no outcome, unless it stays so. */
+export class BuildElsewhere extends BuildError {
+  constructor({ code, message, cause }: BuildError) {
+    super(code, message, { retryable: true, cause })
+    this.name = 'BuildElsewhere'
+  }
+}
+
 /**
  * Why this process stops a build, whatever became of it. Only our own hand makes one, and it is known by its class: no builder or build
  * service can say such a thing by its code.

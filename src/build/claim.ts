@@ -15,6 +15,8 @@ export type Step = {
   finishedAt: string | null
   error: Failure | null
   content?: string
+  /** of an attempt before the one that runs, or ran last */
+  earlier?: true
 }
 
 export type KnownIntent = PushIntent & { content: Digest }
@@ -35,6 +37,8 @@ export type Claim = {
   since: Date
   /** what that attempt was about to push, or may have pushed */
   intent: KnownIntent | null
+  /** what the attempts before went through */
+  steps: readonly Step[]
   /** what that attempt had pushed and recorded: there is nothing left to find out, wherever the tag is by now */
   pushed: Digest | null
   /** as it came over the build service's API; null for a build of our own */
@@ -130,6 +134,7 @@ export function claimOf(row: ClaimRow): Claim {
     deaths,
     since,
     intent: intentOf(row),
+    steps: JSON.parse(row.steps) as Step[],
     pushed: isDigest(row.digest) ? row.digest : null,
     job,
   }
@@ -140,7 +145,7 @@ const uniqueViolation = '23505'
 const Steps = z.array(z.object({ name: z.string(), content: z.string().optional() }))
 
 function intentOf(row: ClaimRow): KnownIntent | null {
-  const content = Steps.parse(JSON.parse(row.steps)).find((step) => step.name === 'push')?.content
+  const content = Steps.parse(JSON.parse(row.steps)).findLast((step) => step.content !== undefined)?.content
   if (!isDigest(content)) return null
   return { content, bases: JSON.parse(row.bases) as ResolvedBase[], commit: row.commit }
 }

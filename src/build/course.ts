@@ -20,6 +20,8 @@ export type Course = {
     target: BuildJob['target'],
     stop: AbortSignal,
   ): Promise<string[]>
+  /** What was pushed, on the row and as evidence, and nothing more: of a build that ends as cancelled all the same. */
+  record(claim: Claim, built: Built): Promise<void>
   /** After the push, also after one found: what becomes of it, but what may wait once `stop` has come. Comes again where a worker dies at it. Gives what is to be said in the log, if anything. Throws BuildError. */
   pushed(claim: Claim, target: BuildJob['target'], built: Built, stop: AbortSignal): Promise<string | null>
   /** In the transaction that ends these rows, all of this course. */

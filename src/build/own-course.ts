@@ -29,6 +29,7 @@ export const ownCourse = (d: Deps): Course => ({
     const client = d.registries.byName(target.host)
     return client && recipe.strategy === 'dockerfile' ? unstage(client, target, recipe, stop) : []
   },
+  record: (claim, built) => recordPushed(d, claim, built),
   async pushed(claim, target, built, stop) {
     await recordPushed(d, claim, built)
     const { moved, note } = await moveOrLeave(d, claim, target, built.digest, stop)

@@ -10,6 +10,8 @@ export type Progress = Pick<BuilderContext, 'signal' | 'step' | 'intend' | 'host
   steps: () => Step[]
   /** what runs it, for its record */
   by: (builder: string) => void
+  /** From now on a step goes on where an earlier attempt had it: what that began goes on, and does not begin again. */
+  goOn: () => void
   /** settles with the work of steps that took no notice of their end; null where there is none */
   unfinished: () => Promise<unknown> | null
 }
@@ -20,8 +22,17 @@ const patienceMs = 2300
 /** A step that ended within so many milliseconds is stored as ended by the next write: of the next step, or of the build's end. */
 const shortMs = 100
 
+/** The steps that the attempts before went through. When one of them was interrupted nobody knows: it ends now. */
+export const earlierSteps = (steps: readonly Step[], now: Date): Step[] =>
+  steps.map((step) => {
+    if (step.finishedAt !== null) return { ...step, earlier: true }
+    return { ...step, finishedAt: now.toISOString(), error: { ...interrupted }, earlier: true }
+  })
+
+const interrupted = { code: 'interrupted', message: 'the attempt that did this was interrupted', retryable: true }
+
 /**
- * Keeps Build.steps while steps run, each with its time limit (`limitSeconds`); every write is refused (`claim-lost`) once we no longer own
+ * Keeps Build.steps, after those of earlier attempts, while steps run, each with its time limit (`limitSeconds`); every write is refused (`claim-lost`) once we no longer own
  * it. Only an intent is waited for until it is on disk. `mask` hides secrets in what failures say.
  */
 export function makeProgress(
@@ -32,7 +43,9 @@ export function makeProgress(
   mask?: (text: string) => string,
   saveSteps: SaveSteps = saveStepsTogether(d),
 ): Progress {
-  const steps: Step[] = []
+  const steps = earlierSteps(claim.steps, d.clock())
+  let goesOn = false
+  const resumed = new Set<Step>()
   const working = new Set<Promise<unknown>>()
   let intent: PushIntent | null = null
   let host: BuildHost | null = null
@@ -43,8 +56,27 @@ export function makeProgress(
     })
     if (!saved) throw new BuildStop('claim-lost')
   }
+  /** The step that is open, the one that goes on, else a new one. */
+  const opened = (name: StepName): Step => {
+    const last = steps.at(-1)
+    if (last?.name === name && last.finishedAt === null) return last
+    const ofBefore = (step: Step) => step.name === name && (step.earlier === true || resumed.has(step))
+    const before = goesOn && name !== 'cleanup' ? steps.findLast(ofBefore) : undefined
+    if (!before) {
+      const step = begun(name, d.clock())
+      steps.push(step)
+      return step
+    }
+    delete before.earlier
+    resumed.add(before)
+    if (before.error?.code === interrupted.code) Object.assign(before, { error: null, finishedAt: null })
+    return before
+  }
   return {
     steps: () => steps,
+    goOn() {
+      goesOn = true
+    },
     unfinished: () => (working.size === 0 ? null : Promise.allSettled(working)),
     signal: stop,
     by(name) {
@@ -58,18 +90,15 @@ export function makeProgress(
       stop.throwIfAborted()
       if (intended.content === null) return save()
       intent = intended
-      const open = steps.at(-1)
-      if (open?.name === 'push' && open.finishedAt === null) open.content = intended.content
-      else steps.push({ ...begun('push', d.clock()), content: intended.content })
+      opened('push').content = intended.content
       await save(true)
     },
     async step(name, work) {
       // Cleaning up goes on after a cancel.
       const asked = name === 'cleanup' ? new AbortController().signal : stop
       asked.throwIfAborted()
-      const open = steps.at(-1)
-      const step = open?.name === name && open.finishedAt === null ? open : begun(name, d.clock())
-      if (step !== open) steps.push(step)
+      const step = opened(name)
+      const before = step.finishedAt
       await save()
       const seconds = limitSeconds[name]
       const limit = AbortSignal.timeout(seconds * 1000)
@@ -86,7 +115,7 @@ export function makeProgress(
         step.error = describeError(error, mask)
         throw error
       } finally {
-        step.finishedAt = d.clock().toISOString()
+        step.finishedAt = step.error === null && before !== null ? before : d.clock().toISOString()
         if (step.error !== null || performance.now() - began >= shortMs) await save()
       }
     },

@@ -19,6 +19,7 @@ import { writeKlibcBase } from '../support/klibc.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { startDebianRegistry, type TestRegistry } from '../support/registry.ts'
 import { requires } from '../support/requires.ts'
+import { workDirs } from '../support/work-dirs.ts'
 import { buildDeps, learnTags } from './world.ts'
 
 const password = 's3cret-git-password'
@@ -85,7 +86,7 @@ requires(
     for (const end = Date.now() + 90_000; Date.now() < end; await delay(50)) if (await ok()) return
     throw new Error(`not in 90 s: ${what}`)
   }
-  const left = (id: string) => existsSync(join(tmpdir(), `drydock-build-${id}`))
+  const left = (id: string) => workDirs(id).length > 0
   const containers = async () => (await daemon.docker('ps', '--quiet')).trim()
 
   it('records commit, bases and digest, and leaves no secret anywhere', async () => {
@@ -174,7 +175,7 @@ requires(
     await until('it sleeps', async () => (await readLog(d, id)).includes('now sleeping\n'))
     child.kill('SIGKILL')
     git.commit('killed', { Dockerfile: `FROM ${ref('lib/base')}\nRUN echo killed > /k\n` })
-    const dir = join(tmpdir(), `drydock-build-${id}`)
+    const [dir = ''] = workDirs(id)
     expect(readdirSync(dir).some((name) => name.startsWith('pid-'))).toBe(true)
     expect(await row(id)).toMatchObject({ state: 'running' })
     await pg.sql`update build set lease_until = null, claim_token = gen_random_uuid() where id = ${id}`

@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import { build } from '../../src/build/build.ts'
 import { cancelBuild } from '../../src/build/cancel.ts'
@@ -12,6 +9,7 @@ import { startDebianRegistry, type TestRegistry } from '../support/registry.ts'
 import { type RegistryProxy, registryProxy } from '../support/registry-proxy.ts'
 import { requires } from '../support/requires.ts'
 import { type SilentServer, silentServer } from '../support/silent-server.ts'
+import { workDirs } from '../support/work-dirs.ts'
 
 requires(
   'docker',
@@ -58,7 +56,7 @@ requires(
     await running
     const over = await row(id)
     expect(over).toMatchObject({ state: 'cancelled', error: { code: 'cancelled' }, digest: null, leaseUntil: null })
-    expect(existsSync(join(tmpdir(), `drydock-build-${id}`))).toBe(false)
+    expect(workDirs(id)).toEqual([])
     await eventually('nothing is left at the daemon', 90, async () => {
       const left = await Promise.all([
         estate.daemon.docker('ps', '--all', '--quiet'),

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -13,6 +13,7 @@ import { freePort } from '../support/free-port.ts'
 import { startDebianRegistry, type TestRegistry } from '../support/registry.ts'
 import { requires } from '../support/requires.ts'
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts'
+import { workDirs } from '../support/work-dirs.ts'
 import { secretKey } from './world.ts'
 
 const bin = join(import.meta.dirname, '..', '..', 'bin', 'drydock.mjs')
@@ -116,7 +117,7 @@ requires(
     for (const row of await rows(ids))
       expect(row).toMatchObject({ state: 'running', leaseUntil: null, error: null, deaths: 0 })
     expect(await rows([waiting])).toMatchObject([{ state: 'queued' }])
-    for (const id of ids) expect(existsSync(join(tmpdir(), `drydock-build-${id}`))).toBe(false)
+    for (const id of ids) expect(workDirs(id)).toEqual([])
     await nothingRuns()
 
     await start()
@@ -158,7 +159,7 @@ requires(
     await estate.pg.sql`update build set cancel_asked = true where id = ${id}`
     await eventually('it is cancelled', 30, async () => (await rows([id]))[0]!.state === 'cancelled' || null)
     await nothingRuns()
-    expect(existsSync(join(tmpdir(), `drydock-build-${id}`))).toBe(false)
+    expect(workDirs(id)).toEqual([])
     expect((await terminate()).code).toBe(0)
   }, 240_000)
 })

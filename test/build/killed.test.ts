@@ -1,7 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from '@jest/globals'
@@ -16,6 +14,7 @@ import { eventually } from '../../src/demo/watch.ts'
 import { dockerEstate } from '../support/docker-estate.ts'
 import { startDebianRegistry, type TestRegistry } from '../support/registry.ts'
 import { requires } from '../support/requires.ts'
+import { workDirs } from '../support/work-dirs.ts'
 
 requires(
   'docker',
@@ -95,7 +94,7 @@ requires(
     expect(await estate.d.db.declaration.count({ where: { source: id } })).toBe(1)
     // this registry removes no single tags, so that the staging tag stays, as it does without a crash
     expect(await estate.tags(`app/${name}`)).toEqual(['1', '1.drydock', 'latest'])
-    expect(existsSync(join(tmpdir(), `drydock-build-${id}`))).toBe(false)
+    expect(workDirs(id)).toEqual([])
     expect(await estate.daemon.docker('images', '--quiet', `drydock-build/${id}`)).toBe('')
     await eventually(
       'no container is left',

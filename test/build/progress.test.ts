@@ -13,11 +13,11 @@ beforeAll(async () => {
 afterAll(() => pg.close())
 
 let made = 0
-async function begun(stop: AbortSignal, checkout = 60) {
+async function begun(stop: AbortSignal, checkout = 60, steps: object[] = []) {
   const d = testDeps(pg)
   const [row] = await pg.sql<{ id: string }[]>`
-    insert into build (ref, key, reason, recipe, namespace_key)
-    values (${`r.example/a/${made++}:1`}, '', '{}', '{"strategy":"rebase"}', 'a') returning id`
+    insert into build (ref, key, reason, recipe, namespace_key, steps)
+    values (${`r.example/a/${made++}:1`}, '', '{}', '{"strategy":"rebase"}', 'a', ${JSON.stringify(steps)}::text::jsonb) returning id`
   const claim = await claimBuild(d, row!.id)
   if (typeof claim === 'string') throw new Error(`it is ${claim}`)
   const progress = makeProgress(d, claim, stop, Builds.parse({ timeouts: { checkout } }).timeouts)
@@ -61,4 +61,34 @@ it('work that ends soon after its signal is waited for: its own end counts', asy
   })
   expect(await running).toBe('done after all')
   expect(progress.unfinished()).toBeNull()
+})
+
+it('what attempts before went through stays; what was interrupted is said so, and goes on where the build does', async () => {
+  const stored = [
+    { name: 'host', startedAt: '2026-01-01T00:00:00.000Z', finishedAt: '2026-01-01T00:00:01.000Z', error: null },
+    { name: 'build', startedAt: '2026-01-01T00:00:01.000Z', finishedAt: null, error: null },
+  ]
+  const { progress, row } = await begun(new AbortController().signal, 60, stored)
+  await progress.step('host', async () => undefined)
+  await progress.step('build', () => Promise.reject(new BuildError('build-failed', 'x'))).catch(() => undefined)
+  expect((await row()).steps).toMatchObject([
+    { ...stored[0], earlier: true },
+    { ...stored[1], finishedAt: expect.any(String), error: { code: 'interrupted' }, earlier: true },
+    { name: 'host', error: null },
+    { name: 'build', error: { code: 'build-failed' } },
+  ])
+
+  const again = await begun(new AbortController().signal, 60, stored)
+  again.progress.goOn()
+  await again.progress.step('host', async () => undefined)
+  const open = again.progress.step('build', async () => expect((await again.row()).steps).toMatchObject(stored))
+  await open
+  await again.progress
+    .step('cleanup', () => Promise.reject(new BuildError('cleanup-failed', 'x')))
+    .catch(() => undefined)
+  expect((await again.row()).steps).toEqual([
+    stored[0],
+    { ...stored[1], finishedAt: expect.any(String) },
+    expect.objectContaining({ name: 'cleanup' }),
+  ])
 })

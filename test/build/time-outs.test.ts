@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import { build } from '../../src/build/build.ts'
 import type { StepName } from '../../src/build/builders/builder.ts'
@@ -12,6 +9,7 @@ import { startDebianRegistry, type TestRegistry } from '../support/registry.ts'
 import { type RegistryProxy, registryProxy } from '../support/registry-proxy.ts'
 import { requires } from '../support/requires.ts'
 import { type SilentServer, silentServer } from '../support/silent-server.ts'
+import { workDirs } from '../support/work-dirs.ts'
 
 requires(
   'docker',
@@ -51,7 +49,7 @@ requires(
     const config = { ...estate.d.config, builds: Builds.parse({ timeouts }) }
     await build({ ...estate.d, config }, id)
     const row = await estate.d.db.build.findUniqueOrThrow({ where: { id } })
-    expect(existsSync(join(tmpdir(), `drydock-build-${id}`))).toBe(false)
+    expect(workDirs(id)).toEqual([])
     const steps = row.steps as { name: string; finishedAt: string | null; error: { code: string } | null }[]
     expect(steps.every(({ finishedAt }) => finishedAt !== null)).toBe(true)
     return { row, steps: steps.map(({ name, error }) => `${name} ${error?.code ?? 'ok'}`) }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import { processStart } from '../../src/build/process-group.ts'
-import { makeWorkDir, removeAbandoned, removeWorkDir } from '../../src/build/work-dir.ts'
+import { makeWorkDir, removeAbandoned, removeWorkDir, workDirsOf } from '../../src/build/work-dir.ts'
 
 let root: string
 beforeEach(() => {
@@ -68,4 +68,28 @@ it('what a build has made in its directory goes with it', async () => {
     await removeWorkDir(join(root, entry))
   }
   expect(readdirSync(root)).toEqual([])
+})
+
+it('one that is in another’s way, or cannot be removed, keeps none of the others', async () => {
+  const [first, stuck, last] = [name('build', '1'), name('build', '2'), name('service', '3')]
+  for (const entry of [first, `${first}.abandoned`, last]) {
+    mkdirSync(join(root, entry))
+    symlinkSync(`${process.pid} 1`, join(root, entry, 'owner'))
+    mkdirSync(join(root, entry, 'checkout'))
+  }
+  // its notes cannot be read: it stays, and is told of
+  mkdirSync(join(root, stuck, 'pid-1'), { recursive: true })
+  symlinkSync(`${process.pid} 1`, join(root, stuck, 'owner'))
+  await expect(removeAbandoned(root)).rejects.toThrow(last)
+  expect(readdirSync(root)).toEqual([`${stuck}.abandoned`])
+})
+
+it('of a build all attempts’ are found, of no other build, kind or user’s making elsewhere', async () => {
+  const id = '00000000-0000-4000-8000-000000000001'
+  const mine = [name('build', '1'), `${name('build', '1')}-0a1b2c3d`, `${name('build', '1')}-4e5f6071.abandoned`]
+  const others = [name('build', '2'), name('service', '1'), `${name('build', '1')}-x`]
+  for (const entry of [...mine, ...others]) mkdirSync(join(root, entry))
+  symlinkSync(root, join(root, `${name('build', '1')}-aaaaaaaa`))
+  expect((await workDirsOf({ id, job: null }, root)).sort()).toEqual(mine.map((entry) => join(root, entry)))
+  expect(await workDirsOf({ id, job: {} }, root)).toEqual([join(root, name('service', '1'))])
 })

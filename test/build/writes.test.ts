@@ -60,6 +60,7 @@ it('builds that end together end each in its own way, with what follows from tho
     },
     given: () => ({ bases: [], annotations: {}, logins: {} as never }),
     findPushed: async () => null,
+    record: async () => undefined,
     unstage: async () => [],
     pushed: async () => null,
     ended: async (claims) => {
@@ -100,6 +101,7 @@ it('what follows from one that cannot be stored undoes the end of no other', asy
     },
     given: () => ({ bases: [], annotations: {}, logins: {} as never }),
     findPushed: async () => null,
+    record: async () => undefined,
     unstage: async () => [],
     pushed: async () => null,
     async ended(ended, tx) {

@@ -17,6 +17,8 @@ export type BuildJob = {
   logins: Logins
   /** an empty directory, readable by us alone */
   dir: string
+  /** an attempt before may have begun it elsewhere */
+  again?: boolean
 }
 
 /**
@@ -51,6 +53,8 @@ export type BuilderContext = {
   signal: AbortSignal
   /** Runs one step: timed, with its own time limit; `signal` ends it on cancel too. */
   step: <T>(name: StepName, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
+  /** Says that the build goes on where an attempt before had it: its steps do too. */
+  goOn?: () => void
   /** Tells where the build runs, for its record. */
   host: (host: BuildHost) => Promise<void>
   /** Makes the intent durable; rejects where this worker no longer owns the build. No tag that anybody uses moves before it. */
@@ -66,6 +70,10 @@ export type Builder = {
   name: string
   run: (job: BuildJob, context: BuilderContext) => Promise<Built>
   clean: (job: Pick<BuildJob, 'id' | 'dir'>, signal: AbortSignal) => Promise<void>
+  /** Removes what this very attempt left outside `job.dir`, and nothing of the one that has taken the build over by now. */
+  cleanLost?: (job: Pick<BuildJob, 'id' | 'dir'>, signal: AbortSignal) => Promise<void>
+  /** Where the build goes on elsewhere whatever becomes of its workers here: ends it there. */
+  giveUp?: (id: string, signal: AbortSignal) => Promise<void>
   /** Whether a cancelled build may end before that has: the tag's next build can run beside it. */
   cleansOnAfterStop?: true
 }

@@ -20,6 +20,8 @@ export type DockerHosts = {
   isShared: boolean
   acquire: (job: BuildJob, context: BuilderContext, signal: AbortSignal) => Promise<DockerEndpoint>
   release: (buildId: string, signal: AbortSignal, dir?: string) => Promise<void>
+  /** Takes away what only this attempt has there, by the notes in its directory: another worker has the build by now. */
+  releaseLost?: (dir: string, signal: AbortSignal) => Promise<void>
 }
 
 /** The local repository of a build's results, one tag a platform; and the name of the container that tries them. No other build uses them. */
@@ -42,6 +44,8 @@ export const localDocker: DockerHosts = {
     }
     await removeLayers(layers, run)
   },
+  releaseLost: async (dir, signal) =>
+    removeLayers(await notedLayers(dir), { configDir: tmpdir(), signal, endpoint: { env: {} } }),
 }
 
 /**
@@ -63,6 +67,22 @@ async function namesOf(buildId: string, run: DockerRun): Promise<string[]> {
     return shared ? [] : names.filter((name) => isStagingTag(name.slice(name.lastIndexOf(':') + 1)))
   })
   return [...staged, ...own.map((line) => line.split(' ')[1]!)]
+}
+
+/** The builds that something of ours on this daemon is named after, whoever's they are: their results, and containers that try them. */
+export async function buildsNamedThere(signal: AbortSignal): Promise<string[]> {
+  const run = { configDir: tmpdir(), signal, endpoint: { env: {} } }
+  const asked = [
+    ['images', '--format', '{{.Repository}}', '--filter', 'reference=drydock-build/*'],
+    ['ps', '--all', '--format', '{{.Names}}', '--filter', 'name=drydock-verify-'],
+  ]
+  const ids = new Set<string>()
+  for (const words of asked) {
+    const told = await docker(words, run)
+    if (told.code !== 0) throw leftBehind(told.stderr)
+    for (const [, id] of told.stdout.matchAll(/^drydock-(?:build\/|verify-)([0-9a-f-]{36})$/gm)) ids.add(id!)
+  }
+  return [...ids]
 }
 
 const leftBehind = (stderr: string): BuildError => new BuildError('cleanup-failed', stderr.trim().slice(-600))

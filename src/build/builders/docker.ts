@@ -66,6 +66,7 @@ export const dockerBuilder = (d: DockerDeps, hosts: DockerHosts = localDocker): 
     }
   },
   clean: (job, signal) => hosts.release(job.id, signal, job.dir),
+  ...(hosts.releaseLost ? { cleanLost: (job, signal) => hosts.releaseLost!(job.dir, signal) } : {}),
   cleansOnAfterStop: true,
 })
 

@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { canonicalRef, tagRef } from '../../oci/reference.ts'
-import { BuildError, describeError, isStop } from '../build-error.ts'
+import { BuildElsewhere, BuildError, describeError, isStop } from '../build-error.ts'
 import { jobRegistries } from '../job-registries.ts'
 import { pause, type ServiceClient, serviceClient, unreachable } from '../service/client.ts'
 import { gatherGrant } from '../service/gather-grant.ts'
@@ -51,6 +51,7 @@ export function remoteBuilder(d: RemoteDeps): Builder {
       } catch (error) {
         // another worker attaches to the same build of the service
         const detached = isStop(error, 'claim-lost') || isStop(error, 'shutting-down')
+        if (mayBeThere(error, sent.has(job.id) || job.again === true, context)) throw new BuildElsewhere(error)
         const isUnheard = context.signal.aborted || describeError(error).code === 'builder-unreachable'
         if (sent.has(job.id) && !detached) abandoned.set(job.id, { onItsWay: isUnheard && !isThere })
         throw error
@@ -79,10 +80,24 @@ export function remoteBuilder(d: RemoteDeps): Builder {
         client.close()
       }
     },
+    async giveUp(id, signal) {
+      const client = serviceClient({ url, token, patienceMs, onSilence: () => undefined })
+      await client.cancel(id, signal).finally(() => client.close())
+    },
     // A service may be silent for long; it makes no two builds of a tag beside each other either.
     cleansOnAfterStop: true,
   }
 }
+
+/**
+ * Whether what was sent may go on there, though we are not let in, or nothing at the address is a build service just now (the tokens are being
+ * changed, the service is being set up anew): that it failed nobody said.
+ */
+const mayBeThere = (error: unknown, wasSent: boolean, { signal }: BuilderContext): error is BuildError =>
+  wasSent &&
+  !signal.aborted &&
+  error instanceof BuildError &&
+  (error.code === 'builder-unauthorised' || error.code === 'builder-absent')
 
 /** The service's build for this one: the one that is there, else sent now. */
 async function attach(
@@ -104,6 +119,7 @@ async function attach(
     if (there && there.ref !== ref) throw new BuildError('builder-conflict', `the service has another build ${job.id}`)
     if (there) {
       sending()
+      context.goOn?.()
       context.log.write(`[attached again to the build at ${d.config.builderUrl}; its log from the beginning]\n`)
       return there
     }

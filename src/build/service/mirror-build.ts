@@ -20,6 +20,7 @@ const everyMs = 400
 export async function mirrorBuild({ client, build: first, context, limits }: Following): Promise<Built> {
   let build = first
   let toldHost = false
+  let toldContent: RemoteBuild['content'] = null
   const ask = async (signal: AbortSignal): Promise<void> => {
     await pause(everyMs, signal)
     const found = await client.find(build.id, signal)
@@ -31,18 +32,28 @@ export async function mirrorBuild({ client, build: first, context, limits }: Fol
     toldHost = true
     await context.host(build.host)
   }
+  /** As soon as it is told: whoever stops us then can find out what became of it. */
+  const intendNew = async (): Promise<void> => {
+    const { content, bases, commit, previous } = build
+    if (content === null || content === toldContent) return
+    toldContent = content
+    await context.intend({ content, bases, commit, previous })
+  }
   if (build.state === 'queued') context.log.write('[waiting for a turn at the build service]\n')
   while (build.state === 'queued') await ask(context.signal)
   for (const name of shownSteps) {
     while (!begun(build, name) && !isOver(build)) await ask(context.signal)
     if (!begun(build, name)) continue
     await context.step(name, async (signal) => {
-      while (!ended(build, name)) await ask(signal)
+      while (!ended(build, name)) {
+        if (name === 'push') await intendNew()
+        await ask(signal)
+      }
       const { error } = last(build, name)!
       // that somebody cancelled it there, only the end of the build says
       while (error?.code === 'cancelled' && !isOver(build)) await ask(signal)
       if (error !== null) throw build.state === 'cancelled' ? failureOf(build) : failedThere(error)
-      if (name === 'push') await intend(build, context)
+      if (name === 'push') await intendNew()
     })
   }
   const limit = AbortSignal.any([context.signal, AbortSignal.timeout((limits.cleanup + 30) * 1000)])
@@ -59,12 +70,6 @@ const begun = (build: RemoteBuild, name: StepName): boolean => last(build, name)
 
 const ended = (build: RemoteBuild, name: StepName): boolean =>
   isOver(build) || (last(build, name)?.finishedAt ?? null) !== null
-
-async function intend(build: RemoteBuild, context: BuilderContext): Promise<void> {
-  if (build.content === null) return
-  const { content, bases, commit, previous } = build
-  await context.intend({ content, bases, commit, previous })
-}
 
 /**
  * What a worker says of its own claim, or of its database, is no failure of a build: a service that says so would have it built again

@@ -14,6 +14,7 @@ type Row = Pick<RemoteBuild, 'id' | 'ref' | 'state' | 'builder' | 'commit' | 'di
 type StoredStep = Omit<RemoteBuild['steps'][number], 'error'> & {
   error: (Omit<NonNullable<RemoteBuild['error']>, 'retryable'> & { retryable?: boolean }) | null
   content?: RemoteBuild['content']
+  earlier?: true
 }
 
 /** `own`: there is such a build, and it is a tracker's, that works on this very database. */
@@ -31,6 +32,7 @@ export async function serviceBuild(d: Pick<Deps, 'sql'>, id: string): Promise<Fo
 
 function shown({ key: _, ...row }: Row): RemoteBuild {
   const steps = JSON.parse(row.steps) as StoredStep[]
+  const own = steps.filter(({ earlier }) => !earlier)
   const content = steps.findLast((step) => step.content !== undefined)?.content ?? null
   const { id, ref, state, builder, commit, digest, previous } = row
   return {
@@ -38,7 +40,8 @@ function shown({ key: _, ...row }: Row): RemoteBuild {
     createdAt: row.createdAt.toISOString(),
     startedAt: row.startedAt?.toISOString() ?? null,
     finishedAt: row.finishedAt?.toISOString() ?? null,
-    steps: steps.map(({ name, startedAt, finishedAt, error }) => ({
+    // a tracker follows one course: what an attempt before it went through is not of it
+    steps: own.map(({ name, startedAt, finishedAt, error }) => ({
       ...{ name, startedAt, finishedAt },
       error: error && failure(error),
     })),

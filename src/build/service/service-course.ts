@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { RegistryClient } from '../../registry/registries.ts'
 import { BuildError, BuildStop } from '../build-error.ts'
-import type { BuildJob } from '../builders/builder.ts'
+import type { BuildJob, Built } from '../builders/builder.ts'
 import { builderFor } from '../builders/builders.ts'
 import type { Claim } from '../claim.ts'
 import type { Course } from '../course.ts'
@@ -32,11 +32,9 @@ export const serviceCourse = (d: Deps): Course => ({
     }),
   unstage: (claim, target, stop) =>
     withClient(d, claim, target, async (client) => (client ? unstage(client, target, claim.recipe, stop) : [])),
-  async pushed(claim, _target, { digest, bases, commit }) {
-    const owned = await d.sql`
-      update build set digest = ${digest}, bases = ${storableJson(bases)}::text::jsonb, commit = ${commit}
-      where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
-    if (owned.count === 0) throw new BuildStop('claim-lost')
+  record: (claim, built) => record(d, claim, built),
+  async pushed(claim, _target, built) {
+    await record(d, claim, built)
     return null
   },
   async ended(claims, tx) {
@@ -44,6 +42,13 @@ export const serviceCourse = (d: Deps): Course => ({
     await tx`update build set job = job - 'credentials' where id = any(${ids}::text[]::uuid[]) and state not in ('queued', 'running')`
   },
 })
+
+async function record(d: Pick<Deps, 'sql'>, claim: Claim, { digest, bases, commit }: Built): Promise<void> {
+  const owned = await d.sql`
+    update build set digest = ${digest}, bases = ${storableJson(bases)}::text::jsonb, commit = ${commit}
+    where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
+  if (owned.count === 0) throw new BuildStop('claim-lost')
+}
 
 /** The target's registry, with what the tracker sealed for it. */
 async function withClient<T>(

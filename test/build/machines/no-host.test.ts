@@ -1,6 +1,3 @@
-import { existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import { build } from '../../../src/build/build.ts'
 import { cancelBuild } from '../../../src/build/cancel.ts'
@@ -15,6 +12,7 @@ import type { Deps } from '../../../src/deps.ts'
 import { standIn, type TestMachines, testMachines } from '../../support/machines.ts'
 import { type TestDatabase, testDatabase } from '../../support/postgres.ts'
 import { requires } from '../../support/requires.ts'
+import { workDirs } from '../../support/work-dirs.ts'
 import { buildDeps } from '../world.ts'
 
 requires('docker')('a build whose machine does not come', () => {
@@ -60,7 +58,7 @@ requires('docker')('a build whose machine does not come', () => {
     return requested.build.id
   }
   const over = async (id: string) => {
-    expect(existsSync(join(tmpdir(), `drydock-build-${id}`))).toBe(false)
+    expect(workDirs(id)).toEqual([])
     const row = await pg.db.build.findUniqueOrThrow({ where: { id } })
     return { row, steps: (row.steps as { name: string }[]).map((step) => step.name) }
   }

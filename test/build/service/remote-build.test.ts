@@ -22,6 +22,7 @@ import { type Dockerd, startDockerd } from '../../support/docker.ts'
 import { type GitServer, startGitServer } from '../../support/git-server.ts'
 import { writeKlibcBase } from '../../support/klibc.ts'
 import { type TestDatabase, testDatabase } from '../../support/postgres.ts'
+import { registryProxy } from '../../support/registry-proxy.ts'
 import { requires } from '../../support/requires.ts'
 import { buildDeps, learnTags } from '../world.ts'
 
@@ -221,5 +222,75 @@ requires(
     const all = await servicePg!.sql`select from build where ref = ${ref('app/taken')}`
     expect(all.count).toBe(1)
     expect(isOver(await service!.build(id))).toBe(true)
+  })
+
+  /** As by a worker that died: anybody may take it over. */
+  const leave = (id: string, deaths: number) =>
+    pg!.sql`update build set lease_until = null, claim_token = gen_random_uuid(), deaths = ${deaths} where id = ${id}`
+  /** Sent to the service and at its `build`, by a worker that was killed then. */
+  const sentByTheDead = async (name: string, run: string) => {
+    const id = await request(name, run)
+    const args = [worker, pg!.url, registry.url, registry.host, id, JSON.stringify(remote())]
+    const dying = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '' } })
+    const gone = new Promise((resolve) => dying.once('exit', resolve))
+    await stepAt(id, 'build')
+    await eventually('it is mirrored', 90, async () =>
+      ((await row(id)).steps as { name: string }[]).some((step) => step.name === 'build') ? true : null,
+    )
+    dying.kill('SIGKILL')
+    await gone
+    return id
+  }
+
+  it('goes on however many workers died at following it, as one course; when all too many did it is ended there', async () => {
+    const id = await sentByTheDead('followed', 'sleep 5')
+    const begun = (await row(id)).steps as { name: string; startedAt: string }[]
+    await leave(id, 6)
+    await build(d, id)
+    const done = await row(id)
+    expect(done).toMatchObject({ state: 'succeeded', digest: (await service!.build(id)).digest })
+    const steps = done.steps as { name: string; startedAt: string; error: unknown }[]
+    expect(steps.filter(({ name }) => name !== 'cleanup')).toMatchObject([
+      ...begun.map(({ name, startedAt }) => ({ name, startedAt, error: null })),
+      { name: 'push', error: null },
+    ])
+
+    const poison = await sentByTheDead('poison', 'sleep 600')
+    await leave(poison, 20)
+    await build(d, poison)
+    expect(await row(poison)).toMatchObject({ state: 'failed', error: { code: 'worker-died' } })
+    await stateAt(poison, (state) => state === 'cancelled')
+  })
+
+  it('waits where the service no longer lets its tracker in: what may go on there has not failed', async () => {
+    const id = await sentByTheDead('tokens', 'sleep 5')
+    await leave(id, 0)
+    await build({ ...d, config: { ...d.config, builderToken: 'another-token-altogether' } }, id)
+    expect(await row(id)).toMatchObject({ state: 'running', claimToken: null, error: null })
+    expect(await readLog(d, id)).toMatch(/DRYDOCK_BUILDER_TOKEN.*tried again in/)
+    expect(await service!.build(id)).toMatchObject({ error: null })
+    await pg!.sql`update build set lease_until = null where id = ${id}`
+    await build(d, id)
+    expect(await row(id)).toMatchObject({ state: 'succeeded', digest: (await service!.build(id)).digest })
+  })
+
+  it('says what was pushed when it is cancelled while the registry is asked about it', async () => {
+    const id = await request('late')
+    const proxy = await registryProxy(Number(new URL(registry.url).port))
+    const behind = buildDeps(pg!, { url: proxy.url, host: registry.host }, remote())
+    proxy.fate = ({ method, path }) =>
+      method === 'HEAD' && path.endsWith('/app/late/manifests/1') ? 'silence' : 'through'
+    const running = build(behind, id)
+    await stateAt(id, (state) => state === 'succeeded')
+    await eventually('it asks', 90, async () => proxy.seen.some((seen) => /^HEAD .*app\/late/.test(seen)) || null)
+    await cancelBuild(d, id)
+    await running
+    behind.registries.close()
+    await proxy.close()
+    const { digest } = await service!.build(id)
+    expect(digest).not.toBeNull()
+    expect(await row(id)).toMatchObject({ state: 'cancelled', error: { code: 'cancelled' }, digest })
+    expect(await d.db.declaration.count({ where: { subject: digest!, source: id } })).toBe(1)
+    expect(await readLog(d, id)).toContain(`it had pushed ${digest} before it was cancelled`)
   })
 })
