@@ -43,6 +43,9 @@ export async function claimKey(sql: Sql, vault: Vault): Promise<void> {
   if ((await keyInForce(sql)) !== vault.keyId) throw wrongKey()
 }
 
+/** Milliseconds: who stores something waits for a rotation, and for who was first; Prisma's own patience is 2 and 5 s. */
+const patience = { maxWait: 20_000, timeout: 60_000 }
+
 /** Runs what stores something sealed, and undoes it where the key was rotated since this process started. Error: `vault-key`. */
 export async function underKey<T>(
   d: Pick<Deps, 'db' | 'vault'>,
@@ -52,5 +55,5 @@ export async function underKey<T>(
     const [row] = await tx.$queryRaw<{ value: string }[]>`select value from setting where key = ${name} for share`
     if (row && row.value !== d.vault.keyId) throw wrongKey()
     return work(tx)
-  })
+  }, patience)
 }
