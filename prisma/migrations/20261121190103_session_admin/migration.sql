@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "session" ADD COLUMN     "admin" BOOLEAN NOT NULL DEFAULT false;
