@@ -10,6 +10,7 @@ import { parse } from 'yaml'
  * published Compose schema, and what they name against this repository.
  */
 type Service = {
+  restart?: string
   image?: string
   build?: string
   environment: Record<string, string>
@@ -32,6 +33,10 @@ test('docker-compose.yml is what the Compose specification allows', () => {
   const valid = ajv.validate(schema, compose)
   expect(ajv.errors ?? []).toEqual([])
   expect(valid).toBe(true)
+})
+
+test('what ends is started again', () => {
+  for (const service of Object.values(compose.services)) expect(service.restart).toBe('unless-stopped')
 })
 
 test('the check refuses a key that Compose does not know', () => {
