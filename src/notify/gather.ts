@@ -53,7 +53,8 @@ export async function gather(d: Needs): Promise<Date | null> {
     const known: Known = { outlooks: new Map(), contents: new Map(), names: new Map() }
     const due = waiting.filter(({ due }) => due !== null && due <= now)
     let missed = false
-    for (const some of inParts(due)) missed = !(await gatherSome(d, some, known)) || missed
+    for await (const loaded of readAhead(inParts(due), (some) => loadWaiting(d, some, known)))
+      missed = !(await writeSome(d, loaded, known)) || missed
     const later = waiting.flatMap(({ due }) => (due !== null && due > now ? due.getTime() : []))
     const times = [...later, ...(missed ? [now.getTime() + again] : [])]
     return times.length === 0 ? null : new Date(Math.min(...times))
@@ -119,9 +120,24 @@ function* inParts<T extends { address: string; ids: number[] }>(all: readonly T[
   if (part.length > 0) yield part
 }
 
+/** While one part is being written, the next is read. */
+async function* readAhead<T, R>(parts: Iterable<T>, read: (part: T) => Promise<R>): AsyncGenerator<R> {
+  let next: Promise<R> | null = null
+  for (const part of parts) {
+    const reading = read(part)
+    reading.catch(() => {}) // it is awaited below; until then its failure is nobody's yet
+    if (next) yield next
+    next = reading
+  }
+  if (next) yield next
+}
+
 /** False where another changed something meanwhile: nothing of this part is written then. */
-async function gatherSome(d: Needs, due: readonly Waiting[], known: Known): Promise<boolean> {
-  const { people, over } = await loadWaiting(d, due, known)
+async function writeSome(
+  d: Needs,
+  { people, over }: Awaited<ReturnType<typeof loadWaiting>>,
+  known: Known,
+): Promise<boolean> {
   const hide = await readersOf(d, people, known.names)
   const written: Written[] = []
   for (const person of people) {
@@ -131,6 +147,10 @@ async function gatherSome(d: Needs, due: readonly Waiting[], known: Known): Prom
     await turnsEnd() // others get their turn: a thousand mails take a while to write
   }
   const saved = await saveMails(d, written, over)
-  if (saved && written.length > 0) d.log.info({ mails: written.length, addresses: due.length }, 'gathered mails')
+  if (saved && written.length > 0)
+    d.log.info(
+      { mails: written.length, notices: written.reduce((sum, { notices }) => sum + notices.length, 0) },
+      'gathered mails',
+    )
   return saved
 }

@@ -41,11 +41,12 @@ export async function whyNot(tx: Tx, { id, userName, to }: Waiting): Promise<str
       select distinct user_name, namespace from notice where mail_id = ${id}
       union select ${userName}, split_part(about[1], ' ', 1) from mail where id = ${id} and not exists (select from notice where mail_id = ${id})
     )
-    select c.user_name as name, case when p.name is null or not p.enabled then 'is disabled' when p.bot then 'is a bot'
-        when lower(p.email) is distinct from lower(${to}) then 'has another address'
-        when ${isOff(tx, tx`c.user_name`, tx`c.namespace`)} then 'wants no mail of ' || c.namespace end as what
-    from concerned c left join person p on p.name = c.user_name
-    order by what is null, c.user_name, c.namespace limit 1`
+    select name, what from (
+      select c.user_name as name, case when p.name is null or not p.enabled then 'is disabled' when p.bot then 'is a bot'
+          when lower(p.email) is distinct from lower(${to}) then 'has another address'
+          when ${isOff(tx, tx`c.user_name`, tx`c.namespace`)} then 'wants no mail of ' || c.namespace end as what
+      from concerned c left join person p on p.name = c.user_name
+    ) as said order by what is null, name, what limit 1`
   return `not sent: ${row?.name ?? userName} ${row?.what ?? 'hears of some of it no longer'}`
 }
 
