@@ -19,6 +19,8 @@ const knows = {
 }
 const never = new AbortController().signal
 const readable = ['registries', 'namespaces', 'users', 'team_users']
+/** as docs/people.md grants them */
+const userColumns = 'id, username, email, display_name, admin, enabled, bot'
 
 type DatabaseHolder = Holder & { url: (account?: string) => string; run: (statement: string) => Promise<unknown> }
 
@@ -55,7 +57,10 @@ async function mariaDb(): Promise<DatabaseHolder> {
   )
   for (const statement of createTables('mysql')) await root.query(statement)
   await root.query("create user 'reader'@'%' identified by 'p@ss/w:rd'")
-  for (const table of readable) await root.query(`grant select on portus_production.${table} to 'reader'@'%'`)
+  for (const table of readable)
+    await root.query(
+      `grant select ${table === 'users' ? `(${userColumns})` : ''} on portus_production.${table} to 'reader'@'%'`,
+    )
   const url = (account = 'reader:p%40ss%2Fw%3Ard') => `mysql://${account}@127.0.0.1:${server.port}/portus_production`
   return holderOf(url, await freePort(), {
     async set(said) {
