@@ -165,6 +165,24 @@ test('why: what a rebuilt tag was rebuilt for, back to the change outside', asyn
   await pg.sql`delete from build`
 })
 
+test('why: says that a build failed of one that did, and nothing of the kind of one that succeeded', async () => {
+  const [ref, base] = ['reg:5000/app/run:1', 'reg:5000/lib/base:1']
+  await api.call('PUT', `recipes/${encodeURIComponent(ref)}`, { body: { strategy: 'rebase', auto: true } })
+  const reason = { kind: 'base-moved', base, from: world.oldBase, to: world.newBase }
+  await pg.sql`
+    insert into build (ref, key, state, reason, recipe, finished_at, digest, bases)
+    values (${ref}, 'k', 'succeeded', ${pg.sql.json(reason)}, '{}', now(), ${world.run}, ${pg.sql.json([{ name: base, digest: world.newBase }])})`
+  const succeeded = await good('why app/run:1')
+  expect(succeeded).toContain('rebuild: failed: it was built on that, and is outdated still')
+  expect(succeeded).not.toContain('the build failed')
+  await pg.sql`
+    update build set state = 'failed', error = '{"code":"still-outdated","message":"it came out as it was","retryable":false}'`
+  expect(await good('why app/run:1')).toContain(
+    'the build failed: it came out as it was (still-outdated); drydock logs ',
+  )
+  await pg.sql`truncate build, recipe cascade`
+})
+
 const recipes = `
 ref: app/run:1
 git: {url: "https://git.test/x.git", ref: main}
