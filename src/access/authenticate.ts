@@ -10,6 +10,7 @@ import { AccessError } from './access-error.ts'
 import { principalOf } from './api-tokens.ts'
 import { makePortusCheck, portusPrincipal } from './portus-auth.ts'
 import { bootstrap, nobody, type Principal } from './principal.ts'
+import { bySession } from './session-cookie.ts'
 
 /**
  * One way to show who one is. `shows`: the request has something of this kind; `find`: whose it is, null where it is not right. A
@@ -53,6 +54,7 @@ function portusAuth(portus: HttpPlace): Authenticator {
 /** Every way there is in this installation. */
 export const authenticators = ({ portus }: Pick<Deps['config'], 'portus'>): Authenticator[] => [
   bearer,
+  bySession,
   ...(portus === null ? [] : [portusAuth(portus)]),
 ]
 
@@ -70,7 +72,7 @@ export async function authenticate(
   return found
 }
 
-const wanted = 'an API token is wanted: Authorization: Bearer …'
+const wanted = 'an API token is wanted (Authorization: Bearer …), or that you are signed in'
 
 /** For calls that are not open, by whoever shows nothing. */
 export const unauthorized = (): AccessError => new AccessError('unauthorized', wanted)
