@@ -1,6 +1,7 @@
 import type { Deps } from '../deps.ts'
 import type { Digest } from '../oci/digest.ts'
 import { instantOf } from '../oci/instant.ts'
+import { tagRef } from '../oci/reference.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import { inTransaction } from './in-transaction.ts'
 import type { PendingEvent } from './ingest.ts'
@@ -11,14 +12,19 @@ import { save } from './save.ts'
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'registries' | 'clock'>
 
 /**
- * What an event of action `look` asks for: where its tag is; without one, what its digest is, and where the tags are that are known to
- * be on it. Nothing that the event says of them is taken over, and a tag that is nowhere leaves no trace. Throws what may pass.
+ * What an event of action `look` asks for: where its tag is; without one, what its digest is, and (in jobs of their own, as they may be
+ * many) where the tags are that are known to be on it. Nothing that the event says of them is taken over, and a tag that is nowhere
+ * leaves no trace. Throws what may pass.
  */
 export async function lookForEvent(d: Needs, client: RegistryClient, event: PendingEvent): Promise<void> {
   const { registryId, host, repository, tag, digest } = event
-  const tags = tag !== null ? [tag] : digest !== null ? await tagsOn(d, event, digest) : []
-  for (const name of tags) await lookAtTag(d, client, { registryId, host, repository, tag: name })
-  if (tag === null && digest !== null) await lookAtDigest(d, client, event, digest)
+  if (tag !== null) return void (await lookAtTag(d, client, { registryId, host, repository, tag }))
+  if (digest === null) return
+  await lookAtDigest(d, client, event, digest)
+  for (const name of await tagsOn(d, event, digest)) {
+    const ref = tagRef(host, repository, name)
+    await d.jobs.enqueue(d.sql, 'look', { ref }, { key: `look:${ref}` })
+  }
 }
 
 const tagsOn = async (d: Needs, event: PendingEvent, digest: Digest): Promise<string[]> =>

@@ -135,10 +135,10 @@ export function formatRoute(
 
 const ownUrlToken = ({ webhook }: Deps['config']['registries'][number]): string | null | undefined => webhook?.urlToken
 
-/** Ids are unique within a format; what is not sure to be the registry's word makes us ask. */
+/** Ids are unique within a format and its kind of proof, so that what only asks never hides a fact; what is not sure to be the registry's word asks. */
 function kept(format: string, verdict: Verdict, facts: boolean): Verdict {
   if (verdict.kind === 'irrelevant') return verdict
-  const event = { ...verdict.event, eventId: `${format}:${verdict.event.eventId}` }
+  const event = { ...verdict.event, eventId: `${format}${facts ? ':' : '?'}${verdict.event.eventId}` }
   if (verdict.kind === 'ignored') return { ...verdict, event }
   return { kind: 'handled', event: facts ? event : { ...event, action: 'look' } }
 }

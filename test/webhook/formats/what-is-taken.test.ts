@@ -23,7 +23,9 @@ describe.each(named)('%s: what is taken', (_, sender) => {
     expect([answer.status, await answer.text()]).toEqual([202, 'accepted\n'])
     const stored = await stage.rows()
     expect(stored.length).toBeGreaterThan(0)
-    expect(stored.every((row) => row.registry === host && row.eventId.startsWith(`${format}:`))).toBe(true)
+    expect(
+      stored.every((row) => row.registry === host && row.eventId.startsWith(`${format}${proof === 'url' ? '?' : ':'}`)),
+    ).toBe(true)
     // a token in an address opens nothing but a question
     if (proof === 'url') expect(new Set(stored.map((row) => row.action))).toEqual(new Set(['look']))
     expect((await stage.jobs()).length).toBeGreaterThan(0)
