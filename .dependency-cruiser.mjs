@@ -8,7 +8,7 @@ const pure = [
   '^src/(oci/|wildcard\\.ts)',
   '^src/lineage/(?!closure|load)',
   '^src/staleness/(?!refresh|affected|save)',
-  '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|stale-bases|triggers|preview|play|root-of|follow-plans|foresee|preview-causes|preview-node|preview-edges)\\.ts',
+  '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|stale-bases|triggers|preview|play|root-of|follow-plans|foresee|preview-causes|preview-node|preview-edges|why-not)\\.ts',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/(envelope|presented-tokens|github-signature|formats/)',
   '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|needs-buildkit|places|dockerfile-readers|dockerfile-check/[a-z-]+|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|secret-forms|recipe|key|build-error|storable|path-globs|cron)\\.ts',
