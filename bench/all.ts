@@ -20,6 +20,7 @@ const runs = [
   ['import.ts', quick ? '300' : '10000'],
   ['dispatch.ts', quick ? '500' : '10000'],
   ['rebase.ts'],
+  ['digests.ts', quick ? '500' : '10000'],
   ['scanner.ts', quick ? '2000' : '200000'],
   ...(quick ? [] : [['webhook-acks.ts'], ['warm-pool.ts'], ['build-overhead.ts']]),
 ]

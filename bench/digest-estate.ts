@@ -1,12 +1,11 @@
 import type { Sql } from '../src/db/postgres.ts'
 
-const namespaces = 200
-
 /**
- * So many tags in 200 namespaces, all outdated by one base, and so many people, each contributor of one of these. Nobody has been told of
+ * So many tags, all outdated by one base, in as many namespaces as there are people, of whom two look after each. Nobody has been told of
  * anything.
  */
 export async function storeAffected(sql: Sql, { images, people }: { images: number; people: number }): Promise<void> {
+  const namespaces = people
   const at = (BigInt(Date.now()) * 1_000_000n).toString()
   await sql`truncate registry, namespace, person, build, notice, mail, recipe restart identity cascade`
   await sql`insert into registry (name) values ('r.example')`
@@ -29,6 +28,7 @@ export async function storeAffected(sql: Sql, { images, people }: { images: numb
     select 'person' || n, 'person' || n || '@example.org', 'Person ' || n from generate_series(1, ${people}::int) n`
   await sql`
     insert into member (namespace_key, user_name, role)
-    select 'team' || n % ${namespaces}, 'person' || n, 'contributor'::member_role from generate_series(1, ${people}::int) n`
+    select 'team' || (n + more) % ${namespaces}, 'person' || n, 'contributor'::member_role
+    from generate_series(1, ${people}::int) n cross join generate_series(0, 1) more`
   await sql`analyze`
 }

@@ -7,7 +7,7 @@ const wholeAtMost = 50
 
 /** The recipes that follow from what tags without one say they were built from; what says nothing has no entry. */
 export async function loadProposed(
-  d: Pick<Deps, 'sql' | 'db' | 'config'>,
+  d: Pick<Deps, 'sql' | 'db' | 'config' | 'log'>,
   refs: readonly string[],
 ): Promise<Map<string, Proposed>> {
   const found = new Map<string, Proposed>()
@@ -19,7 +19,11 @@ export async function loadProposed(
     ) as content join origin o on o.subject = content.digest
     where t.ref = any(${[...refs]}) group by t.ref order by t.ref`
   for (const { ref } of said.slice(0, wholeAtMost)) {
-    const proposal = await loadProposal(d, ref)
+    const proposal = await loadProposal(d, ref).catch((err: unknown) => {
+      // a tag that cannot be looked into costs its proposal, and nobody's mail
+      d.log.warn({ err, ref }, 'no recipe could be proposed')
+      return null
+    })
     if (proposal === null || proposal === 'no-such-tag') continue
     const { recipe, acceptable, doubts } = proposal
     const source = `${recipe.git.url}#${recipe.git.ref}`

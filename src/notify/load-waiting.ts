@@ -29,7 +29,7 @@ type Row = {
 
 /** What is due, with how it stands now. `over`: notices of follow-ups that do not hold any more. */
 export async function loadWaiting(
-  d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock'>,
+  d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock' | 'log'>,
   due: readonly Waiting[],
   { outlooks, contents }: Known,
 ): Promise<{ people: DuePerson[]; over: number[] }> {

@@ -12,7 +12,7 @@ const refsAtOnce = 1000
  * `deleted`. A number of statements for each thousand tags, but for proposals (load-proposed.ts).
  */
 export async function loadOutlooks(
-  d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock'>,
+  d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock' | 'log'>,
   refs: string[],
   known: Map<string, Outlook>,
 ): Promise<void> {

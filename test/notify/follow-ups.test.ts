@@ -1,0 +1,256 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { getMail, listMails } from '../../src/notify/mails.ts'
+import { notify } from '../../src/notify/notify.ts'
+import { type NotifySettings, putNotifySettings } from '../../src/notify/notify-settings.ts'
+import { testDeps } from '../support/deps.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { configFor, vault } from './config.ts'
+import { addBuild, addMember, addOutdated, addTag, judge, nanoseconds, sha, wipe } from './flags.ts'
+
+let pg: TestDatabase
+let now: Date
+beforeAll(async () => {
+  pg = await testDatabase()
+})
+beforeEach(async () => {
+  await wipe(pg.sql)
+  await pg.sql`truncate notify_person, notify_namespace, origin, plan cascade`
+  await pg.sql`insert into namespace (key, visibility) values ('lib', 'public')`
+  now = new Date('2026-11-21T03:00:00.000Z')
+  await addMember(pg.sql, 'app', 'ada')
+})
+afterAll(() => pg.close())
+
+const base = 'r.test/lib/base:1'
+const run = 'r.test/app/run:1'
+const root = `${base}@${sha('v2')}`
+const deps = () => ({
+  ...testDeps(pg),
+  ...{ clock: () => now, vault, mailer: null, config: configFor(['r.test'], { smtpUrl: null }) },
+})
+const later = (seconds: number) => {
+  now = new Date(now.getTime() + seconds * 1000)
+}
+const days = (count: number) => later(count * 86_400)
+const wants = (said: Partial<NotifySettings>) =>
+  putNotifySettings(deps(), 'ada', {
+    ...{ every: 'immediately', timeZone: 'UTC', hour: 8, rebuilt: false, failed: true, still: true, namespaces: {} },
+    ...said,
+  })
+const gather = async () => {
+  await notify(deps())
+  later(300)
+  await notify(deps())
+}
+const mails = async () => (await listMails(pg, { cursor: null, limit: 100 })).items
+const subjects = async () => (await mails()).map(({ subject }) => subject).toReversed()
+const told = `${run} is outdated: ${base} has moved`
+const outdated = () => addOutdated(pg.sql, run, { base, from: sha('v1'), to: sha('v2') })
+
+/** A build of `run` for the move, that failed and said this. */
+async function failedBuild(log: string, at = now): Promise<string> {
+  const id = await addBuild(pg.sql, run, root, sha('new'), at)
+  await pg.sql`
+    update build set state = 'failed', digest = null, error = '{"code":"docker-failed","message":"step 3 ended with 1","retryable":false}',
+      reason = '{"kind":"base-moved"}' where id = ${id}`
+  await pg.sql`insert into build_log (build_id, seq, at, text) values (${id}, 0, ${at}, ${log})`
+  return id
+}
+
+describe('a rebuild that failed', () => {
+  test('is told once, with the last lines of its log made safe, in the thread of its cause', async () => {
+    await outdated()
+    await gather()
+    const lines = Array.from({ length: 40 }, (_, n) => `line ${n}`).join('\n')
+    const id = await failedBuild(`${lines}\nweird \u202eright to left\u200b <b>bold</b>\t${'x'.repeat(500)}\n\n`)
+    await gather()
+    await gather()
+    expect(await subjects()).toEqual([told, `${run} could not be rebuilt`])
+    const [mail] = await mails()
+    const { html } = (await getMail(pg, mail!.id))!
+    expect(mail!.text).toContain('what failed    step 3 ended with 1')
+    expect(mail!.text.match(/^ {2}\| line \d+$/gm)).toEqual(Array.from({ length: 11 }, (_, n) => `  | line ${n + 29}`))
+    expect(mail!.text).toContain('  | weird right to left <b>bold</b>')
+    expect(mail!.text).not.toMatch(/[\u202e\u200b]|x{200}/)
+    expect(html).toContain('&lt;b&gt;bold&lt;/b&gt;')
+    expect(mail!.text).toContain(`/api/v1/builds/${id}/logs`)
+    const threads = await pg.sql<{ references: string[] }[]>`select "references" from mail`
+    expect(threads[1]!.references).toEqual(threads[0]!.references)
+  })
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['was rebuilt meanwhile', () => judge(pg.sql, run, [])],
+    ['is being built again', () => addBuild(pg.sql, run, root, null, new Date(now.getTime() + 1000))],
+  ])('is taken back where the tag %s', async (_what, change) => {
+    await outdated()
+    await gather()
+    await failedBuild('no')
+    await notify(deps())
+    await change()
+    later(300)
+    await notify(deps())
+    expect(await subjects()).toEqual([told])
+    expect(await pg.sql`select 1 from notice where mail_id is null`).toHaveLength(0)
+  })
+
+  test('is not told to who wants none of it, nor one that somebody asked for', async () => {
+    await outdated()
+    await gather()
+    const id = await failedBuild('no')
+    await wants({ failed: false })
+    await gather()
+    await wants({ failed: true })
+    await pg.sql`update build set reason = '{"kind":"manual"}' where id = ${id}`
+    await gather()
+    expect(await subjects()).toEqual([told])
+  })
+})
+
+describe('what was rebuilt', () => {
+  const rebuild = async () => {
+    const id = await addBuild(pg.sql, run, root, sha('new'), now)
+    await addTag(pg.sql, run, { digest: sha('new'), at: nanoseconds(now) })
+    await judge(pg.sql, run, [])
+    return id
+  }
+
+  test('is told once, to who wants it', async () => {
+    await wants({ rebuilt: true })
+    await addMember(pg.sql, 'app', 'bob')
+    await outdated()
+    await gather()
+    const id = await rebuild()
+    await gather()
+    await gather()
+    expect((await subjects()).toSorted()).toEqual([told, told, `${run} was rebuilt on ${base}`])
+    const [mail] = await mails()
+    expect(mail).toMatchObject({ user: 'ada', text: expect.stringContaining(`/api/v1/builds/${id}/logs`) })
+  })
+
+  test('is not told where the first mail said so already, nor where it is outdated again', async () => {
+    await wants({ rebuilt: true })
+    await outdated()
+    await notify(deps())
+    await rebuild()
+    later(300)
+    await notify(deps())
+    await gather()
+    expect(await subjects()).toEqual([`${run} was outdated: ${base} has moved`])
+    await addOutdated(pg.sql, run, { base, to: sha('v3') })
+    await gather()
+    await rebuild()
+    await notify(deps())
+    await addOutdated(pg.sql, run, { base, to: sha('v4') })
+    later(300)
+    await notify(deps())
+    expect((await subjects()).filter((subject) => subject.includes('rebuilt'))).toEqual([])
+  })
+})
+
+describe('what is outdated still', () => {
+  const still = `${run} is still outdated: ${base}`
+
+  test('is told after seven days and then weekly, all of it at once, until it is over', async () => {
+    await outdated()
+    await gather()
+    days(6)
+    await gather()
+    expect(await subjects()).toEqual([told])
+    days(1)
+    await gather()
+    await gather()
+    expect(await subjects()).toEqual([told, still])
+    expect((await mails())[0]!.text).toMatch(/outdated since 2026-11-21 02:58:01 UTC \(linux\/amd64\), for\s+7 days/)
+    days(6)
+    await gather()
+    expect(await subjects()).toHaveLength(2)
+    days(1)
+    await gather()
+    expect(await subjects()).toEqual([told, still, still])
+    await judge(pg.sql, run, [])
+    days(30)
+    await gather()
+    expect(await subjects()).toHaveLength(3)
+  })
+
+  test('is taken back where it is over before the mail is written', async () => {
+    await outdated()
+    await gather()
+    days(8)
+    await notify(deps())
+    await judge(pg.sql, run, [])
+    later(300)
+    await notify(deps())
+    expect(await subjects()).toEqual([told])
+  })
+
+  test.each([
+    ['a year ahead', 365],
+    ['years back', -1000],
+  ])('a clock that was %s for a while: one mail more, and no flood', async (_what, jump) => {
+    await outdated()
+    await gather()
+    days(jump)
+    await gather()
+    await gather()
+    days(-jump)
+    for (let i = 0; i < 5; i++) await gather()
+    const count = (await subjects()).filter((subject) => subject === still).length
+    expect(count).toBeGreaterThanOrEqual(1)
+    expect(count).toBeLessThanOrEqual(2)
+    expect(await pg.sql`select 1 from notice where mail_id is null`).toHaveLength(0)
+  })
+})
+
+describe('what happens next', () => {
+  const text = async () => (await mails())[0]!.text.replace(/\s+/g, ' ')
+
+  test('the place in the plan', async () => {
+    const spec = { strategy: 'rebase', auto: true, on: 'runtime' }
+    await pg.sql`insert into recipe (ref, spec, auto, updated_at) values (${run}, ${JSON.stringify(spec)}::text::jsonb, true, now())`
+    await outdated()
+    const [plan] = await pg.sql<{ id: string }[]>`
+      insert into plan (root, base, to_digest, state) values (${root}, ${base}, ${sha('v2')}, 'approval') returning id`
+    for (const [ref, level] of [
+      ['r.test/app/a:1', 1],
+      ['r.test/app/z:1', 1],
+      [run, 2],
+    ] as const)
+      await pg.sql`insert into plan_node (plan_id, ref, level) values (${plan!.id}, ${ref}, ${level})`
+    await gather()
+    expect(await text()).toContain('; place 3 of 3 in the plan, in wave 2 of 2')
+  })
+
+  test('the line of the Dockerfile that pins it', async () => {
+    const spec = {
+      strategy: 'dockerfile',
+      git: { url: 'https://git.test/app', ref: 'main' },
+      dockerfile: 'docker/Dockerfile',
+    }
+    const reading = { digest: sha(run), commit: 'c'.repeat(40), pins: [{ line: 7, name: 'r.test/lib/base@sha256:1' }] }
+    await pg.sql`
+      insert into recipe (ref, spec, auto, reading, updated_at)
+      values (${run}, ${JSON.stringify(spec)}::text::jsonb, true, ${JSON.stringify(reading)}::text::jsonb, now())`
+    await outdated()
+    await pg.sql`update cause set pinned = true`
+    await gather()
+    expect(await text()).toContain(
+      `line 7 of docker/Dockerfile in https://git.test/app#cccccccccccc names a digest, so a rebuild cannot help: let it name ${base}`,
+    )
+  })
+
+  test('the recipe that is proposed', async () => {
+    await outdated()
+    const digest = sha(run)
+    await pg.sql`insert into tag_span (tag_id, seq, digest, from_at, exact) select id, 0, head_digest, 1, true from tag where ref = ${run}`
+    await pg.sql`
+      insert into manifest (digest, media_type, kind, platform, chain_ids, step_ids, solid_ids)
+      values (${digest}, 'application/vnd.oci.image.manifest.v1+json', 'image', 'linux/amd64', '{}', '{}', '{}')`
+    await pg.sql`
+      insert into origin (subject, evidence, source, url, revision, dockerfile, context)
+      values (${digest}, 'provenance', 'sha256:p', 'https://git.test/app', 'main', 'Dockerfile', '.')`
+    await gather()
+    expect(await text()).toContain('a recipe is proposed from Dockerfile of https://git.test/app')
+    expect(await text()).toContain(`drydock recipe propose ${run} --accept`)
+  })
+})
