@@ -11,9 +11,10 @@ type Due = { id: string; namespaceKey: string; kind: ChannelKind; oldest: Date }
 
 /**
  * Makes deliveries of all that waits for a channel whose oldest notice has waited for the window: one for each kind and base. Answers when
- * the next channel will be due, null where nothing waits. What waits for a disabled channel goes on waiting.
+ * the next channel will be due, null where nothing waits. What waits for a disabled channel goes on waiting. Where what waits for one cannot be
+ * told, that is told as an error, and the others are told theirs; it is tried again with what comes next. `failed`: how many.
  */
-export async function gatherDeliveries(d: Needs): Promise<Date | null> {
+export async function gatherDeliveries(d: Needs): Promise<{ next: Date | null; failed: number }> {
   const window = d.config.notifyWindow * 1000
   const waiting = await d.sql<Due[]>`
     select ch.id, ch.namespace_key, ch.kind::text as kind, min(n.created_at) as oldest
@@ -23,9 +24,17 @@ export async function gatherDeliveries(d: Needs): Promise<Date | null> {
   // A clock that was set back must not hold a notice for longer than the window.
   const due = waiting.filter(({ oldest }) => Math.abs(now - oldest.getTime()) >= window)
   const known = new Map<string, Standing>()
-  for (const channel of due) await tell(d, channel, known)
+  let failed = 0
+  for (const channel of due)
+    await tell(d, channel, known).catch((err: unknown) => {
+      failed++
+      d.log.error(
+        { err, channel: channel.id, namespace: channel.namespaceKey },
+        'what waits for a channel cannot be told',
+      )
+    })
   const later = waiting.filter((channel) => !due.includes(channel)).map(({ oldest }) => oldest.getTime() + window)
-  return later.length === 0 ? null : new Date(Math.min(...later, now + window))
+  return { next: later.length === 0 ? null : new Date(Math.min(...later, now + window)), failed }
 }
 
 async function tell(d: Needs, channel: Due, known: Map<string, Standing>): Promise<void> {

@@ -13,6 +13,8 @@ type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'>
 
 /** A cause that may come from a build of ours that is still running is looked at again after so many ms. */
 const heldFor = 2_000
+/** What could not be told is tried again after so many ms. */
+const failedFor = 60_000
 /** A delivery that should have been tried so many ms ago has lost its job. */
 const overdue = 600_000
 const atOnce = 1000
@@ -22,10 +24,14 @@ const soonest = 250
 export async function tellChannels(d: Needs): Promise<void> {
   const { raised, held } = await raiseChannelNotices(d)
   if (raised > 0) d.log.info({ notices: raised }, 'noticed for channels')
-  const due = await gatherDeliveries(d)
+  const { next: due, failed } = await gatherDeliveries(d)
   const now = d.clock().getTime()
   await findLost(d, now)
-  const times = [...(due === null ? [] : [due.getTime()]), ...(held > 0 ? [now + heldFor] : [])]
+  const times = [
+    ...(due === null ? [] : [due.getTime()]),
+    ...(held > 0 ? [now + heldFor] : []),
+    ...(failed > 0 ? [now + failedFor] : []),
+  ]
   if (times.length === 0) return
   const runAt = new Date(Math.max(Math.min(...times), now + soonest))
   // Its own key: under the other one it would put off a job that is to run at once.
