@@ -75,6 +75,7 @@ async function sawFamily({ stage, say, watch }: Told): Promise<void> {
 async function introduce({ stage, say }: Told): Promise<void> {
   const { tracker } = stage
   await tracker.put(`/users/${owner.name}`, { email: owner.email, displayName: 'Ada' })
+  await tracker.put('/namespaces/lib', { visibility: 'protected' })
   await tracker.put('/namespaces/app', {})
   await tracker.put(`/namespaces/app/members/${owner.name}`, { role: 'owner' })
   say(`owner  ${owner.name} <${owner.email}>`)
