@@ -17,6 +17,7 @@ const pure = [
   '^src/channels/(notifier|notifiers|webhook|slack|matrix|chat-lines|compose|judge-reply)\\.ts',
   '^src/pause/may-start',
   '^src/triggers/(git-push|repository-key|wanted-by-push|signature|form-field)\\.ts',
+  '^src/access/(access|scopes|principal|withhold)\\.ts',
   '^src/policy/(tag-shape|newer-tag|tag-globs|immutable-tag|tag-policy|curate-tags)\\.ts',
 ]
 const front = '^src/(pipeline\\.ts|api/|ui/|cli/|main\\.ts)'
