@@ -66,6 +66,8 @@ async function raiseStill(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<n
       select distinct on (n.user_name, n.ref, k.root) n.user_name, n.namespace, n.ref, k.root, k.content
       from counted k join notice n on n.ref = k.ref and n.kind = 'outdated' and n.mail_id is not null
         and (n.root = k.root or starts_with(n.root, k.root || '#'))
+        and not exists (select from notice newer where newer.user_name = n.user_name and newer.ref = n.ref and newer.kind = 'outdated'
+          and newer.id > n.id and (newer.root = k.root or starts_with(newer.root, k.root || '#')))
       left join reminded on reminded.user_name = n.user_name left join notify_person wish on wish.user_name = n.user_name
       where coalesce(wish.still, true) and not ${isOff(tx, tx`n.user_name`, tx`n.namespace`)}
         and abs(extract(epoch from ${now}::timestamptz - n.created_at)) >= ${d.config.stillOutdatedDays * 86_400}
