@@ -123,7 +123,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
   if (parsed.data?.DRYDOCK_CLAIR_URL !== undefined && !scannerOf(parsed.data))
     fault('DRYDOCK_CLAIR_URL: needs DRYDOCK_SCANNER')
   if (parsed.success) for (const text of builderFaults(parsed.data, fromFile.machines)) fault(text)
-  const people = peopleOf(parsed.data ?? {}, fromFile.people, registries, { read, fault })
+  const people = peopleOf(values, fromFile.people, registries, { read, fault })
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const e = parsed.data
   const publicUrl = (e.DRYDOCK_PUBLIC_URL ?? `http://${shownHost(e.DRYDOCK_HOST)}:${e.DRYDOCK_PORT}`).replace(

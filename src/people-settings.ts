@@ -4,7 +4,6 @@
  */
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
-import type { Environment } from './environment.ts'
 import { canonicalHosts } from './oci/reference.ts'
 import { faultOfDatabaseUrl } from './people/sources/database-address.ts'
 import { isLoopback } from './registry/loopback.ts'
@@ -81,7 +80,8 @@ export type PeopleSettings = {
   peopleSources: readonly PeopleSourceConfig[]
 }
 
-type Said = Pick<Environment, 'PORTUS_URL' | 'PORTUS_USERNAME' | 'PORTUS_TOKEN' | 'PORTUS_DATABASE_URL'>
+/** The environment's variables, as they are: what is wrong with each by itself is told elsewhere. */
+type Said = Readonly<Record<string, string | undefined>>
 type Tell = { read: Read; fault: (text: string) => unknown }
 
 /** The sources, in the order of their names; faults are told. */

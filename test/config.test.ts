@@ -54,6 +54,14 @@ describe('with nothing set', () => {
       notifyWindow: 300,
       settle: 30,
       reconcileInterval: 3600,
+      clairUrl: null,
+      oidc: null,
+      scanner: false,
+      stillOutdatedDays: 7,
+      trustedProxies: ['loopback'],
+      portus: null,
+      peopleSources: [],
+      peopleInterval: 300,
       observe: false,
       builder: null,
       builderUrl: null,
@@ -216,7 +224,7 @@ test('every fault is told at once', () => {
     DRYDOCK_GIT_PROTOCOLS: 'https,ext',
     DRYDOCK_PUBLIC_URL: 'drydock.example.org',
     MAIL_FROM: 'nobody',
-    PORTUS_URL: 'https://portus.example.org',
+    PORTUS_URL: 'portus.example.org',
   }
   expect(faultsOf(env).map((fault) => fault.split(':')[0])).toEqual(
     expect.arrayContaining(Object.keys(env).map((name) => expect.stringMatching(`^${name}$`))),
