@@ -18,7 +18,9 @@ export const PutChannel = z
       .string()
       .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be whsec_ and 24 to 64 bytes in base64')
       .optional()
-      .describe('what a webhook is signed with; default: one is made, and shown this once'),
+      .describe(
+        'what a webhook is signed with, and for a day with the one before; default: one is made, and shown this once',
+      ),
     events: z
       .array(z.enum(channelEvents))
       .min(1)
@@ -46,13 +48,19 @@ export type ChannelView = {
   createdAt: Date
 }
 
-/** What `Channel.sealed` holds. */
-export const Sealed = z.object({ url: z.string(), secret: z.string().nullable() })
+/** What `Channel.sealed` holds. `former`: the secret before this one, which signs too until then (ISO 8601). */
+export const Sealed = z.object({
+  url: z.string(),
+  secret: z.string().nullable(),
+  former: z.object({ secret: z.string(), until: z.iso.datetime() }).nullable().default(null),
+})
 export type Sealed = z.infer<typeof Sealed>
 
 type Store = Pick<Deps, 'db' | 'vault' | 'config' | 'clock' | 'sql' | 'jobs'>
 
 const shown = { name: true, kind: true, events: true, enabled: true, because: true, createdAt: true } as const
+/** Milliseconds in which a receiver can go over from one secret to the next. */
+const formerFor = 24 * 3_600_000
 /** Of one namespace: each is a message more at each move of a base. */
 const mostChannels = 50
 const byDefault: ChannelEvent[] = ['outdated', 'failed', 'still']
@@ -93,16 +101,23 @@ export async function putChannel(
 }
 
 /** What is to be sealed; `made`: the secret, where it is a new one that nobody gave. */
-function secretsOf(d: Pick<Deps, 'config'>, put: PutChannel, before: Sealed | null): Sealed & { made: string | null } {
+function secretsOf(
+  d: Pick<Deps, 'config' | 'clock'>,
+  put: PutChannel,
+  before: Sealed | null,
+): Sealed & { made: string | null } {
   const url = put.url === undefined ? before?.url : checkedUrl(d, put.url)
   if (url === undefined) throw new ChannelError('channel-invalid', 'is needed')
   if (put.kind !== 'webhook') {
-    if (put.secret === undefined) return { url, secret: null, made: null }
+    if (put.secret === undefined) return { url, secret: null, former: null, made: null }
     throw new ChannelError('channel-invalid', 'is for webhooks alone: of a chat the address is the secret', 'secret')
   }
   const given = put.secret ?? before?.secret ?? null
   const made = given === null ? `whsec_${randomBytes(32).toString('base64')}` : null
-  return { url, secret: given ?? made, made }
+  const isNew = before?.secret != null && given !== before.secret
+  const until = new Date(d.clock().getTime() + formerFor).toISOString()
+  const former = isNew ? { secret: before.secret!, until } : (before?.former ?? null)
+  return { url, secret: given ?? made, former, made }
 }
 
 function checkedUrl({ config }: Pick<Deps, 'config'>, text: string): string {

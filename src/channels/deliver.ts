@@ -52,12 +52,14 @@ export async function deliver(
   const wait = row.nextTryAt === null ? 0 : row.nextTryAt.getTime() - d.clock().getTime()
   // what seems to be further off is of a clock that was ahead
   if (wait > slack && wait <= longestWait) return enqueueDelivery(d, d.sql, row, row.nextTryAt)
-  const { url, secret } = Sealed.parse(JSON.parse(d.vault.open(row.sealed)))
+  const { url, secret, former } = Sealed.parse(JSON.parse(d.vault.open(row.sealed)))
   // jsonb gives the same text each time, and so is each try the same to the byte
   const body = JSON.stringify(JSON.parse(row.body))
-  const headers = notifiers[row.kind].headers({ id: row.id, body }, secret, d.clock())
+  const before = former && new Date(former.until) > d.clock() ? [former.secret] : []
+  const secrets = secret === null ? [] : [secret, ...before]
+  const headers = notifiers[row.kind].headers({ id: row.id, body }, secrets, d.clock())
   const reply = await post(reach, { url: new URL(url), headers, body, ...(signal ? { signal } : {}) })
-  await record(d, row, reply, answerOf(reply, { url, secret }))
+  await record(d, row, reply, answerOf(reply, url, secrets))
 }
 
 async function record(d: Needs, row: Row, reply: Reply, answer: string): Promise<void> {
@@ -103,12 +105,12 @@ async function follow(
 }
 
 /** A receiver may say our request again: neither its address, nor a part of it that could be a key, nor the secret is kept. */
-function answerOf(reply: Reply, { url, secret }: Sealed): string {
+function answerOf(reply: Reply, url: string, secrets: readonly string[]): string {
   if (reply.status === null) return `no answer: ${reply.because}`
   const { href, pathname, search, searchParams } = new URL(url)
   const parts = [...pathname.split('/'), ...searchParams.values()].filter((part) => part.length >= 6)
   const mask = makeMask()
-  for (const hidden of [href, `${pathname}${search}`, search, ...parts, secret ?? ''])
+  for (const hidden of [href, `${pathname}${search}`, search, ...parts, ...secrets])
     if (hidden.length > 1) mask.add(hidden)
   return shortened(mask.whole(reply.text), mostKept)
 }

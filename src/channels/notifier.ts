@@ -50,8 +50,8 @@ export type Written = { id: string; type: string; body: object }
 export type Notifier = {
   /** What tells all of a message: one body, or several where one would be too large; each with an id of its own. */
   write(message: Message, place: { publicUrl: string }, newId: () => string): Written[]
-  /** The headers of one try, besides what HTTP wants. `body`: as it goes out, to the byte. */
-  headers(sent: { id: string; body: string }, secret: string | null, at: Date): Record<string, string>
+  /** The headers of one try, besides what HTTP wants. `body`: as it goes out, to the byte. `secrets`: what it is signed with, newest first. */
+  headers(sent: { id: string; body: string }, secrets: readonly string[], at: Date): Record<string, string>
 }
 
 export const typeOf = (kind: Message['kind']): string =>

@@ -28,13 +28,13 @@ export const webhook: Notifier = {
       }),
     )
   },
-  headers({ id, body }, secret, at) {
+  headers({ id, body }, secrets, at) {
     const timestamp = String(Math.floor(at.getTime() / 1000))
     return {
       'content-type': 'application/cloudevents+json; charset=utf-8',
       'webhook-id': id,
       'webhook-timestamp': timestamp,
-      ...(secret === null ? {} : { 'webhook-signature': `v1,${signature(`${id}.${timestamp}.${body}`, secret)}` }),
+      'webhook-signature': secrets.map((secret) => `v1,${signature(`${id}.${timestamp}.${body}`, secret)}`).join(' '),
     }
   },
 }

@@ -48,7 +48,7 @@ const opened = async (vault: typeof before, count = 3) => [
   await gitHookSecret(under(vault), 'app'),
   ...(await pg.sql<{ sealed: string }[]>`select sealed from channel`).map(({ sealed }) => vault.open(sealed)),
 ]
-const channel = JSON.stringify({ url: 'https://chat.test/a-secret', secret: null })
+const channel = JSON.stringify({ url: 'https://chat.test/a-secret', secret: null, former: null })
 const secrets = ['secret 0', 'secret 1', 'secret 2', 'a-secret-of-a-git-hook', channel]
 const rows = () => pg.sql`select name, sealed from credential union all select 'hook', sealed from git_hook
   union all select 'channel', sealed from channel order by 1`

@@ -67,6 +67,25 @@ describe('a delivery', () => {
     expect(new Webhook(secret!).sign(id, start, body)).toBe(headers['webhook-signature'])
   })
 
+  test('is signed with a new secret, and for a day with the one before', async () => {
+    const { url, got } = await receive()
+    const [old, young] = [1, 2].map((fill) => `whsec_${Buffer.alloc(32, fill).toString('base64')}`)
+    await world.add('hook', `${url}/x`, { secret: old! })
+    await world.add('hook', `${url}/x`, { secret: young! })
+    await world.add('hook', `${url}/y`)
+    const first = await queue()
+    await attempt(first)
+    world.later(86_400)
+    const second = await queue()
+    await attempt(second)
+    const by = (secret: string, id: string, nth: number) =>
+      new Webhook(secret).sign(id, new Date(Number(got[nth]!.headers['webhook-timestamp']) * 1000), got[nth]!.body)
+    expect(got.map(({ headers }) => headers['webhook-signature'])).toEqual([
+      `${by(young!, first, 0)} ${by(old!, first, 0)}`,
+      by(young!, second, 1),
+    ])
+  })
+
   test.each([
     ['slack', 'text'],
     ['matrix', 'html'],

@@ -28,7 +28,7 @@ describe('the check that receivers are shown', () => {
   const secret = `whsec_${Buffer.alloc(32, 5).toString('base64')}`
   const at = new Date('2026-11-21T03:00:00Z')
   const body = JSON.stringify(example)
-  const headers = webhook.headers({ id, body }, secret, at)
+  const headers = webhook.headers({ id, body }, [secret], at)
 
   test('takes what Drydock signed', () => expect(verify(headers, body, secret, at.getTime())).toBe(true))
   test.each([

@@ -14,7 +14,7 @@ const dataOf = ({ body }: { body: object }): { items: ToldItem[]; part: number; 
 
 describe('an event', () => {
   const [written] = write([item('r.test/app/run:1')])
-  const headers = webhook.headers({ id: written!.id, body: '' }, null, new Date())
+  const headers = webhook.headers({ id: written!.id, body: '' }, [], new Date())
 
   test('is a CloudEvent to whoever reads these', () => {
     const event = HTTP.toEvent({ headers, body: JSON.stringify(written!.body) })
@@ -39,7 +39,7 @@ describe('the signature', () => {
   const secret = `whsec_${Buffer.alloc(24, 3).toString('base64')}`
   const body = '{"a":"ü"}'
   const now = new Date()
-  const headers = webhook.headers({ id: 'an-id', body }, secret, now)
+  const headers = webhook.headers({ id: 'an-id', body }, [secret], now)
 
   test('is right to whoever follows Standard Webhooks', () => {
     expect(new Webhook(secret).verify(body, headers)).toEqual({ a: 'ü' })

@@ -84,8 +84,8 @@ export function notifierSuite(name: string, notifier: Notifier, reader: Reader):
       const sent = { id: randomUUID(), body: '{"a":1}' }
       const at = new Date('2026-11-21T03:00:00.900Z')
       const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
-      expect(notifier.headers(sent, secret, at)).toEqual(notifier.headers(sent, secret, at))
-      expect(notifier.headers(sent, secret, at)['content-type']).toMatch(/json/)
+      expect(notifier.headers(sent, [secret], at)).toEqual(notifier.headers(sent, [secret], at))
+      expect(notifier.headers(sent, [secret], at)['content-type']).toMatch(/json/)
     })
   })
 }
