@@ -22,6 +22,7 @@ function story(makeStage: () => Promise<Stage>, family: Family): void {
     const { api } = stage.service
     await api('PUT', '/users/ann', { email: 'ann@example.org' })
     await api('PUT', '/users/bob', { email: 'bob@example.org' })
+    await api('PUT', '/namespaces/lib', { visibility: 'protected' })
     await api('PUT', '/namespaces/app/members/ann', { role: 'owner' })
     await api('PUT', '/namespaces/app/members/bob', { role: 'viewer' })
     await stage.moveBase('one')
