@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { connect, type Sql, type Tx } from '../../src/db/postgres.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
@@ -129,6 +131,17 @@ describe('a lost connection', () => {
       await works()
     },
   )
+
+  it('of a place that accepts and hangs up fails who asked, again and again, until it is mended', async () => {
+    const hangsUp = createServer((socket) => void socket.resume().end())
+    await once(hangsUp.listen(0, '127.0.0.1'), 'listening')
+    const url = new URL(pg.url)
+    url.port = String((hangsUp.address() as AddressInfo).port)
+    const nobody = connect(url.href, { max: 1 })
+    for (let i = 0; i < 3; i++) await expect(nobody`select 1`).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
+    await nobody.end({ timeout: 1 })
+    await new Promise((resolve) => hangsUp.close(resolve))
+  })
 
   it('leaves nothing to a statement that comes after its transaction has ended', async () => {
     let tx: Tx | null = null
