@@ -39,6 +39,7 @@ const idle: Course = {
   given: () => ({ bases: [], annotations: {}, logins: {} as never }),
   findPushed: async () => null,
   unstage: async () => [],
+  record: async () => undefined,
   pushed: async () => null,
   ended: async () => undefined,
 }

@@ -7,7 +7,7 @@ import { configure, openDatabase } from '../main.ts'
 import { openVault } from '../secret-key.ts'
 
 /** Any number, the same in every process: held by the one that rotates. */
-const rotationLock = 7_233_011
+const rotationLock = 7_233_024
 
 /**
  * in: the service's environment, and the new key; null: one is made, where the key in use was made too. out: what was sealed anew.

@@ -32,7 +32,7 @@ export type Known = {
 }
 
 /** Any number, the same in every process: one gathers at a time, so that nothing is written twice. */
-const gatherLock = 7_233_013
+const gatherLock = 7_233_023
 /** Of one transaction, and in memory at a time. */
 const noticesAtOnce = 5000
 const addressesAtOnce = 200
