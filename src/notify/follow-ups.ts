@@ -35,8 +35,12 @@ const rebuiltAtMost = 30 * 86_400
 
 /** Gives how many it raised. To be called under the lock of raise-notices.ts. */
 export async function raiseFollowUps(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
-  const failed = await raiseFailed(d, tx, now)
-  const still = d.config.stillOutdatedDays > 0 ? await raiseStill(d, tx, now) : 0
+  // where there is nothing to follow up, what is outdated is not gone through again
+  const [some] = await tx<{ failed: boolean; told: boolean }[]>`
+    select exists (select from build where state = 'failed' and job is null) as failed,
+      exists (select from notice where kind = 'outdated' and mail_id is not null) as told`
+  const failed = some?.failed ? await raiseFailed(d, tx, now) : 0
+  const still = some?.told && d.config.stillOutdatedDays > 0 ? await raiseStill(d, tx, now) : 0
   return failed + still + (await raiseRebuilt(tx, now))
 }
 
