@@ -4,15 +4,16 @@
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { type BuildSettings, defaultBuildSettings, type Machines } from './build-settings.ts'
+import type { BuildSettings, Machines } from './build-settings.ts'
 import { builderFaults, builderOf, builderWarnings, machinesOf } from './builder-settings.ts'
-import { type Channels, defaultChannels } from './channel-settings.ts'
+import type { Channels } from './channel-settings.ts'
 import { type Environment, environment, flag, listOf } from './environment.ts'
 import { normaliseHost } from './oci/reference.ts'
-import { People, type PeopleSettings, type PeopleSourceConfig, peopleOf } from './people-settings.ts'
+import { type PeopleSettings, type PeopleSourceConfig, peopleOf } from './people-settings.ts'
 import type { RegistryConfig } from './registry/registries.ts'
-import { type Read, registryOf, settingsOfFile, sharedHosts } from './registry-settings.ts'
+import { noFile, type Read, registryOf, settingsOfFile, sharedHosts } from './registry-settings.ts'
 import { settings, unsupported } from './settings.ts'
+import { type OidcConfig, oidcOf } from './sign-in-settings.ts'
 import { sharedTokens } from './webhook-settings.ts'
 
 export type Config = Readonly<{
@@ -51,6 +52,10 @@ export type Config = Readonly<{
   peopleSources: readonly PeopleSourceConfig[]
   /** seconds; 0 = only at start and on demand */
   peopleInterval: number
+  /** with what people sign in besides a password; null: nothing */
+  oidc: OidcConfig | null
+  /** whose X-Forwarded-For is taken, as Express has it */
+  trustedProxies: readonly string[]
   /** answer as a Portus' scanner; `clairUrl`: the real one behind, null without */
   scanner: boolean
   clairUrl: string | null
@@ -124,6 +129,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     fault('DRYDOCK_CLAIR_URL: needs DRYDOCK_SCANNER')
   if (parsed.success) for (const text of builderFaults(parsed.data, fromFile.machines)) fault(text)
   const people = peopleOf(values, fromFile.people, registries, { read, fault })
+  const oidc = oidcOf(fromFile.oidc, read, fault)
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const e = parsed.data
   const publicUrl = (e.DRYDOCK_PUBLIC_URL ?? `http://${shownHost(e.DRYDOCK_HOST)}:${e.DRYDOCK_PORT}`).replace(
@@ -152,6 +158,8 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     reconcileInterval: e.DRYDOCK_RECONCILE_INTERVAL,
     ...people,
     peopleInterval: e.DRYDOCK_PEOPLE_INTERVAL,
+    oidc,
+    trustedProxies: fromFile.signIn.trustedProxies,
     scanner: scannerOf(e),
     clairUrl: e.DRYDOCK_CLAIR_URL?.replace(/\/+$/, '') ?? null,
     observe: e.DRYDOCK_OBSERVE,
@@ -211,9 +219,7 @@ function registryOfEnvironment(values: Env, read: Read, fault: (text: string) =>
 
 function settingsIn(path: string | undefined, read: Read, fault: (text: string) => void) {
   const text = path === undefined ? undefined : read('DRYDOCK_CONFIG', path)
-  return text === undefined
-    ? { registries: [], ...defaultBuildSettings(), channels: defaultChannels(), people: People.parse({}) }
-    : settingsOfFile(text, read, fault)
+  return text === undefined ? { registries: [], ...noFile() } : settingsOfFile(text, read, fault)
 }
 
 /** What looks like a setting of ours and is none; the client commands have some of their own. */

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { Logger } from 'pino'
+import { sweepSessions } from './access/sessions.ts'
 import { apiApp } from './api/app.ts'
 import { isBuildService } from './api/builder-service.ts'
 import { defaultBuilder } from './build/builders/builders.ts'
@@ -53,6 +54,7 @@ const scansMs = 3_600_000
 const planMs = 120_000
 /** reminders, mails that are made at an hour, what a clock that jumped or a lost job left */
 const outboxMs = 300_000
+const sessionsMs = 3_600_000
 const keyMs = 2000
 const keyPatience = 10_000
 
@@ -145,6 +147,7 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     if (workerRoles.worker) closers.push(every(outboxMs, () => enqueueOutbox(d), log))
     if (workerRoles.worker) closers.push(every(config.watchInterval * 1000, () => sweepWatches(d), log))
     if (workerRoles.worker && config.scanner) closers.push(every(scansMs, () => forgetScans(d), log))
+    if (workerRoles.worker) closers.push(every(sessionsMs, () => sweepSessions(d), log, 'now'))
     const keeper = workerRoles.builder ? await keeperFor(d) : null
     if (keeper) closers.push(keeper.close, every(machinesMs, keeper.turn, log))
     closers.push(every(keyMs, () => endWithoutKey(d, close), log))

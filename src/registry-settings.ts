@@ -5,6 +5,7 @@ import { Channels, defaultChannels } from './channel-settings.ts'
 import { isHost, normaliseHost } from './oci/reference.ts'
 import { People } from './people-settings.ts'
 import type { RegistryConfig } from './registry/registries.ts'
+import { Oidc, SignIn } from './sign-in-settings.ts'
 import { webhookEntry, webhookSettings } from './webhook-settings.ts'
 
 const line = z.string('must be text').min(1, 'must not be empty')
@@ -31,6 +32,8 @@ const file = z.strictObject({
   ...buildSettings,
   channels: Channels.prefault({}),
   people: People.prefault({}),
+  oidc: Oidc.optional(),
+  signIn: SignIn.prefault({}),
 })
 
 /** A registry as it was said, its secrets already read. */
@@ -39,13 +42,25 @@ export type Said = Omit<RegistryConfig, 'name'> & { name?: string | undefined }
 /** Gives a file's text; where it cannot, a fault that begins with `name` is told, and the answer is undefined. */
 export type Read = (name: string, path: string) => string | undefined
 
+/** What holds besides registries where there is no file. */
+export const noFile = () => ({
+  ...defaultBuildSettings(),
+  ...{ channels: defaultChannels(), people: People.parse({}), oidc: undefined, signIn: SignIn.parse({}) },
+})
+
 /** What DRYDOCK_CONFIG's text says. */
 export function settingsOfFile(
   text: string,
   read: Read,
   fault: (text: string) => void,
-): BuildSettings & { registries: RegistryConfig[]; channels: Channels; people: People } {
-  const nothing = { registries: [], ...defaultBuildSettings(), channels: defaultChannels(), people: People.parse({}) }
+): BuildSettings & {
+  registries: RegistryConfig[]
+  channels: Channels
+  people: People
+  oidc?: Oidc | undefined
+  signIn: SignIn
+} {
+  const nothing = { registries: [], ...noFile() }
   let yaml: unknown
   try {
     yaml = parse(text)
@@ -58,7 +73,7 @@ export function settingsOfFile(
     for (const { path, message } of parsed.error.issues) fault(`DRYDOCK_CONFIG: ${[...path, message].join(': ')}`)
     return nothing
   }
-  const { machines, builds, channels, people } = parsed.data
+  const { machines, builds, channels, people, oidc, signIn } = parsed.data
   const registries = parsed.data.registries.flatMap(({ passwordFile, webhookTokenFile, webhook, ...said }, i) => {
     const place = `DRYDOCK_CONFIG: registries: ${i}`
     const secret = (name: 'password' | 'webhookToken', path: string | undefined) => {
@@ -76,7 +91,7 @@ export function settingsOfFile(
     const webhookToken = secret('webhookToken', webhookTokenFile)
     return registryOf({ ...said, password, webhookToken, ...(hook ? { webhook: hook } : {}) }, read, told(''))
   })
-  return { registries, machines, builds, channels, people }
+  return { registries, machines, builds, channels, people, oidc, signIn }
 }
 
 /** The registry that is meant: one, or none where a fault was told. */

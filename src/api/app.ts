@@ -8,7 +8,7 @@ import { authenticate, authenticators, showsToken, unauthorized } from '../acces
 import { type Principal, tracker } from '../access/principal.ts'
 import { withheldFrom } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
-import { scannerRouter } from './scanner.ts'
+import { pagesRouter } from '../ui/pages.ts'
 import { unsubscribeRouter } from '../ui/unsubscribe.ts'
 import { builderRoutes } from './builder-service.ts'
 import { healthRouter } from './health.ts'
@@ -16,11 +16,16 @@ import { openapiDocument } from './openapi.ts'
 import { ApiError, type Problem, problemOf } from './problem.ts'
 import { principalIn, type Route, run } from './route.ts'
 import { routes } from './routes.ts'
+import { scannerRouter } from './scanner.ts'
 
 /** Without `web` and `builder`: a process of other roles, which answers for its health and metrics alone. `builder`: a build service. */
 export function apiApp(d: Deps, { web, builder = false }: { web: boolean; builder?: boolean }): Express {
   const app = express()
-  app.disable('x-powered-by').set('etag', false).set('query parser', 'simple')
+  app
+    .disable('x-powered-by')
+    .set('etag', false)
+    .set('query parser', 'simple')
+    .set('trust proxy', [...d.config.trustedProxies])
   app.use((request, response, next) => {
     response.setHeader('x-request-id', randomUUID())
     response.setHeader('x-content-type-options', 'nosniff')
@@ -35,7 +40,7 @@ export function apiApp(d: Deps, { web, builder = false }: { web: boolean; builde
     const document = JSON.stringify(openapiDocument())
     app.get('/api/v1/openapi.json', (_request, response) => void response.type('application/json').send(document))
     app.use('/api/v1', apiRouter(d, routes, identify(d, routes)))
-    app.use(unsubscribeRouter(d))
+    app.use(unsubscribeRouter(d), pagesRouter(d))
     if (d.config.scanner) app.use(scannerRouter(d))
   }
   if (builder && d.config.builderToken !== null)

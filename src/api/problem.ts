@@ -45,8 +45,11 @@ export const statusOf = {
   'reserved-name': 409,
   'body-too-large': 413,
   'not-json': 415,
+  'wrong-password': 422,
+  'too-many-attempts': 429,
   'registry-failed': 502,
   'portus-failed': 502,
+  busy: 503,
   'database-down': 503,
   internal: 500,
 } as const

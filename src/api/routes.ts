@@ -11,6 +11,7 @@ import { mailRoutes } from './routes/mails.ts'
 import { meRoutes } from './routes/me.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { outdatedRoutes } from './routes/outdated.ts'
+import { passwordRoutes } from './routes/passwords.ts'
 import { pauseRoutes } from './routes/pauses.ts'
 import { peopleRoutes } from './routes/people.ts'
 import { peopleSourceRoutes } from './routes/people-sources.ts'
@@ -41,6 +42,7 @@ export const routes: readonly Route[] = [
   ...peopleSourceRoutes,
   ...tokenRoutes,
   ...meRoutes,
+  ...passwordRoutes,
   ...gitHookRoutes,
   ...channelRoutes,
   ...deliveryRoutes,

@@ -31,6 +31,7 @@ import { serveCommand } from './serve.ts'
 import { snoozeCommand } from './snooze.ts'
 import { tokenCommand } from './token.ts'
 import { treeCommand } from './tree.ts'
+import { userCommand } from './user.ts'
 import { whyCommand } from './why.ts'
 
 const commands = [
@@ -58,6 +59,7 @@ const commands = [
   channelCommand,
   memberCommand,
   tokenCommand,
+  userCommand,
   notificationsCommand,
   peopleCommand,
   demoCommand,

@@ -48,6 +48,8 @@ async function mergePersons(tx: Tx, names: readonly string[]): Promise<{ changed
     where (p.email, p.display_name, p.enabled, p.bot, p.admin)
       is distinct from (excluded.email, excluded.display_name, excluded.enabled, excluded.bot, excluded.admin)
     returning name, xmax = 0 as appeared`
+  await tx`
+    delete from session s using person p where p.name = s.user_name and not p.enabled and p.name = any(${rows.map(({ name }) => name)})`
   return { changed: rows.length, appeared: rows.filter(({ appeared }) => appeared).map(({ name }) => name) }
 }
 

@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import { at, client, say } from './client.ts'
+import type { Context } from './context.ts'
+import { readInput } from './read-input.ts'
+
+/** `drydock user password NAME`: a password never stands on the command line, where others can read it. */
+export const userCommand = (program: Command, ctx: Context): void => {
+  const user = program.command('user').description('people who sign in')
+  user
+    .command('password')
+    .description('set a user’s password, read from standard input: at least 12 characters')
+    .argument('<name>')
+    .option('--remove', 'take it away instead')
+    .action(async (name: string, o: { remove?: boolean }) => {
+      const path = `/users/${at(name)}/password`
+      if (o.remove) {
+        await client(ctx.env).json('DELETE', path)
+        return say(ctx, `${name} has no password any more`)
+      }
+      const password = (await readInput(ctx, '-')).replace(/\r?\n$/, '')
+      if (password === '') return ctx.fail('no password on standard input', 2)
+      await client(ctx.env).json('PUT', path, { password })
+      say(ctx, `the password of ${name} is set; their sessions have ended`)
+    })
+}

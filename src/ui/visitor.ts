@@ -1,0 +1,58 @@
+import type { Request, Response } from 'express'
+import { beginAudit, endAudit } from '../access/audit.ts'
+import type { Principal } from '../access/principal.ts'
+import { cookieOf, isFromOurPages, sessionCookie } from '../access/session-cookie.ts'
+import { sessionHash, sessionPrincipal } from '../access/sessions.ts'
+import { ApiError, problemOf } from '../api/problem.ts'
+import type { Deps } from '../deps.ts'
+
+/** Who is signed in; `session`: its hash. */
+export type Visitor = { principal: Principal; session: string }
+
+/** Null where nobody is, or no longer. */
+export async function visitorOf(d: Pick<Deps, 'sql' | 'clock'>, request: Request): Promise<Visitor | null> {
+  const value = cookieOf(request, sessionCookie)
+  const principal = value === null ? null : await sessionPrincipal(d, value)
+  return principal && value !== null ? { principal, session: sessionHash(value) } : null
+}
+
+/** The path below which we are reached: a proxy may have us under one. */
+export const rootOf = ({ config }: Pick<Deps, 'config'>): string =>
+  new URL(config.publicUrl).pathname.replace(/\/+$/, '')
+
+/** The fields of a form, sent by one of our own pages; else `forbidden`. */
+export function formOf(d: Pick<Deps, 'config'>, request: Request): URLSearchParams {
+  if (!isFromOurPages(request, d.config.publicUrl))
+    throw new ApiError('forbidden', `this form is sent from the pages at ${d.config.publicUrl} alone: open it there`)
+  return new URLSearchParams(typeof request.body === 'string' ? request.body : '')
+}
+
+/** One line of a form: what no column and no log could hold is left out. */
+export const field = (form: URLSearchParams, name: string, most = 300): string =>
+  (form.get(name) ?? '').replaceAll('\0', '').toWellFormed().slice(0, most).trim()
+
+/** Does what changes something, written down before and with its end after. */
+export async function noted<T>(
+  d: Pick<Deps, 'sql' | 'clock' | 'log'>,
+  response: Response,
+  who: Pick<Principal, 'name' | 'via'>,
+  { action, subject = '' }: { action: string; subject?: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  const principal = { ...who, admin: false, scopes: [] }
+  const requestId = String(response.getHeader('x-request-id'))
+  const id = await beginAudit(d, principal, { action, subject, namespace: null, requestId })
+  const ended = (status: number, problem: string | null) =>
+    endAudit(d, id, { status, problem }).catch((err: unknown) =>
+      d.log.warn({ err, audit: String(id) }, 'could not write down what became of a call'),
+    )
+  try {
+    const result = await work()
+    await ended(200, null)
+    return result
+  } catch (error) {
+    const { status, code } = problemOf(error)
+    await ended(status, code)
+    throw error
+  }
+}
