@@ -172,7 +172,7 @@ function rebuildStep(
     case 'none':
       return `no recipe, so it stays outdated until somebody rebuilds and pushes it; ${withoutRecipe(proposed)}`
     case 'manual':
-      return 'it is rebuilt only when somebody asks for it; below is how'
+      return `it is rebuilt only when somebody asks for it${because ? ` (${because})` : ''}; below is how`
     case 'pinned':
       return pinned(content, pins)
     case 'settling':
@@ -183,15 +183,15 @@ function rebuildStep(
       if (because) return `its rebuild waits for others: ${because}`
       return `a rebuild is planned, after ${waitsFor.length > 0 ? list(waitsFor) : 'its bases'}`
     case 'approval':
-      return 'a rebuild is planned and waits for approval'
+      return `a rebuild is planned and waits for approval${because ? ` (${because})` : ''}`
     case 'paused':
-      return 'automatic rebuilds are switched off at the moment'
+      return `automatic rebuilds are held at the moment${because ? ` (${because})` : ''}`
     case 'queued':
       return 'a rebuild is queued'
     case 'running':
       return 'a rebuild is running'
     case 'failed':
-      return `its rebuild failed${because ? ` (${because})` : ''}: somebody has to look at the log`
+      return `a rebuild did not help${because ? ` (${because})` : ''}: somebody has to look at the log`
   }
 }
 
