@@ -33,7 +33,7 @@ export const settings: readonly Setting[] = [
     name: 'DRYDOCK_CONFIG',
     default: 'none',
     meaning:
-      'YAML file for what has structure: `registries: [{name, aliases, url, username, password, caFile, insecure, webhookToken, webhook, watch, perMinute}]`, and `builds` and `machines` (docs/operations.md), `channels` (docs/channels.md)',
+      'YAML file for what has structure: `registries: [{name, aliases, url, username, password, caFile, insecure, webhookToken, webhook, watch, perMinute}]`, and `builds` and `machines` (docs/operations.md), `channels` (docs/channels.md), `oidc` and `signIn` (docs/sign-in.md)',
   },
   { name: 'DRYDOCK_REGISTRY_URL', default: 'none', meaning: 'one registry, without a file' },
   { name: 'DRYDOCK_REGISTRY_NAME', default: "the URL's host", meaning: 'the host in image references' },

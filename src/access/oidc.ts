@@ -132,11 +132,9 @@ const networkCode =
 
 /** Nobody answers there, or not in time, or only with an error of its own; not: somebody does, and wrongly. */
 function isAway(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if (networkCode.test(String((at as { code?: unknown }).code ?? ''))) return true
-    const { response } = at as { response?: unknown }
-    const answer = response ?? at.cause
-    if (answer instanceof Response && answer.status >= 500) return true
+  for (let at = error; typeof at === 'object' && at !== null; at = 'cause' in at ? at.cause : null) {
+    if ('code' in at && networkCode.test(String(at.code))) return true
+    if ('status' in at && Number(at.status) >= 500) return true
   }
   return false
 }
