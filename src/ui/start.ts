@@ -14,7 +14,7 @@ const most = 50
 const Outdated = pageOf(OutdatedTag)
 type Outdated = z.infer<typeof Outdated>
 
-/** `/` for browsers: what is outdated of what the person may read, as GET /outdated has it; whoever is not signed in goes there first. */
+/** `/` for browsers: what is outdated of what the person may read, as GET /outdated has it without what is snoozed; whoever is not signed in goes there first. */
 export function startRouter(d: Deps): Router {
   const router = express.Router()
   const root = rootOf(d)
@@ -37,7 +37,7 @@ export function startRouter(d: Deps): Router {
 
 const startBody = (items: Outdated['items'], more: boolean, url: (ref: string) => string): Html =>
   items.length === 0
-    ? html`<p>Nothing that you may read is outdated.</p>`
+    ? html`<p>Nothing that you may read is outdated, unless it is snoozed.</p>`
     : html`<ul class="rows">${items.map(
         ({ ref, outdatedSince, causes, rebuild }) => html`<li><span><a href="${url(ref)}">${ref}</a><br>
 <span class="small">since ${outdatedSince.slice(0, 10)}, by ${[...new Set(causes.map(({ base }) => base))].slice(0, 3).join(', ')}</span></span>
