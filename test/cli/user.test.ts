@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { verifyPassword } from '../../src/access/argon2id.ts'
+import { put } from '../api/access-world.ts'
+import { startApi, type TestApi } from '../api/start-api.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { drydock } from './run.ts'
+
+let pg: TestDatabase
+let api: TestApi
+beforeAll(async () => {
+  pg = await testDatabase()
+  api = await startApi(pg)
+  await put(api, 'users/ann', { email: null })
+})
+afterAll(async () => {
+  await api.close()
+  await pg.close()
+})
+
+const password = (stdin: string, ...args: string[]) =>
+  drydock(['user', 'password', ...args], { DRYDOCK_URL: api.url, DRYDOCK_TOKEN: api.token }, stdin)
+const stored = () => pg.sql<{ userName: string; phc: string }[]>`select user_name, phc from password`
+
+test('user password: read from standard input, without its line end; taken away', async () => {
+  const set = await password('correct horse battery\n', 'ann')
+  expect([set.code, set.err]).toEqual([0, ''])
+  expect(set.out).not.toContain('correct')
+  const [row] = await stored()
+  expect(row?.userName).toBe('ann')
+  expect(await verifyPassword(row?.phc ?? '', 'correct horse battery')).toEqual({ right: true, stale: false })
+  expect((await password('', 'ann', '--remove')).code).toBe(0)
+  expect(await stored()).toHaveLength(0)
+})
+
+test('user password: too short, of nobody, nothing given', async () => {
+  const short = await password('too short', 'ann')
+  expect([short.code, short.err]).toEqual([1, expect.stringContaining('at least 12 characters')])
+  expect((await password('correct horse battery', 'ghost')).code).toBe(1)
+  expect((await password('\n', 'ann')).code).toBe(2)
+  expect(await stored()).toHaveLength(0)
+})
