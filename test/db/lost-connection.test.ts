@@ -132,6 +132,22 @@ describe('a lost connection', () => {
     },
   )
 
+  it('keeps nobody who waits for a connection of their own waiting for ever', async () => {
+    const pool = connect(pg.url, { max: 3 })
+    for (let round = 0; round < 10; round++) {
+      const [busy, other, third] = [await pool.reserve(), await pool.reserve(), await pool.reserve()]
+      const waiting = pool.reserve()
+      await terminate(busy)
+      const got = await waiting
+      expect(await got`select 1 as one`).toEqual([{ one: 1 }])
+      for (const session of [got, busy, other, third]) session.release()
+    }
+    const all = await Promise.all([pool.reserve(), pool.reserve(), pool.reserve()])
+    for (const session of all) expect(await session`select 1 as one`).toEqual([{ one: 1 }])
+    for (const session of all) session.release()
+    await pool.end({ timeout: 1 })
+  })
+
   it('of a place that accepts and hangs up fails who asked, again and again, until it is mended', async () => {
     const hangsUp = createServer((socket) => void socket.resume().end())
     await once(hangsUp.listen(0, '127.0.0.1'), 'listening')
@@ -139,6 +155,8 @@ describe('a lost connection', () => {
     url.port = String((hangsUp.address() as AddressInfo).port)
     const nobody = connect(url.href, { max: 1 })
     for (let i = 0; i < 3; i++) await expect(nobody`select 1`).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
+    await expect(nobody.reserve()).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
+    await expect(nobody`select 1`).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' })
     await nobody.end({ timeout: 1 })
     await new Promise((resolve) => hangsUp.close(resolve))
   })
