@@ -43,5 +43,5 @@ export const pipeline = (d: Deps, runBuilds = buildRunner(d)): Tasks => ({
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
   build: (_, { signal }) => runBuilds('any', signal), // builds whose turn it is: host, checkout, build, push, cleanup → refresh, plan
   'build-light': (_, { signal }) => runBuilds('light', signal), // those that need no builder: rebases
-  'move-tags': ({ buildId }, attempt) => moveLeftTags(d, buildId, attempt), // further tags that a build could not move → look
+  'move-tags': (left, { signal }) => moveLeftTags(d, left, signal), // further tags that a build could not move → look
 })

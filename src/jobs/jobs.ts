@@ -1,4 +1,5 @@
 import type { Sql, Tx } from '../db/postgres.ts'
+import type { Digest } from '../oci/digest.ts'
 
 /** What each task is given: ids, never rows. */
 export type Payloads = {
@@ -22,7 +23,7 @@ export type Payloads = {
   /** the same for builds that need no builder: rebases */
   'build-light': Record<string, never>
   recipe: { ref: string }
-  'move-tags': { buildId: string }
+  'move-tags': { buildId: string; left: { tag: string; seen?: Digest | null }[]; tries: number }
   /** refs: to be looked at whatever was asked before */
   portus: { refs?: string[] }
 }

@@ -2,8 +2,9 @@ import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import { build } from '../../src/build/build.ts'
 import { cancelBuild } from '../../src/build/cancel.ts'
 import { CredentialInput, putCredential } from '../../src/build/credentials.ts'
-import { moveLeftTags } from '../../src/build/further-tags.ts'
+import { type MoveTags, moveLeftTags } from '../../src/build/further-tags.ts'
 import { readLog } from '../../src/build/logs.ts'
+import { parseDigest } from '../../src/oci/digest.ts'
 import { plan } from '../../src/plan/make-plan.ts'
 import { type DockerEstate, dockerEstate } from '../support/docker-estate.ts'
 import { startDebianRegistry, type TestRegistry } from '../support/registry.ts'
@@ -134,9 +135,21 @@ requires(
   const refusing = (name: string, fate: Fate) => {
     proxy.fate = ({ method, path }) => (method === 'PUT' && path.endsWith(`/manifests/${name}`) ? fate : 'through')
   }
-  const moveLeft = (id: string, attempt = 1) => moveLeftTags(estate.d, id, { attempt, maxAttempts: 25 })
-  const isMoveTagsWaiting = async (id: string) =>
-    (await estate.pg.sql`select 1 from graphile_worker.jobs where key = ${`move-tags:${id}`}`).length === 1
+  /** What waits to be moved along after this build; null: nothing. */
+  const left = async (id: string) => {
+    const [job] = await estate.pg.sql<{ payload: string }[]>`
+      select payload::text from graphile_worker._private_jobs where key = ${`move-tags:${id}`}`
+    return job ? (JSON.parse(job.payload) as MoveTags) : null
+  }
+  const moveLeft = async (id: string) => {
+    const payload = await left(id)
+    await estate.pg.sql`delete from graphile_worker._private_jobs where key = ${`move-tags:${id}`}`
+    await moveLeftTags(estate.d, payload!, new AbortController().signal)
+  }
+  const putBy = async (repository: string, name: string, digest: string) => {
+    const manifest = await registry.client.getManifest(repository, parseDigest(digest)!)
+    await registry.client.putManifest(repository, name, manifest!)
+  }
 
   it.each([
     ['cut', 'cut' as const],
@@ -153,10 +166,11 @@ requires(
       `could not be moved along yet, tried again later: ${estate.ref(`${repository}:latest`)} (`,
     )
     expect(await head(repository, 'stable')).toBe(done.digest)
-    expect(await isMoveTagsWaiting(id)).toBe(true)
-    await expect(moveLeft(id)).rejects.toMatchObject({ code: 'tags-not-moved' })
+    await moveLeft(id)
+    expect(await left(id)).toMatchObject({ left: [{ tag: 'latest', seen: null }], tries: 1 })
     proxy.fate = () => 'through'
     await moveLeft(id)
+    expect(await left(id)).toBeNull()
     expect(await head(repository, 'latest')).toBe(done.digest)
     expect(await tag(`${repository}:latest`)).toMatchObject({ headDigest: done.digest })
   })
@@ -166,7 +180,7 @@ requires(
     refusing('latest', answer(403, told('DENIED', 'tag is immutable')))
     await build(estate.d, id)
     expect(await row(id)).toMatchObject({ state: 'failed', error: { code: 'tags-not-moved', retryable: false } })
-    expect(await isMoveTagsWaiting(id)).toBe(false)
+    expect(await left(id)).toBeNull()
   })
 
   it('whose tag has moved on meanwhile takes no further tag along any more', async () => {
@@ -180,6 +194,44 @@ requires(
     expect(await head('app/further-old', 'latest')).toBeNull()
   })
 
+  it('moves no further tag that somebody moved meanwhile, or whose recipe names it no more', async () => {
+    const first = await estate.build('app/further-hand:1', files('hand-one'), { tags: ['latest', 'stable', 'gone'] })
+    const id = await estate.queue('app/further-hand:1', files('hand-two'), { tags: ['latest', 'stable', 'gone'] })
+    proxy.fate = ({ method, path }) =>
+      method === 'PUT' && /\/manifests\/(latest|gone)$/.test(path) ? answer(500, '') : 'through'
+    await build(estate.d, id)
+    const { digest } = await row(id)
+    expect((await left(id))!.left.map(({ tag }) => tag)).toEqual(['latest', 'gone'])
+    expect(await head('app/further-hand', 'stable')).toBe(digest)
+    proxy.fate = () => 'through'
+    await putBy('app/further-hand', 'stable', first.row.digest!)
+    const own = (await registry.client.getManifest('app/further-hand', parseDigest(first.row.digest!)!))!
+    const bytes = Buffer.from(`${Buffer.from(own.bytes).toString('utf8')}\n`)
+    const byHand = await registry.client.putManifest('app/further-hand', 'latest', { bytes, mediaType: own.mediaType })
+    await estate.pg
+      .sql`update recipe set spec = jsonb_set(spec, '{tags}', '["latest", "stable"]') where ref = ${estate.ref('app/further-hand:1')}`
+    await moveLeft(id)
+    expect(await head('app/further-hand', 'stable')).toBe(first.row.digest)
+    expect(await head('app/further-hand', 'latest')).toBe(byHand)
+    expect(await head('app/further-hand', 'gone')).toBe(first.row.digest)
+    expect(await left(id)).toBeNull()
+  })
+
+  it('is told of a tag that is refused for good, and the others are moved in the end all the same', async () => {
+    const id = await estate.queue('app/further-both:1', files('both'), { tags: ['fixed', 'latest'] })
+    proxy.fate = ({ method, path }) => {
+      if (method !== 'PUT') return 'through'
+      if (path.endsWith('/manifests/fixed')) return answer(403, told('DENIED', 'tag is immutable'))
+      return path.endsWith('/manifests/latest') ? answer(503, '') : 'through'
+    }
+    await build(estate.d, id)
+    expect(await row(id)).toMatchObject({ state: 'failed', error: { code: 'tags-not-moved' } })
+    proxy.fate = () => 'through'
+    await moveLeft(id)
+    expect(await head('app/further-both', 'latest')).toBe((await row(id)).digest)
+    expect(await head('app/further-both', 'fixed')).toBeNull()
+  })
+
   it('does not move a further tag that has a recipe of its own', async () => {
     const { row: own } = await estate.build('app/further-own:2', files('two'))
     const id = await estate.queue('app/further-own:1', files('one'), { tags: ['2', '3'] })
@@ -190,14 +242,15 @@ requires(
   })
 
   it('that was recorded is not made again where a worker died after it, wherever the tag is by now', async () => {
-    const id = await estate.queue('app/recorded:1', files('recorded'))
+    const id = await estate.queue('app/recorded:1', files('recorded'), { tags: ['latest'] })
     await build(estate.d, id)
     const { digest } = await row(id)
-    const { row: other } = await estate.build('app/recorded:1', files('by hand'))
+    const { row: other } = await estate.build('app/recorded:1', files('by hand'), { tags: ['latest'] })
     await estate.pg.sql`update build set state = 'running', finished_at = null, lease_until = null where id = ${id}`
     await build(estate.d, id)
     expect(await row(id)).toMatchObject({ state: 'succeeded', digest })
     expect(await head('app/recorded', '1')).toBe(other.digest)
+    expect(await head('app/recorded', 'latest')).toBe(other.digest)
   })
 
   it('that is left for later is cancelled at once', async () => {
