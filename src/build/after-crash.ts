@@ -12,6 +12,7 @@ const mostDeaths = 3
 const mostAttached = 20
 
 const leftoverMs = 60_000
+const cancelMs = 3000
 
 /** Ends what a dead attempt left running and lying about, and finds out whether it had pushed. */
 export async function afterCrash(all: Attempt, builder: Builder): Promise<Built | null> {
@@ -20,9 +21,21 @@ export async function afterCrash(all: Attempt, builder: Builder): Promise<Built 
   try {
     return await lookBack(all, builder)
   } catch (error) {
-    if (claim.intent && isStop(progress.signal.reason, 'cancelled')) await recordIfPushed(all, claim.intent)
+    if (isStop(progress.signal.reason, 'cancelled')) {
+      await endElsewhere(all, builder)
+      if (claim.intent) await recordIfPushed(all, claim.intent)
+    }
     throw error
   }
+}
+
+/** What an earlier attempt sent to a build service is cancelled there, as far as that can be had in the time a cancel may take. */
+async function endElsewhere({ claim, log }: Attempt, builder: Builder): Promise<void> {
+  await builder.giveUp?.(claim.id, AbortSignal.timeout(cancelMs)).catch((error: unknown) => {
+    log.write(
+      `[it may go on at the build service, which could not be told: ${describeError(error, log.masked).message}]\n`,
+    )
+  })
 }
 
 async function lookBack(all: Attempt, builder: Builder): Promise<Built | null> {

@@ -33,7 +33,8 @@ export const orLater =
   (error: unknown): never => {
     const { message, retryable } = describeError(error)
     const late = d.clock().getTime() - claim.since.getTime() > patienceSeconds * 1000
-    if (late || progress.signal.aborted || !retryable || isLostDatabase(error)) throw error
+    if (progress.signal.aborted) throw progress.signal.reason
+    if (late || !retryable || isLostDatabase(error)) throw error
     throw new LeftForLater(message, { cause: error })
   }
 

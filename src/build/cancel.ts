@@ -5,12 +5,16 @@ export type Cancelled = 'cancelled' | 'asked' | 'over' | 'absent'
 
 export async function cancelBuild(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>, buildId: string): Promise<Cancelled> {
   return d.sql.begin(async (tx) => {
-    const [build] = await tx<{ state: string; own: boolean; waits: boolean }[]>`
-      select state, job is null as own, claim_token is null as waits from build where id = ${buildId} for update`
+    const [build] = await tx<{ state: string; own: boolean; waits: boolean; remote: boolean }[]>`
+      select state, job is null as own, claim_token is null as waits, builder is not distinct from 'remote' as remote
+      from build where id = ${buildId} for update`
     if (!build) return 'absent'
-    // One that was left for later (postponeClaim) has been cleaned up after; nobody looks at it before then.
-    if (build.state === 'running' && !build.waits) {
-      await tx`update build set cancel_asked = true where id = ${buildId}`
+    // One that was left for later (postponeClaim) has been cleaned up after, and nobody looks at it before then; but at a build service it
+    // may go on, so that a worker takes it up at once to end it there.
+    if (build.state === 'running' && (!build.waits || build.remote)) {
+      await tx`
+        update build set cancel_asked = true,
+          lease_until = case when claim_token is null then clock_timestamp() else lease_until end where id = ${buildId}`
       return 'asked'
     }
     if (build.state !== 'queued' && build.state !== 'running') return 'over'

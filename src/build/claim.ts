@@ -33,6 +33,8 @@ export type Claim = {
   takenOver: boolean
   /** how many workers died at it */
   deaths: number
+  /** somebody asked for its end before this worker took it */
+  cancelAsked: boolean
   /** since when it runs, all attempts together */
   since: Date
   /** what that attempt was about to push, or may have pushed */
@@ -59,6 +61,7 @@ export type ClaimRow = {
   digest: string | null
   job: string | null
   deaths: number
+  cancelAsked: boolean
   startedAt: Date
 }
 
@@ -105,7 +108,7 @@ export async function claimBuild(d: Pick<Deps, 'sql' | 'clock'>, buildId: string
       and (state = 'queued' or state = 'running' and ${isLeft(d.sql)}) for update) old
     where build.id = old.id
     returning build.id, build.ref, build.claim_token as token, old.state as previous, build.recipe::text as recipe, build.reason::text as reason,
-      build.steps::text as steps, build.bases::text as bases, build.commit, build.digest, build.job::text as job, build.deaths, build.started_at`.catch(
+      build.steps::text as steps, build.bases::text as bases, build.commit, build.digest, build.job::text as job, build.deaths, build.cancel_asked, build.started_at`.catch(
     (error: { code?: string }) => {
       if (error.code === uniqueViolation) return 'busy' as const
       throw error
@@ -120,7 +123,7 @@ export async function claimBuild(d: Pick<Deps, 'sql' | 'clock'>, buildId: string
 }
 
 export function claimOf(row: ClaimRow): Claim {
-  const { id, ref, token, deaths, startedAt: since } = row
+  const { id, ref, token, deaths, cancelAsked, startedAt: since } = row
   const recipe = Recipe.safeParse(JSON.parse(row.recipe)).data ?? null
   const reason = JSON.parse(row.reason) as BuildReason
   const job: unknown = row.job === null ? null : JSON.parse(row.job)
@@ -132,6 +135,7 @@ export function claimOf(row: ClaimRow): Claim {
     reason,
     takenOver: row.previous === 'running',
     deaths,
+    cancelAsked,
     since,
     intent: intentOf(row),
     steps: JSON.parse(row.steps) as Step[],
@@ -185,13 +189,14 @@ export async function releaseClaim(d: Pick<Deps, 'sql'>, claim: Pick<Claim, 'id'
   await d.sql`update build set lease_until = null where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
 }
 
-/** Leaves the build to any worker, `seconds` from now on: what it waits for may be back then. */
+/** Leaves the build to any worker, `seconds` from now on: what it waits for may be back then. At once where it is to be cancelled. */
 export async function postponeClaim(
   d: Pick<Deps, 'sql'>,
   claim: Pick<Claim, 'id' | 'token'>,
   seconds: number,
 ): Promise<void> {
   await d.sql`
-    update build set claim_token = null, lease_until = clock_timestamp() + ${seconds} * interval '1 second'
+    update build set claim_token = null,
+      lease_until = clock_timestamp() + case when cancel_asked then 0 else ${seconds}::int end * interval '1 second'
     where id = ${claim.id} and claim_token = ${claim.token} and state = 'running'`
 }

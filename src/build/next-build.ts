@@ -59,7 +59,7 @@ async function claimSome(d: Needs, takes: Takes, number: number, own: readonly s
       update build set ${taken(tx, d.clock())}
       from chosen where build.id = chosen.id
       returning build.id, build.ref, build.claim_token as token, chosen.state as previous, build.recipe::text as recipe,
-        build.reason::text as reason, build.steps::text as steps, build.bases::text as bases, build.commit, build.digest, build.job::text as job, build.deaths, build.started_at,
+        build.reason::text as reason, build.steps::text as steps, build.bases::text as bases, build.commit, build.digest, build.job::text as job, build.deaths, build.cancel_asked, build.started_at,
         (select count(*) > ${number} from due) as more`,
   ])
   return rows.map((row) => ({ claim: claimOf(row), more: row.more }))

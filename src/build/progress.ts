@@ -22,13 +22,19 @@ const patienceMs = 2300
 /** A step that ended within so many milliseconds is stored as ended by the next write: of the next step, or of the build's end. */
 const shortMs = 100
 
-/** The steps that the attempts before went through. When one of them was interrupted nobody knows: it ends now. */
+/**
+ * The steps that the attempts before went through. When one of them was interrupted nobody knows: it ends now. Of very many attempts, as of a
+ * build that is left for later again and again, the first and the last, and all that say what was to be pushed.
+ */
 export const earlierSteps = (steps: readonly Step[], now: Date): Step[] =>
-  steps.map((step) => {
-    if (step.finishedAt !== null) return { ...step, earlier: true }
-    return { ...step, finishedAt: now.toISOString(), error: { ...interrupted }, earlier: true }
-  })
+  steps
+    .filter((step, i) => i < firstKept || i >= steps.length - lastKept || step.content !== undefined)
+    .map((step) => {
+      if (step.finishedAt !== null) return { ...step, earlier: true }
+      return { ...step, finishedAt: now.toISOString(), error: { ...interrupted }, earlier: true }
+    })
 
+const [firstKept, lastKept] = [10, 40]
 const interrupted = { code: 'interrupted', message: 'the attempt that did this was interrupted', retryable: true }
 
 /**

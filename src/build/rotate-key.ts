@@ -29,7 +29,12 @@ export async function rotateKey(sql: Sql, before: Vault, after: Vault): Promise<
   })
 }
 
-async function sealAnew(tx: Tx, table: 'credential' | 'git_hook' | 'channel', before: Vault, after: Vault): Promise<number> {
+async function sealAnew(
+  tx: Tx,
+  table: 'credential' | 'git_hook' | 'channel',
+  before: Vault,
+  after: Vault,
+): Promise<number> {
   const rows = await tx<{ at: string; sealed: string }[]>`select ctid::text as at, sealed from ${tx(table)}`
   const sealed = rows.map((row) => after.seal(before.open(row.sealed)))
   await tx`

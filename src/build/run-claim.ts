@@ -41,6 +41,7 @@ export async function runClaim(
   const halt = () => stop.abort(new BuildStop('shutting-down'))
   shutdown?.addEventListener('abort', halt, { once: true })
   if (shutdown?.aborted) halt()
+  if (claim.cancelAsked) stop.abort(new BuildStop('cancelled'))
   const watching = watchClaim(d, claim, stop, ended.signal)
   const progress = makeProgress(d, claim, stop.signal, d.config.builds.timeouts, log.masked, saveSteps)
   try {

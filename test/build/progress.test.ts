@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import { BuildError } from '../../src/build/build-error.ts'
 import { claimBuild } from '../../src/build/claim.ts'
-import { makeProgress } from '../../src/build/progress.ts'
+import { earlierSteps, makeProgress } from '../../src/build/progress.ts'
 import { Builds } from '../../src/build-settings.ts'
 import { testDeps } from '../support/deps.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
@@ -90,5 +90,19 @@ it('what attempts before went through stays; what was interrupted is said so, an
     stored[0],
     { ...stored[1], finishedAt: expect.any(String) },
     expect.objectContaining({ name: 'cleanup' }),
+  ])
+})
+
+it('keeps of very many attempts the first and last steps, and what was to be pushed', () => {
+  const at = new Date(0).toISOString()
+  const steps = Array.from({ length: 4000 }, (_, i) => ({
+    ...{ name: 'cleanup', startedAt: at, finishedAt: String(i), error: null },
+    ...(i === 2000 ? { name: 'push', content: 'sha256:x' } : {}),
+  }))
+  const kept = earlierSteps(steps, new Date(0))
+  expect(kept.map(({ finishedAt }) => Number(finishedAt))).toEqual([
+    ...Array.from({ length: 10 }, (_, i) => i),
+    2000,
+    ...Array.from({ length: 40 }, (_, i) => 3960 + i),
   ])
 })

@@ -44,7 +44,7 @@ export function remoteBuilder(d: RemoteDeps): Builder {
         const following = followLog(client, job.id, context, over.signal)
         const done = await mirrorBuild({ client, build, context, limits: d.config.builds.timeouts }).finally(() =>
           // who cancels does not wait for the rest of the log
-          context.signal.aborted ? undefined : settle(following, over),
+          context.signal.aborted ? undefined : settle(following, over, context.signal),
         )
         await checkPushed(d, job, done, context)
         return builtOf(d, done)
@@ -53,7 +53,9 @@ export function remoteBuilder(d: RemoteDeps): Builder {
         const detached = isStop(error, 'claim-lost') || isStop(error, 'shutting-down')
         if (mayBeThere(error, sent.has(job.id) || job.again === true, context)) throw new BuildElsewhere(error)
         const isUnheard = context.signal.aborted || describeError(error).code === 'builder-unreachable'
-        if (sent.has(job.id) && !detached) abandoned.set(job.id, { onItsWay: isUnheard && !isThere })
+        const isSent = sent.has(job.id)
+        if ((isSent || job.again === true) && !detached)
+          abandoned.set(job.id, { onItsWay: isSent && isUnheard && !isThere })
         throw error
       } finally {
         sent.delete(job.id)
@@ -144,10 +146,13 @@ async function attach(
 
 const logEndMs = 10_000
 
-/** Waits a while for the rest of the log. */
-async function settle(following: Promise<void>, over: AbortController): Promise<void> {
-  const late = setTimeout(() => over.abort(), logEndMs)
+/** Waits a while for the rest of the log, but not once somebody cancels. */
+async function settle(following: Promise<void>, over: AbortController, stop: AbortSignal): Promise<void> {
+  const end = () => over.abort()
+  const late = setTimeout(end, logEndMs)
+  stop.addEventListener('abort', end, { once: true })
   await following
+  stop.removeEventListener('abort', end)
   clearTimeout(late)
 }
 

@@ -274,6 +274,26 @@ requires(
     expect(await row(id)).toMatchObject({ state: 'succeeded', digest: (await service!.build(id)).digest })
   })
 
+  it('ends there too when it is cancelled while it waits for a try, as soon as the service lets its tracker in', async () => {
+    const id = await sentByTheDead('waiting', 'sleep 600')
+    await leave(id, 0)
+    const strange = { ...d, config: { ...d.config, builderToken: 'another-token-altogether' } }
+    await build(strange, id)
+    expect(await row(id)).toMatchObject({ state: 'running', claimToken: null })
+    expect(await cancelBuild(d, id)).toBe('asked')
+    await build(d, id)
+    expect(await row(id)).toMatchObject({ state: 'cancelled', error: { code: 'cancelled' } })
+    await stateAt(id, (state) => state === 'cancelled')
+
+    const untold = await sentByTheDead('untold', 'sleep 5')
+    await leave(untold, 0)
+    await build(strange, untold)
+    expect(await cancelBuild(d, untold)).toBe('asked')
+    await build(strange, untold)
+    expect(await row(untold)).toMatchObject({ state: 'cancelled' })
+    expect(await readLog(d, untold)).toMatch(/\[cleanup: the build service .* does not take our DRYDOCK_BUILDER_TOKEN/)
+  })
+
   it('says what was pushed when it is cancelled while the registry is asked about it', async () => {
     const id = await request('late')
     const proxy = await registryProxy(Number(new URL(registry.url).port))
