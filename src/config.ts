@@ -12,7 +12,7 @@ import { normaliseHost } from './oci/reference.ts'
 import { type PeopleSettings, type PeopleSourceConfig, peopleOf } from './people-settings.ts'
 import type { RegistryConfig } from './registry/registries.ts'
 import { noFile, type Read, registryOf, settingsOfFile, sharedHosts } from './registry-settings.ts'
-import { settings, unsupported } from './settings.ts'
+import { settings } from './settings.ts'
 import { type OidcConfig, oidcOf } from './sign-in-settings.ts'
 import { sharedTokens } from './webhook-settings.ts'
 
@@ -101,9 +101,7 @@ type Env = Record<string, string | undefined>
 
 /** Reads settings. `readFile` gives a file's text; `uid` is the process's. Throws a ConfigError. */
 export function loadSettings(env: Env, readFile: (path: string) => string, uid: number | undefined): Settings {
-  const faults: string[] = unsupported
-    .filter((name) => env[name] || env[`${name}_FILE`])
-    .map((name) => `${name}: not supported yet`)
+  const faults: string[] = []
   const fault = (text: string): unknown => faults.push(text)
   const read: Read = (name, path) => {
     try {
@@ -224,7 +222,7 @@ function settingsIn(path: string | undefined, read: Read, fault: (text: string) 
 
 /** What looks like a setting of ours and is none; the client commands have some of their own. */
 function unknownNames(env: Env): readonly string[] {
-  const known = new Set([...settings.flatMap(({ name }) => [name, `${name}_FILE`]), ...unsupported])
+  const known = new Set([...settings.flatMap(({ name }) => [name, `${name}_FILE`])])
   const client = new Set(['DRYDOCK_URL', 'DRYDOCK_TOKEN', 'DRYDOCK_NEW_SECRET_KEY', 'DRYDOCK_NEW_SECRET_KEY_FILE'])
   const names = Object.keys(env).filter((name) => name.startsWith('DRYDOCK_') && !known.has(name) && !client.has(name))
   return names.sort().map((name) => `${name}: no such setting`)

@@ -17,7 +17,6 @@ import { sweepBuilds } from './build/wake-builders.ts'
 import { removeAbandoned } from './build/work-dir.ts'
 import { type Config, loadSettings } from './config.ts'
 import { startEmbedded } from './db/embedded.ts'
-import { outliveLostTypeFetch } from './db/lost-type-fetch.ts'
 import { migrate } from './db/migrate.ts'
 import { connect } from './db/postgres.ts'
 import { makePrisma } from './db/prisma.ts'
@@ -82,7 +81,7 @@ export async function openDatabase(config: Config, log: Logger): Promise<{ url: 
 
 export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Promise<Service> {
   const { config, log } = await configure(env)
-  const closers: (() => Promise<void> | void)[] = [outliveLostTypeFetch()]
+  const closers: (() => Promise<void> | void)[] = []
   const close = async () => {
     for (const release of closers.splice(0).reverse()) await release()
     log.info('stopped')

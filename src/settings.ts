@@ -165,9 +165,6 @@ export const settings: readonly Setting[] = [
   { name: 'DRYDOCK_LOG_LEVEL', default: 'info', meaning: '`trace`, `debug`, `info`, `warn` or `error`' },
 ]
 
-/** Named in the interface, and not there yet: refused rather than silently without effect. */
-export const unsupported: readonly string[] = []
-
 /** The README's table, as Markdown. */
 export function settingsTable(): string {
   const rows = settings.map((s) => `| \`${s.name}\`${s.secret ? ' *' : ''} | ${s.default} | ${s.meaning} |`)

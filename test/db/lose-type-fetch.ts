@@ -1,13 +1,12 @@
 /**
- * A process of its own that loses a connection while postgres.js asks it for its types: `node lose-type-fetch.ts DATABASE_URL [outlive]`.
+ * A process of its own that loses a connection while postgres.js asks it for its types: `node lose-type-fetch.ts DATABASE_URL`.
  * Says how the query that wanted the connection ended, if it lives to tell.
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, connect as dial } from 'node:net'
-import { outliveLostTypeFetch } from '../../src/db/lost-type-fetch.ts'
 import { connect } from '../../src/db/postgres.ts'
 
-const [, , address, how] = process.argv
+const address = process.argv[2]
 const target = new URL(address!)
 const behind = Number(target.port)
 /** What a server that is being stopped says. https://www.postgresql.org/docs/current/protocol-message-formats.html (ErrorResponse) */
@@ -24,7 +23,6 @@ const server = createServer((near) => {
 })
 await once(server.listen(0, '127.0.0.1'), 'listening')
 target.port = String((server.address() as AddressInfo).port)
-if (how === 'outlive') outliveLostTypeFetch()
 const sql = connect(target.href, { max: 1 })
 const told = await Promise.race([
   sql`select 1`.then(
