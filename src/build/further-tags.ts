@@ -1,5 +1,6 @@
 import type { Deps } from '../deps.ts'
 import { look } from '../ingest/look.ts'
+import type { Payloads } from '../jobs/jobs.ts'
 import { type Digest, isDigest } from '../oci/digest.ts'
 import { parseReference, type Reference, tagRef } from '../oci/reference.ts'
 import type { RegistryClient } from '../registry/registries.ts'
@@ -9,12 +10,13 @@ import { headOf } from './move-tag.ts'
 
 type Target = Reference & { tag: string }
 
-/** A tag that could not be moved. `seen`: what it was at just before, null where it did not exist; left out where that could not be asked. */
-type Left = { tag: string; seen?: Digest | null }
-export type MoveTags = { buildId: string; left: Left[]; tries: number }
+/** `left`: `seen` is what the tag was at just before, null where it did not exist; left out where that could not be asked. */
+type MoveTags = Payloads['move-tags']
+type Left = MoveTags['left'][number]
+type Failed = Left & { failure: Failure }
 
-/** `moved`: refs that are at the digest now. */
-type Moved = { moved: string[]; left: (Left & { failure: Failure })[] }
+/** `moved`: refs that are at the digest now. `later`: another time may help. `never`: it will not. */
+type Moved = { moved: string[]; later: Failed[]; never: Failed[] }
 
 /** Milliseconds for all tags of a build together: its worker, and what is based on it, wait for no more. Later tries may take longer. */
 const firstPatience = 8_000
@@ -25,7 +27,7 @@ const mostTries = 30
 
 /**
  * Points further tags at what was pushed, through the registry alone; one that cannot be moved keeps none of the others. One that is not where
- * it was seen last was moved by somebody else meanwhile, and stays.
+ * it was seen last was moved by somebody else meanwhile, and stays; so do all, where the target itself is elsewhere by now.
  */
 async function moveTags(
   client: RegistryClient,
@@ -34,35 +36,47 @@ async function moveTags(
   signal: AbortSignal,
 ): Promise<Moved> {
   const { host, repository } = target
-  const all: Moved = { moved: [], left: [] }
+  const all: Moved = { moved: [], later: [], never: [] }
+  const pushed = manifestOnce(client, repository, digest, signal)
+  try {
+    if ((await headOf(client, target, signal)) !== digest) return all
+  } catch (error) {
+    const failure = { ...describeError(error), retryable: true }
+    return { ...all, later: tags.map((tag) => ({ ...tag, failure })) }
+  }
   for (const known of tags) {
     const left: Left = { ...known }
     try {
       const head = await headOf(client, { repository, tag: left.tag }, signal)
-      const isElsewhere = left.seen !== undefined && left.seen !== head
+      const wasMoved = left.seen !== undefined && left.seen !== head
       left.seen = head
-      if (head !== digest && isElsewhere) continue
-      if (head !== digest) {
-        const manifest = await client.getManifest(repository, digest, { signal })
-        if (!manifest) throw new BuildError('push-mismatch', `${digest} is not in ${repository} any more`)
-        await client.putManifest(repository, left.tag, manifest, { signal })
-      }
+      if (head !== digest && wasMoved) continue
+      if (head !== digest) await client.putManifest(repository, left.tag, await pushed(), { signal })
       all.moved.push(tagRef(host, repository, left.tag))
     } catch (error) {
-      const failure = signal.aborted ? { ...describeError(error), retryable: true } : describeError(error)
-      all.left.push({ ...left, failure })
+      const failure = describeError(error)
+      const mayHelp = failure.retryable || signal.aborted
+      all[mayHelp ? 'later' : 'never'].push({ ...left, failure })
     }
   }
   return all
 }
 
-const isElsewhere = async (client: RegistryClient, target: Target, digest: Digest, signal: AbortSignal) =>
-  (await headOf(client, target, signal)) !== digest
-
-const notMoved = (ref: string, left: Moved['left']): BuildError => {
-  const told = left.map(({ tag, failure }) => `${tag} (${failure.message})`).join(', ')
-  return new BuildError('tags-not-moved', `${ref} was pushed; these tags could not be moved to it: ${told}`)
+/** What was pushed, fetched when it is first wanted. Throws BuildError (`push-mismatch`) where it is gone. */
+function manifestOnce(client: RegistryClient, repository: string, digest: Digest, signal: AbortSignal) {
+  let found: Awaited<ReturnType<RegistryClient['getManifest']>> = null
+  return async () => {
+    found ??= await client.getManifest(repository, digest, { signal })
+    if (!found) throw new BuildError('push-mismatch', `${digest} is not in ${repository} any more`)
+    return found
+  }
 }
+
+const toldOf = (left: readonly Failed[], name = (tag: string) => tag): string =>
+  left.map(({ tag, failure }) => `${name(tag)} (${failure.message})`).join(', ')
+
+const notMoved = (ref: string, left: readonly Failed[]): BuildError =>
+  new BuildError('tags-not-moved', `${ref} was pushed; these tags could not be moved to it: ${toldOf(left)}`)
 
 /** Those of these tags that no recipe of their own builds. */
 async function withoutRecipe(d: Pick<Deps, 'sql'>, { host, repository }: Target, tags: readonly string[]) {
@@ -101,22 +115,12 @@ export async function moveOrLeave(
   const client = d.registries.byName(target.host)
   if (tags.length === 0 || !client) return { moved: [], note: null }
   const limit = AbortSignal.any([stop, AbortSignal.timeout(firstPatience)])
-  const all = await isElsewhere(client, target, digest, limit)
-    .then((gone) => (gone ? { moved: [], left: [] } : moveTags(client, target, { digest, tags }, limit)))
-    .catch((error: unknown): Moved => {
-      const failure = { ...describeError(error), retryable: true }
-      return { moved: [], left: tags.map((tag) => ({ ...tag, failure })) }
-    })
+  const { moved, later, never } = await moveTags(client, target, { digest, tags }, limit)
   stop.throwIfAborted()
-  const [later, never] = [
-    all.left.filter(({ failure }) => failure.retryable),
-    all.left.filter((one) => !one.failure.retryable),
-  ]
   if (later.length > 0) await leave(d, target.host, { buildId: claim.id, left: later, tries: 0 })
   if (never.length > 0) throw notMoved(claim.ref, never)
-  const told = later.map(({ tag, failure }) => `${tagRef(target.host, target.repository, tag)} (${failure.message})`)
-  const note = `[tags that could not be moved along yet, tried again later: ${told.join(', ')}]`
-  return { moved: all.moved, note: later.length > 0 ? note : null }
+  const told = toldOf(later, (tag) => tagRef(target.host, target.repository, tag))
+  return { moved, note: told === '' ? null : `[tags that could not be moved along yet, tried again later: ${told}]` }
 }
 
 /**
@@ -139,17 +143,11 @@ export async function moveLeftTags(
   const named = await withoutRecipe(d, own, build.named)
   const tags = left.filter(({ tag }) => named.includes(tag))
   const limit = AbortSignal.any([stop, AbortSignal.timeout(laterPatience)])
-  const all = await isElsewhere(client, own, digest, limit)
-    .then((gone) => (gone ? { moved: [], left: [] } : moveTags(client, own, { digest, tags }, limit)))
-    .catch(
-      (error: unknown): Moved => ({ moved: [], left: tags.map((tag) => ({ ...tag, failure: describeError(error) })) }),
-    )
-  const later = all.left.filter(({ failure }) => failure.retryable || limit.aborted)
-  const never = all.left.filter((one) => !later.includes(one))
+  const { moved, later, never } = await moveTags(client, own, { digest, tags }, limit)
   const isOver = tries + 1 >= mostTries
   if (later.length > 0 && !isOver)
     await leave(d, own.host, { buildId, left: later, tries: stop.aborted ? tries : tries + 1 })
-  const told = isOver ? all.left : never
+  const told = isOver ? [...later, ...never] : never
   if (told.length > 0) d.log.error({ build: buildId, err: notMoved(build.ref, told) }, 'tags could not be moved along')
-  for (const ref of all.moved) await look(d, ref)
+  for (const ref of moved) await look(d, ref)
 }
