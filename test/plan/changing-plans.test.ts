@@ -1,62 +1,32 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { requestBuild } from '../../src/build/request.ts'
-import type { Deps } from '../../src/deps.ts'
 import { approvePlan, cancelPlan } from '../../src/plan/decide-plan.ts'
 import { plan } from '../../src/plan/make-plan.ts'
-import { listPlans, planNodes } from '../../src/plan/read-plans.ts'
-import { rebuildStates } from '../../src/plan/rebuild-states.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { planDeps, ref, storedVerdicts } from './stored-verdicts.ts'
+import { planNodes } from '../../src/plan/read-plans.ts'
+import { planWorld } from './plan-world.ts'
+import { ref } from './stored-verdicts.ts'
 
 /** What becomes of plans while bases, recipes and persons do not keep still. */
-let pg: TestDatabase
-let seconds = 0
-const start = Date.parse('2026-01-05T12:00:00Z')
-const clock = () => new Date(start + seconds * 1000)
-let s: ReturnType<typeof storedVerdicts>
-const d = (builds: Partial<Deps['config']['builds']> = {}) => {
-  const deps = planDeps(pg, clock)
-  return { ...deps, config: { ...deps.config, builds: { ...deps.config.builds, ...builds } } }
-}
-const plans = async () => (await listPlans(d(), { state: null, after: null, limit: 10 })).reverse()
-const state = async (name: string) => (await rebuildStates(d(), [ref(name)])).get(ref(name))!
-const inState = async (state: string) =>
-  (await s.builds()).filter((build) => build.state === state).map((build) => build.ref)
-
-beforeAll(async () => {
-  pg = await testDatabase()
-  s = storedVerdicts(pg.sql, clock)
-})
-afterAll(() => pg.close())
-beforeEach(async () => {
-  seconds = 0
-  await s.clear()
-})
+const w = planWorld()
+const { d, plans, state, inState, built } = w
 
 const names = (n: number) => Array.from({ length: n }, (_, i) => `app/c${i}`)
 async function tags(all: Record<string, string[]>): Promise<void> {
   for (const [name, bases] of Object.entries(all)) {
-    await s.push(name, `${name}-1`)
-    await s.judge(
+    await w.s.push(name, `${name}-1`)
+    await w.s.judge(
       name,
       bases.map((base) => ({ name: base })),
     )
-    if (bases.length > 0) await s.recipe(name)
+    if (bases.length > 0) await w.s.recipe(name)
   }
-  seconds += 10
+  w.seconds += 10
 }
 /** The base is at this, and these children of it are outdated by it. */
 async function move(base: string, to: string, children: string[]): Promise<void> {
-  seconds += 1
-  await s.push(base, to)
-  for (const name of children) await s.judge(name, [{ name: base }], [{ base, to }])
-}
-async function built(name: string, digest: string): Promise<void> {
-  await s.run(name)
-  seconds += 5
-  await s.push(name, digest)
-  await s.judge(name, [])
-  await s.end(name, digest)
+  w.seconds += 1
+  await w.s.push(base, to)
+  for (const name of children) await w.s.judge(name, [{ name: base }], [{ base, to }])
 }
 const family = (n: number) =>
   tags({ 'lib/base': [], ...Object.fromEntries(names(n).map((name) => [name, ['lib/base']])) })
@@ -86,16 +56,16 @@ describe('a base that moves again while its plan waits for approval', () => {
     await approvePlan(limit, first!.id, 'ann')
     await plan(limit)
     expect(await inState('queued')).toHaveLength(3)
-    await s.run('app/c0')
+    await w.s.run('app/c0')
     await move('lib/base', 'base-3', names(3))
     await plan(limit)
     expect([await inState('queued'), await inState('running')]).toEqual([[], [ref('app/c0')]])
     await move('lib/base', 'base-2', names(3))
     await plan(limit)
     expect((await inState('queued')).sort()).toEqual([ref('app/c1'), ref('app/c2')])
-    await s.push('app/c0', 'c0-2')
-    await s.judge('app/c0', [{ name: 'lib/base' }])
-    await s.end('app/c0', 'c0-2')
+    await w.s.push('app/c0', 'c0-2')
+    await w.s.judge('app/c0', [{ name: 'lib/base' }])
+    await w.s.end('app/c0', 'c0-2')
     for (const name of ['app/c1', 'app/c2']) await built(name, `${name}-2`)
     await plan(limit)
     expect((await plans()).map((one) => one.state)).toEqual(['done', 'done'])
@@ -107,17 +77,17 @@ describe('in the middle of a plan', () => {
   test('a recipe that is removed: its queued build is taken back, and what waits for it says so', async () => {
     await tags({ 'lib/base': [], 'app/mid': ['lib/base'], 'app/top': ['app/mid'] })
     await move('lib/base', 'base-2', ['app/mid'])
-    await s.judge('app/top', [{ name: 'app/mid' }], [{ base: 'lib/base', to: 'base-2', via: 'app/mid' }])
+    await w.s.judge('app/top', [{ name: 'app/mid' }], [{ base: 'lib/base', to: 'base-2', via: 'app/mid' }])
     await plan(d())
     expect(await inState('queued')).toEqual([ref('app/mid')])
-    await pg.sql`delete from recipe where ref = ${ref('app/mid')}`
+    await w.pg.sql`delete from recipe where ref = ${ref('app/mid')}`
     await plan(d())
     expect(await inState('queued')).toEqual([])
     expect(await state('app/top')).toMatchObject({
       ...{ state: 'waiting', waitsFor: [ref('app/mid')], because: `${ref('app/mid')} has no recipe` },
     })
     expect(await plans()).toMatchObject([{ state: 'done', because: { code: 'blocked' } }])
-    await s.recipe('app/mid')
+    await w.s.recipe('app/mid')
     await plan(d())
     expect(await plans()).toMatchObject([{ state: 'open', because: null }])
     expect(await inState('queued')).toEqual([ref('app/mid')])
@@ -126,17 +96,17 @@ describe('in the middle of a plan', () => {
   test('a namespace that is paused: the others go on, and it goes on where it was', async () => {
     await tags({ 'lib/base': [], 'one/a': ['lib/base'], 'two/a': ['lib/base'], 'two/b': ['two/a'] })
     await move('lib/base', 'base-2', ['one/a', 'two/a'])
-    await s.judge('two/b', [{ name: 'two/a' }], [{ base: 'lib/base', to: 'base-2', via: 'two/a' }])
-    await pg.sql`insert into pause (scope) values ('two')`
+    await w.s.judge('two/b', [{ name: 'two/a' }], [{ base: 'lib/base', to: 'base-2', via: 'two/a' }])
+    await w.pg.sql`insert into pause (scope) values ('two')`
     await plan(d())
     expect([await inState('queued'), (await state('two/a')).state]).toEqual([[ref('one/a')], 'paused'])
     await built('one/a', 'one-2')
     await plan(d())
     expect(await plans()).toMatchObject([{ state: 'open' }])
-    await pg.sql`delete from pause`
+    await w.pg.sql`delete from pause`
     await plan(d())
     await built('two/a', 'two-2')
-    await s.judge('two/b', [{ name: 'two/a' }], [{ base: 'two/a', to: 'two-2' }])
+    await w.s.judge('two/b', [{ name: 'two/a' }], [{ base: 'two/a', to: 'two-2' }])
     await plan(d())
     await built('two/b', 'two-b-2')
     await plan(d())
@@ -146,15 +116,15 @@ describe('in the middle of a plan', () => {
 
   test('two bases at once: what is on both is in both plans, built once; cancelling one does not keep the other from it', async () => {
     await tags({ 'lib/one': [], 'lib/two': [], 'app/both': ['lib/one', 'lib/two'], 'app/only': ['lib/one'] })
-    seconds += 1
-    await s.push('lib/one', 'one-2')
-    await s.push('lib/two', 'two-2')
+    w.seconds += 1
+    await w.s.push('lib/one', 'one-2')
+    await w.s.push('lib/two', 'two-2')
     const [one, two] = [
       { base: 'lib/one', to: 'one-2' },
       { base: 'lib/two', to: 'two-2' },
     ]
-    await s.judge('app/both', [{ name: 'lib/one' }, { name: 'lib/two' }], [one, two])
-    await s.judge('app/only', [{ name: 'lib/one' }], [one])
+    await w.s.judge('app/both', [{ name: 'lib/one' }, { name: 'lib/two' }], [one, two])
+    await w.s.judge('app/only', [{ name: 'lib/one' }], [one])
     await plan(d())
     const made = await plans()
     const sizes = new Map(made.map(({ base, toBuild }) => [base, toBuild]))
@@ -163,7 +133,7 @@ describe('in the middle of a plan', () => {
     await cancelPlan(d(), made.find(({ base }) => base === ref('lib/one'))!.id, 'ann')
     await plan(d())
     expect(await inState('queued')).toEqual([ref('app/both')])
-    expect((await s.builds('app/both')).at(-1)).toMatchObject({ root: `${ref('lib/two')}@two-2` })
+    expect((await w.s.builds('app/both')).at(-1)).toMatchObject({ root: `${ref('lib/two')}@two-2` })
     expect((await state('app/only')).state).toBe('manual')
   })
 })
@@ -178,13 +148,13 @@ test('what follows from the builds of one push to git is one plan, which grows a
   })
   const root = 'git@0123'
   for (const name of ['lib/one', 'lib/two']) {
-    await s.recipe(name)
+    await w.s.recipe(name)
     await requestBuild(d(), { ref: ref(name), reason: { kind: 'git-push' }, root })
   }
   await built('lib/one', 'one-2')
   const one = { base: 'lib/one', to: 'one-2' }
-  await s.judge('app/a', [{ name: 'lib/one' }], [one])
-  await s.judge('app/c', [{ name: 'lib/one' }, { name: 'lib/two' }], [one])
+  await w.s.judge('app/a', [{ name: 'lib/one' }], [one])
+  await w.s.judge('app/c', [{ name: 'lib/one' }, { name: 'lib/two' }], [one])
   await plan(d({ approveOver: 2 }))
   const [made] = await plans()
   expect(made).toMatchObject({ root, base: ref('lib/one'), state: 'open', toBuild: 2 })
@@ -194,8 +164,8 @@ test('what follows from the builds of one push to git is one plan, which grows a
   ])
   await built('lib/two', 'two-2')
   const two = { base: 'lib/two', to: 'two-2' }
-  await s.judge('app/b', [{ name: 'lib/two' }], [two])
-  await s.judge('app/c', [{ name: 'lib/one' }, { name: 'lib/two' }], [one, two])
+  await w.s.judge('app/b', [{ name: 'lib/two' }], [two])
+  await w.s.judge('app/c', [{ name: 'lib/one' }, { name: 'lib/two' }], [one, two])
   await plan(d({ approveOver: 2 }))
   expect(await plans()).toMatchObject([{ root, state: 'approval', toBuild: 3 }])
   await approvePlan(d(), made!.id, 'ann')

@@ -1,65 +1,37 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { cancelBuild } from '../../src/build/cancel.ts'
-import type { Deps } from '../../src/deps.ts'
 import { approvePlan, cancelPlan } from '../../src/plan/decide-plan.ts'
 import { plan } from '../../src/plan/make-plan.ts'
-import { listPlans } from '../../src/plan/read-plans.ts'
-import { rebuildStates } from '../../src/plan/rebuild-states.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { planDeps, ref, storedVerdicts } from './stored-verdicts.ts'
+import { children, planWorld } from './plan-world.ts'
+import { ref } from './stored-verdicts.ts'
 
 /** A base that leaves a digest and comes back to it: what was decided then says nothing of now. */
-let pg: TestDatabase
-let seconds = 0
-const start = Date.parse('2026-01-05T12:00:00Z')
-const clock = () => new Date(start + seconds * 1000)
-let s: ReturnType<typeof storedVerdicts>
-const d = (builds: Partial<Deps['config']['builds']> = {}) => {
-  const deps = planDeps(pg, clock)
-  return { ...deps, config: { ...deps.config, builds: { ...deps.config.builds, ...builds } } }
-}
-const plans = async () => (await listPlans(d(), { state: null, after: null, limit: 10 })).reverse()
+const w = planWorld()
+const { d, plans } = w
 const roots = async () => (await plans()).map(({ root, state }) => [root.replace(/#.*/, '#'), state])
-const state = async (name: string) => (await rebuildStates(d(), [ref(name)])).get(ref(name))!.state
-const lastBuild = async (name: string) => (await s.builds(name)).at(-1)!
+const state = async (name: string) => (await w.state(name)).state
+const lastBuild = async (name: string) => (await w.s.builds(name)).at(-1)!
 const rootAt = (digest: string) => `${ref('lib/base')}@${digest}`
 
-beforeAll(async () => {
-  pg = await testDatabase()
-  s = storedVerdicts(pg.sql, clock)
-})
-afterAll(() => pg.close())
-beforeEach(async () => {
-  seconds = 0
-  await s.clear()
-})
-
-const children = (n: number) => Array.from({ length: n }, (_, i) => `app/c${String(i).padStart(2, '0')}`)
 /** So many children of a base, all current. */
 async function family(n: number): Promise<void> {
-  await s.push('lib/base', 'base-1')
-  await s.judge('lib/base', [])
+  await w.s.push('lib/base', 'base-1')
+  await w.s.judge('lib/base', [])
   for (const name of children(n)) {
-    await s.push(name, `${name}-1`)
-    await s.recipe(name)
-    await s.judge(name, [{ name: 'lib/base' }])
+    await w.s.push(name, `${name}-1`)
+    await w.s.recipe(name)
+    await w.s.judge(name, [{ name: 'lib/base' }])
   }
 }
 /** The base is at `to` from now on; children that are not on that are outdated. */
 async function move(to: string, n: number, on = 'base-1'): Promise<void> {
-  seconds += 100
-  await s.push('lib/base', to)
+  w.seconds += 100
+  await w.s.push('lib/base', to)
   for (const name of children(n))
-    await s.judge(name, [{ name: 'lib/base' }], to === on ? [] : [{ base: 'lib/base', to }])
+    await w.s.judge(name, [{ name: 'lib/base' }], to === on ? [] : [{ base: 'lib/base', to }])
   await plan(d())
 }
-async function built(name: string, on: string): Promise<void> {
-  await s.run(name)
-  seconds += 5
-  await s.push(name, `${name} on ${on}`)
-  await s.judge(name, [{ name: 'lib/base' }])
-  await s.end(name, `${name} on ${on}`)
-}
+const built = (name: string, on: string) => w.built(name, `${name} on ${on}`, [{ name: 'lib/base' }])
 
 describe('a base that comes back to content', () => {
   test('whose plan a person cancelled sets off a new one, which builds; the cancelled one stays what it was', async () => {
@@ -101,7 +73,7 @@ describe('a base that comes back to content', () => {
       expect(open.root).toBe(rootAt('base-2'))
       await cancelPlan(d(), open.id, 'ann')
       for (let looks = 0; looks < 2; looks++) {
-        seconds += 1000
+        w.seconds += 1000
         await plan(d())
         expect([await state('app/c00'), (await plans()).length]).toEqual(['manual', times])
       }
@@ -126,7 +98,7 @@ describe('a base that comes back to content', () => {
     await family(2)
     await move('base-2', 2)
     await plan(limited)
-    await pg.sql`update plan set state = 'approval'`
+    await w.pg.sql`update plan set state = 'approval'`
     await approvePlan(limited, (await plans())[0]!.id, 'ann')
     await plan(limited)
     for (const name of children(2)) await built(name, 'base-2')
@@ -134,9 +106,9 @@ describe('a base that comes back to content', () => {
     await move('base-1', 2, 'base-2')
     for (const name of children(2)) await built(name, 'base-1')
     await plan(limited)
-    seconds += 100
-    await s.push('lib/base', 'base-2')
-    for (const name of children(2)) await s.judge(name, [{ name: 'lib/base' }], [{ base: 'lib/base', to: 'base-2' }])
+    w.seconds += 100
+    await w.s.push('lib/base', 'base-2')
+    for (const name of children(2)) await w.s.judge(name, [{ name: 'lib/base' }], [{ base: 'lib/base', to: 'base-2' }])
     await plan(limited)
     expect((await roots()).at(-1)).toEqual([rootAt('base-2'), 'approval'])
     expect(await state('app/c00')).toBe('approval')
@@ -146,9 +118,9 @@ describe('a base that comes back to content', () => {
     await family(12)
     const failSix = async () => {
       for (const name of children(6)) {
-        await s.run(name)
-        seconds += 1
-        await s.end(name, null)
+        await w.s.run(name)
+        w.seconds += 1
+        await w.s.end(name, null)
       }
       await plan(d())
     }
@@ -157,7 +129,7 @@ describe('a base that comes back to content', () => {
     expect(await roots()).toEqual([[rootAt('base-2'), 'stopped']])
     await move('base-1', 12)
     expect(await roots()).toEqual([[rootAt('base-2'), 'done']])
-    seconds += 100_000
+    w.seconds += 100_000
     await move('base-2', 12)
     expect((await roots()).map(([, now]) => now)).toEqual(['done', 'open'])
     expect(await state('app/c11')).toBe('queued')
@@ -171,17 +143,17 @@ describe('a base that comes back to content', () => {
     await move('base-1', 1)
     await move('base-2', 1)
     expect(await roots()).toEqual([[rootAt('base-2'), 'open']])
-    expect((await s.builds()).map((build) => build.state)).toEqual(['cancelled', 'queued'])
+    expect((await w.s.builds()).map((build) => build.state)).toEqual(['cancelled', 'queued'])
   })
 })
 
 test('a registry whose clock is ahead does not undo what a person cancelled', async () => {
   await family(1)
-  seconds += 3600
-  await s.push('lib/base', 'base-2')
-  await s.judge('app/c00', [{ name: 'lib/base' }], [{ base: 'lib/base', to: 'base-2' }])
-  seconds -= 1800
-  await pg.sql`update tag set judged_at = ${clock()}`
+  w.seconds += 3600
+  await w.s.push('lib/base', 'base-2')
+  await w.s.judge('app/c00', [{ name: 'lib/base' }], [{ base: 'lib/base', to: 'base-2' }])
+  w.seconds -= 1800
+  await w.pg.sql`update tag set judged_at = ${w.clock()}`
   await plan(d())
   await cancelPlan(d(), (await plans())[0]!.id, 'ann')
   await plan(d())

@@ -1,81 +1,53 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { Recipe } from '../../src/build/recipe.ts'
 import { putRecipe } from '../../src/build/recipes.ts'
-import type { Deps } from '../../src/deps.ts'
 import { approvePlan, cancelPlan } from '../../src/plan/decide-plan.ts'
 import { plan } from '../../src/plan/make-plan.ts'
-import { listPlans, planNodes } from '../../src/plan/read-plans.ts'
-import { rebuildStates } from '../../src/plan/rebuild-states.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { planDeps, ref, storedVerdicts } from './stored-verdicts.ts'
+import { planNodes } from '../../src/plan/read-plans.ts'
+import { children, planWorld } from './plan-world.ts'
+import { ref } from './stored-verdicts.ts'
 
 /** Recipes that are changed, many at once, as `recipe apply` does: real recipes, verdicts as stored. */
-let pg: TestDatabase
-let seconds = 0
-const start = Date.parse('2026-01-05T12:00:00Z')
-const clock = () => new Date(start + seconds * 1000)
-let s: ReturnType<typeof storedVerdicts>
-const d = (builds: Partial<Deps['config']['builds']> = {}) => {
-  const deps = planDeps(pg, clock)
-  return { ...deps, config: { ...deps.config, builds: { ...deps.config.builds, ...builds } } }
-}
-const plans = async () => (await listPlans(d(), { state: null, after: null, limit: 10 })).reverse()
-const only = async () => {
-  const [one, ...more] = await plans()
-  expect(more).toEqual([])
-  if (!one) throw new Error('there is no plan')
-  return one
-}
-const state = async (name: string) => (await rebuildStates(d(), [ref(name)])).get(ref(name))!.state
-const inState = async (state: string) => (await s.builds()).filter((build) => build.state === state).length
+const w = planWorld()
+const { d, plans, only } = w
+const state = async (name: string) => (await w.state(name)).state
+const inState = async (state: string) => (await w.inState(state)).length
 
-beforeAll(async () => {
-  pg = await testDatabase()
-  s = storedVerdicts(pg.sql, clock)
-})
-afterAll(() => pg.close())
-beforeEach(async () => {
-  seconds = 0
-  await s.clear()
-  await pg.sql`truncate setting`
-})
-
-const names = (n: number) => Array.from({ length: n }, (_, i) => `app/c${String(i).padStart(2, '0')}`)
 const recipeOf = (version: string, more: Record<string, unknown> = {}) =>
   Recipe.parse({ strategy: 'rebase', auto: true, args: { VERSION: version }, ...more })
 /** As the refresh does that follows: all is judged. */
 async function put(name: string, recipe: Recipe): Promise<void> {
   await putRecipe(d(), ref(name), recipe)
-  await pg.sql`delete from dirty`
+  await w.pg.sql`delete from dirty`
 }
 /** Tags that are what we pushed last, of recipes of version 1; and `app/grand` on the first of them. */
 async function ours(n: number): Promise<void> {
-  await s.push('lib/base', 'base-1')
-  await s.judge('lib/base', [])
-  for (const name of [...names(n), 'app/grand']) {
-    await s.push(name, `${name}-1`)
-    await s.judge(name, [{ name: name === 'app/grand' ? 'app/c00' : 'lib/base' }])
+  await w.s.push('lib/base', 'base-1')
+  await w.s.judge('lib/base', [])
+  for (const name of [...children(n), 'app/grand']) {
+    await w.s.push(name, `${name}-1`)
+    await w.s.judge(name, [{ name: name === 'app/grand' ? 'app/c00' : 'lib/base' }])
     await put(name, recipeOf('1'))
-    await pg.sql`
+    await w.pg.sql`
       insert into build (ref, key, state, reason, recipe, created_at, started_at, finished_at, digest)
-      select ref, 'k', 'succeeded', '{"kind":"manual"}', spec, ${clock()}, ${clock()}, ${clock()}, ${`${name}-1`} from recipe where ref = ${ref(name)}`
+      select ref, 'k', 'succeeded', '{"kind":"manual"}', spec, ${w.clock()}, ${w.clock()}, ${w.clock()}, ${`${name}-1`} from recipe where ref = ${ref(name)}`
   }
   await plan(d())
   expect(await plans()).toEqual([])
-  seconds += 3600
+  w.seconds += 3600
 }
 async function built(name: string): Promise<void> {
-  await s.run(name)
-  seconds += 5
-  await s.push(name, `${name}-2`)
-  await s.end(name, `${name}-2`)
+  await w.s.run(name)
+  w.seconds += 5
+  await w.s.push(name, `${name}-2`)
+  await w.s.end(name, `${name}-2`)
 }
 
 describe('recipes that are changed together', () => {
   test('have one plan, of all that follows; it is done when everything is built', async () => {
     await ours(3)
-    for (const name of names(3)) {
-      seconds += 20
+    for (const name of children(3)) {
+      w.seconds += 20
       await put(name, recipeOf('2'))
       await plan(d())
     }
@@ -83,26 +55,26 @@ describe('recipes that are changed together', () => {
     expect(made).toMatchObject({ base: null, from: null, to: null, state: 'open', toBuild: 4, nodes: 4 })
     expect(made.root).toBe('recipes@2026-01-05T13:00:20.000Z')
     const levels = (await planNodes(d(), made.id, { after: null, limit: 10 })).map((node) => [node.ref, node.level])
-    expect(levels).toEqual([...names(3).map((name) => [ref(name), 1]), [ref('app/grand'), 2]])
-    expect(await pg.sql`select distinct root, plan_id from build where state = 'queued'`).toEqual([
+    expect(levels).toEqual([...children(3).map((name) => [ref(name), 1]), [ref('app/grand'), 2]])
+    expect(await w.pg.sql`select distinct root, plan_id from build where state = 'queued'`).toEqual([
       { root: made.root, planId: made.id },
     ])
-    for (const name of names(3)) await built(name)
-    await s.judge('app/grand', [{ name: 'app/c00' }], [{ base: 'app/c00', to: 'app/c00-2' }])
+    for (const name of children(3)) await built(name)
+    await w.s.judge('app/grand', [{ name: 'app/c00' }], [{ base: 'app/c00', to: 'app/c00-2' }])
     await plan(d())
-    expect(await s.builds('app/grand')).toMatchObject([
+    expect(await w.s.builds('app/grand')).toMatchObject([
       { state: 'succeeded' },
       { state: 'queued', root: made.root, reason: { kind: 'base-moved', plan: made.id } },
     ])
     await built('app/grand')
-    await s.judge('app/grand', [{ name: 'app/c00' }])
+    await w.s.judge('app/grand', [{ name: 'app/c00' }])
     await plan(d())
     expect(await only()).toMatchObject({ state: 'done', because: null, builds: { succeeded: 4 } })
   })
 
   test('over the limit wait for approval, also where that shows one by one; what is queued is taken back', async () => {
     await ours(4)
-    for (const name of names(4)) {
+    for (const name of children(4)) {
       await put(name, recipeOf('2'))
       await plan(d({ approveOver: 3 }))
     }
@@ -118,31 +90,32 @@ describe('recipes that are changed together', () => {
 
   test('are stopped when most of the first fail, and nothing of them starts when a person cancels', async () => {
     await ours(12)
-    await pg.sql`insert into namespace (key) values ('app') on conflict do nothing`
-    await pg.sql`insert into person (name, email) values ('ann', 'ann@example.org') on conflict do nothing`
-    await pg.sql`insert into member (namespace_key, user_name, role) values ('app', 'ann', 'owner') on conflict do nothing`
-    for (const name of names(12)) await put(name, recipeOf('2'))
+    await w.pg.sql`insert into namespace (key) values ('app') on conflict do nothing`
+    await w.pg.sql`insert into person (name, email) values ('ann', 'ann@example.org') on conflict do nothing`
+    await w.pg
+      .sql`insert into member (namespace_key, user_name, role) values ('app', 'ann', 'owner') on conflict do nothing`
+    for (const name of children(12)) await put(name, recipeOf('2'))
     await plan(d())
-    for (const name of names(6)) {
-      await s.run(name)
-      seconds += 1
-      await s.end(name, null)
+    for (const name of children(6)) {
+      await w.s.run(name)
+      w.seconds += 1
+      await w.s.end(name, null)
     }
     await plan(d())
     const stopped = await only()
     expect(stopped).toMatchObject({ state: 'stopped', because: { code: 'too-many-failures' } })
     expect(await inState('queued')).toBe(0)
-    expect(await pg.sql`select "to", subject from mail`).toEqual([
+    expect(await w.pg.sql`select "to", subject from mail`).toEqual([
       { to: 'ann@example.org', subject: 'Stopped: rebuilds on changed recipes fail' },
     ])
     expect(await cancelPlan(d(), stopped.id, 'ann')).toBe('done')
     await plan(d())
     expect([await state('app/c11'), await inState('queued')]).toEqual(['manual', 0])
-    seconds += 3600
+    w.seconds += 3600
     await put('app/c11', recipeOf('3'))
     await plan(d())
     expect((await plans()).map((one) => one.state)).toEqual(['cancelled', 'open'])
-    expect(await s.builds('app/c11')).toMatchObject([{}, {}, { state: 'queued' }])
+    expect(await w.s.builds('app/c11')).toMatchObject([{}, {}, { state: 'queued' }])
   })
 
   test.each(['cancelled', 'stopped'] as const)(
@@ -153,11 +126,11 @@ describe('recipes that are changed together', () => {
       await plan(d())
       const first = await only()
       if (ended === 'cancelled') await cancelPlan(d(), first.id, 'ann')
-      else await pg.sql`update plan set state = 'stopped', ended_at = ${clock()}`
-      await pg.sql`update build set state = 'cancelled', finished_at = ${clock()} where state = 'queued'`
-      seconds += 6
+      else await w.pg.sql`update plan set state = 'stopped', ended_at = ${w.clock()}`
+      await w.pg.sql`update build set state = 'cancelled', finished_at = ${w.clock()} where state = 'queued'`
+      w.seconds += 6
       await put('app/c00', recipeOf('right'))
-      seconds += 1
+      w.seconds += 1
       await put('app/c01', recipeOf('2'))
       await plan(d())
       expect([await state('app/c00'), await state('app/c01')]).toEqual(['queued', 'queued'])
@@ -172,7 +145,7 @@ describe('recipes that are changed together', () => {
     await ours(2)
     await put('app/c00', recipeOf('2'))
     await put('app/c01', recipeOf('2', { auto: false }))
-    seconds += 3600
+    w.seconds += 3600
     await put('app/c01', recipeOf('2'))
     await plan(d())
     const roots = (await plans()).map(({ root }) => root)
@@ -182,10 +155,10 @@ describe('recipes that are changed together', () => {
 
 test('recipes that are put back before anything ran start nothing, and their plan is over', async () => {
   await ours(2)
-  for (const name of names(2)) await put(name, recipeOf('2'))
+  for (const name of children(2)) await put(name, recipeOf('2'))
   await plan(d())
   expect(await inState('queued')).toBe(2)
-  for (const name of names(2)) await put(name, recipeOf('1'))
+  for (const name of children(2)) await put(name, recipeOf('1'))
   await plan(d())
   expect(await inState('queued')).toBe(0)
   expect(await only()).toMatchObject({ state: 'done', because: { code: 'no-longer-wanted' } })
@@ -194,17 +167,17 @@ test('recipes that are put back before anything ran start nothing, and their pla
 describe('an approval', () => {
   /** A base on which so many more tags turn out to be based, each time the base is looked at. */
   const grow = async (from: number, to: number) => {
-    for (const name of names(to).slice(from)) {
-      await s.push(name, `${name}-1`)
-      await s.recipe(name)
-      await s.judge(name, [{ name: 'lib/base' }], [{ base: 'lib/base', to: 'base-2' }])
+    for (const name of children(to).slice(from)) {
+      await w.s.push(name, `${name}-1`)
+      await w.s.recipe(name)
+      await w.s.judge(name, [{ name: 'lib/base' }], [{ base: 'lib/base', to: 'base-2' }])
     }
   }
   test('is for the tags there were: more than the limit beyond these need it again', async () => {
     const limit = d({ approveOver: 3 })
-    await s.push('lib/base', 'base-1')
-    await s.push('lib/base', 'base-2')
-    await s.judge('lib/base', [])
+    await w.s.push('lib/base', 'base-1')
+    await w.s.push('lib/base', 'base-2')
+    await w.s.judge('lib/base', [])
     await grow(0, 5)
     await plan(limit)
     const { id } = await only()
@@ -228,14 +201,14 @@ describe('an approval', () => {
 
   test('of a plan that was over does not let it grow without another one', async () => {
     const limit = d({ approveOver: 1 })
-    await s.push('lib/base', 'base-1')
-    await s.push('lib/base', 'base-2')
-    await s.judge('lib/base', [])
+    await w.s.push('lib/base', 'base-1')
+    await w.s.push('lib/base', 'base-2')
+    await w.s.judge('lib/base', [])
     await grow(0, 2)
     await plan(limit)
     const { id } = await only()
     await approvePlan(limit, id, 'ann')
-    for (const name of names(2)) await s.judge(name, [{ name: 'lib/base' }])
+    for (const name of children(2)) await w.s.judge(name, [{ name: 'lib/base' }])
     await plan(limit)
     expect((await only()).state).toBe('done')
     await grow(0, 4)
