@@ -1,20 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { PlanBuild, PlanTag } from '../../src/plan/assemble-plan.ts'
-import {
-  ago,
-  auto,
-  build,
-  cause,
-  failures,
-  type Given,
-  hour,
-  now,
-  outages,
-  outcome,
-  plan,
-  quiet,
-  tag,
-} from './plan-tags.ts'
+import { ago, auto, build, cause, failures, type Given, hour, outages, outcome, plan, quiet, tag } from './plan-tags.ts'
 
 /** What builds there are, or were, make of the plan. */
 
