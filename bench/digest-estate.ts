@@ -1,10 +1,13 @@
 import type { Sql } from '../src/db/postgres.ts'
 
 /**
- * So many tags, all outdated by one base, in as many namespaces as there are people, of whom two look after each. Nobody has been told of
- * anything.
+ * So many tags, all outdated by one base, in as many namespaces as there are people, of whom so many (`readers`) look after each. Nobody has
+ * been told of anything.
  */
-export async function storeAffected(sql: Sql, { images, people }: { images: number; people: number }): Promise<void> {
+export async function storeAffected(
+  sql: Sql,
+  { images, people, readers }: { images: number; people: number; readers: number },
+): Promise<void> {
   const namespaces = people
   const at = (BigInt(Date.now()) * 1_000_000n).toString()
   await sql`truncate registry, namespace, person, build, notice, mail, recipe restart identity cascade`
@@ -29,6 +32,6 @@ export async function storeAffected(sql: Sql, { images, people }: { images: numb
   await sql`
     insert into member (namespace_key, user_name, role)
     select 'team' || (n + more) % ${namespaces}, 'person' || n, 'contributor'::member_role
-    from generate_series(1, ${people}::int) n cross join generate_series(0, 1) more`
+    from generate_series(1, ${people}::int) n cross join generate_series(0, ${readers - 1}::int) more`
   await sql`analyze`
 }

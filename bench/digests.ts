@@ -2,7 +2,7 @@
  * How fast 10,000 images that one base left behind become a mail to each of 1,000 people, and how fast those are handed to a mail server.
  * Digests: from causes to written mails, in a process of its own with 512 MB of heap; there is no rival. Mails: the same mails, with their
  * headers, through nodemailer's pooled transport alone, in turns with the outbox, to one SMTP server on loopback (a process of its own).
- * Run: npm run bench:digests
+ * Run: npm run bench:digests [-- IMAGES READERS]; 10,000 images unless told, and two people who hear of each: `-- 10000 5` is 50,000 notices.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,6 +25,7 @@ import { median, report } from './report.ts'
 
 const rounds = 3
 const images = Number(process.argv[2] ?? 10_000)
+const readers = Number(process.argv[3] ?? 2)
 const people = Math.max(10, Math.round(images / 10))
 
 type Made = { seconds: number; raised: number; mails: number; megabytes: number }
@@ -88,13 +89,13 @@ try {
   const sql = connect(database.url, { max: 20 })
   const all: Made[] = []
   for (let round = 0; round < rounds; round++) {
-    await storeAffected(sql, { images, people })
+    await storeAffected(sql, { images, people, readers })
     all.push(await makeDigests(database.url))
   }
   const made = all.find(({ seconds }) => seconds === median(all.map((one) => one.seconds)))!
   if (made.mails !== people) throw new Error(`${made.mails} mails for ${people} people`)
   report({
-    name: `digests: ${images} images that a base left behind, ${people} people, ${made.raised} notices`,
+    name: `digests: ${images} images that a base left behind, ${people} people, ${readers} of each: ${made.raised} notices`,
     ours: ['from causes to mails in the outbox', made.seconds, 's'],
     rival: ['largest resident memory of the process', Math.max(...all.map((one) => one.megabytes)), 'MB'],
     ratio: made.seconds / 2,

@@ -12,11 +12,14 @@ const [sql, db] = [connect(url, { max: 20 }), makePrisma(url)]
 const d = { ...digestDeps(sql, digestConfig({ notifyWindow: 0 })), db }
 await sql`select 1`
 const began = performance.now()
+const before = process.cpuUsage()
 const { raised } = await raiseNotices(d)
 const between = performance.now()
 await gather(d)
 const ended = performance.now()
-if (process.env.BENCH_PARTS) console.error({ raise: between - began, gather: ended - between })
+const { user, system } = process.cpuUsage(before)
+if (process.env.BENCH_PARTS)
+  console.error({ raise: between - began, gather: ended - between, cpu: (user + system) / 1000 })
 const [mails] = await sql<{ count: number }[]>`select count(*)::int as count from mail`
 const megabytes = process.resourceUsage().maxRSS / 1024
 process.send?.({ seconds: (ended - began) / 1000, raised, mails: mails!.count, megabytes })

@@ -24,11 +24,11 @@ export type Waiting = Wish & {
   heldUntil: Date | null
 }
 
-/** What one run has found out so far. `contents` by their hash; `names`: the namespaces that an object names. */
+/** What one run has found out so far. `contents` by their text; `names`: the namespaces that an object names. */
 export type Known = {
   outlooks: Map<string, Outlook>
   contents: Map<string, Content | null>
-  names: Map<object, ReadonlySet<string>>
+  names: WeakMap<object, ReadonlySet<string>>
 }
 
 /** Any number, the same in every process: one gathers at a time, so that nothing is written twice. */
@@ -50,11 +50,11 @@ export async function gather(d: Needs): Promise<Date | null> {
     const now = d.clock()
     await withdrawUnwanted(d.sql)
     const waiting = (await waitingAddresses(d, now)).map((one) => ({ ...one, due: dueOf(d, one, now) }))
-    const known: Known = { outlooks: new Map(), contents: new Map(), names: new Map() }
+    const known: Known = { outlooks: new Map(), contents: new Map(), names: new WeakMap() }
     const due = waiting.filter(({ due }) => due !== null && due <= now)
     let missed = false
-    for await (const loaded of readAhead(inParts(due), (some) => loadWaiting(d, some, known)))
-      missed = !(await writeSome(d, loaded, known)) || missed
+    const mails = writtenOf(d, inParts(due), known)
+    for await (const saved of whileNext(mails, (some) => saveSome(d, some))) missed = !saved || missed
     const later = waiting.flatMap(({ due }) => (due !== null && due > now ? due.getTime() : []))
     const times = [...later, ...(missed ? [now.getTime() + again] : [])]
     return times.length === 0 ? null : new Date(Math.min(...times))
@@ -120,36 +120,50 @@ function* inParts<T extends { address: string; ids: number[] }>(all: readonly T[
   if (part.length > 0) yield part
 }
 
-/** While one part is being written, the next is read. */
-async function* readAhead<T, R>(parts: Iterable<T>, read: (part: T) => Promise<R>): AsyncGenerator<R> {
-  let next: Promise<R> | null = null
-  for (const part of parts) {
-    const reading = read(part)
-    reading.catch(() => {}) // it is awaited below; until then its failure is nobody's yet
-    if (next) yield next
-    next = reading
-  }
-  if (next) yield next
+type Part = Awaited<ReturnType<typeof loadWaiting>>
+
+/** What each part says: while one is being written, the next is read, and the one before is saved. */
+async function* writtenOf(d: Needs, parts: Iterable<Waiting[]>, known: Known): AsyncGenerator<Saving> {
+  for await (const part of whileNext(parts, (some) => loadWaiting(d, some, known)))
+    yield await writeSome(d, part, known)
 }
 
-/** False where another changed something meanwhile: nothing of this part is written then. */
-async function writeSome(
-  d: Needs,
-  { people, over }: Awaited<ReturnType<typeof loadWaiting>>,
-  known: Known,
-): Promise<boolean> {
+/** What is done with each, one after another; while it is done, the next is fetched. Nothing is under way any more when this ends, also by a fault. */
+async function* whileNext<T, R>(all: Iterable<T> | AsyncIterable<T>, of: (one: T) => Promise<R>): AsyncGenerator<R> {
+  let doing: Promise<R> | null = null
+  try {
+    for await (const one of all) {
+      const done: R[] = doing ? [await doing] : []
+      doing = of(one)
+      doing.catch(() => {}) // it is awaited below; until then its failure is nobody's yet
+      yield* done
+    }
+    if (doing) yield await doing
+  } finally {
+    await doing?.catch(() => {})
+  }
+}
+
+type Saving = { mails: Written[]; over: number[] }
+
+async function writeSome(d: Needs, { people, over }: Part, known: Known): Promise<Saving> {
   const hide = await readersOf(d, people, known.names)
-  const written: Written[] = []
+  const mails: Written[] = []
   for (const person of people) {
     const { mail, faulty } = writeMail(d, person, hide)
     if (faulty.length > 0) await markFaulty(d, faulty)
-    if (mail) written.push(mail)
+    if (mail) mails.push(mail)
     await turnsEnd() // others get their turn: a thousand mails take a while to write
   }
-  const saved = await saveMails(d, written, over)
-  if (saved && written.length > 0)
+  return { mails, over }
+}
+
+/** False where another changed something meanwhile: nothing of this part is written then. */
+async function saveSome(d: Needs, { mails, over }: Saving): Promise<boolean> {
+  const saved = await saveMails(d, mails, over)
+  if (saved && mails.length > 0)
     d.log.info(
-      { mails: written.length, notices: written.reduce((sum, { notices }) => sum + notices.length, 0) },
+      { mails: mails.length, notices: mails.reduce((sum, { notices }) => sum + notices.length, 0) },
       'gathered mails',
     )
   return saved

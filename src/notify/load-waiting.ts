@@ -23,9 +23,11 @@ type Row = {
   namespace: string
   ref: string
   root: string
-  key: string
-  content: string | null
+  content: string
 }
+
+/** So many different contents are kept for what comes next. */
+const mostContents = 10_000
 
 /** What is due, with how it stands now. `over`: notices of follow-ups that do not hold any more. */
 export async function loadWaiting(
@@ -39,25 +41,27 @@ export async function loadWaiting(
     rows.map(({ ref }) => ref),
     outlooks,
   )
-  for (const { key, content } of rows) if (content !== null && !contents.has(key)) contents.set(key, parsed(content))
+  if (contents.size > mostContents) contents.clear()
+  for (const { content } of rows) if (!contents.has(content)) contents.set(content, parsed(content))
   const builds = await loadBuildEnds(
     d,
-    rows.flatMap(({ key }) => contents.get(key)?.build?.id ?? []),
+    rows.flatMap((row) => contents.get(row.content)?.build?.id ?? []),
   )
   const byId = new Map(rows.map((row) => [row.id, row]))
   const over: number[] = []
   const people = [...Map.groupBy(due, ({ address }) => address).values()].map((parts): DuePerson => {
     const own = parts.flatMap(({ ids }) => ids.flatMap((id) => byId.get(id) ?? [])).sort((a, b) => a.id - b.id)
     const users = [...new Set(own.map((row) => row.userName))].sort()
-    const notices = own.flatMap(({ id, kind, userName, namespace, ref, root, key }): Due[] => {
-      const content = contents.get(key) ?? null
+    const notices = own.flatMap(({ id, kind, userName, namespace, ref, root, ...row }): Due[] => {
+      const content = contents.get(row.content) ?? null
       const outlook = outlooks.get(ref) ?? { fate: 'deleted' as const }
       const build = content?.build ? builds.get(content.build.id) : undefined
       if (!holds(kind, outlook, build)) {
         over.push(id)
         return []
       }
-      return [{ id, kind, userName, namespace, ref, root, content, outlook, ...(build ? { build } : {}) }]
+      const cause = root.replace(/#\d+$/, '')
+      return [{ id, kind, userName, namespace, ref, root: cause, content, outlook, ...(build ? { build } : {}) }]
     })
     const { email, displayName } = parts[0]!
     return { email, displayName: users.length === 1 ? displayName : null, users, notices }
@@ -81,13 +85,9 @@ function parsed(text: string): Content | null {
 }
 
 /**
- * The content as text, since the driver would rename the fields in it, and once where many have the same: a base that moved says one thing of
- * all its images.
+ * The content as text, since the driver would rename the fields in it; whoever reads the same text again takes what was parsed of it. To find
+ * the same ones in the statement would take it longer than to send them all.
  */
 const waitingRows = ({ sql }: Pick<Deps, 'sql'>, due: readonly Waiting[]): Promise<Row[]> => sql<Row[]>`
-  with mine as materialized (
-    select id, kind, user_name, namespace, ref, regexp_replace(root, '#\\d+$', '') as root, content::text as content, md5(content::text) as key
-    from notice where mail_id is null and id = any(${due.flatMap(({ ids }) => ids)}::int[])
-  )
-  select id, kind, user_name, namespace, ref, root, key, case when row_number() over (partition by key order by id) = 1 then content end as content
-  from mine`
+  select id, kind, user_name, namespace, ref, root, content::text as content
+  from notice where mail_id is null and id = any(${due.flatMap(({ ids }) => ids)}::int[])`

@@ -5,11 +5,11 @@ import { loadPins } from './load-pins.ts'
 import { loadPlaces } from './load-places.ts'
 import { loadProposed } from './load-proposed.ts'
 
-const refsAtOnce = 1000
+const refsAtOnce = 5000
 
 /**
  * Adds to `known` how each tag stands now, of those not in it, and of what is outdated still what happens next. What is not a tag any more is
- * `deleted`. A number of statements for each thousand tags, but for proposals (load-proposed.ts).
+ * `deleted`. A number of statements for so many tags, but for proposals (load-proposed.ts).
  */
 export async function loadOutlooks(
   d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock' | 'log'>,

@@ -17,7 +17,7 @@ export type Hide = (users: readonly string[], told: Told[]) => Told[]
 export async function readersOf(
   d: Pick<Deps, 'sql' | 'config'>,
   people: readonly DuePerson[],
-  seen: Map<object, ReadonlySet<string>>,
+  seen: WeakMap<object, ReadonlySet<string>>,
 ): Promise<Hide> {
   const words = vocabulary(d)
   const keysOf = (value: object): ReadonlySet<string> => {

@@ -39,12 +39,13 @@ export async function saveMails(
         from unnest(${all((r) => r.id)}::uuid[], ${all((r) => r.userName)}::text[], ${all((r) => r.to)}::text[],
           ${all((r) => r.subject)}::text[], ${all((r) => r.text)}::text[], ${all((r) => r.html)}::text[],
           ${all((r) => r.references.join(' '))}::text[]) as mail (id, user_name, "to", subject, text, html, threads)`
+      // by their ids once more, so that not all that waits is gone through to find them
       const claimed = await tx`
         update notice set mail_id = mine.mail_id, error = null,
           content = case when mine.told = 'outdated' then content else content || jsonb_build_object('told', mine.told) end
         from unnest(${notices.map(({ id }) => id)}::int[], ${notices.map(({ mail }) => mail)}::uuid[], ${notices.map(({ told }) => told)}::text[])
           as mine (id, mail_id, told)
-        where notice.id = mine.id and notice.mail_id is null`
+        where notice.id = mine.id and notice.id = any(${notices.map(({ id }) => id)}::int[]) and notice.mail_id is null`
       if (claimed.count !== notices.length) throw changed
       if (!kept)
         await enqueueMail(
