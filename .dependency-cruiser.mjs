@@ -5,10 +5,10 @@
 
 /** Files without I/O, clock and logger: they may import each other, `oci`, graphology and node:crypto; no shell, no other library. */
 const pure = [
-  '^src/(oci/|wildcard\\.ts)',
+  '^src/(oci/|(wildcard|links)\\.ts)',
   '^src/lineage/(?!closure|load)',
   '^src/staleness/(?!refresh|affected|save)',
-  '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|stale-bases|triggers|preview|play|root-of|follow-plans|foresee|preview-causes|preview-node|preview-edges|why-not)\\.ts',
+  '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|stale-bases|triggers|preview|play|root-of|follow-plans|foresee|preview-causes|preview-node|preview-edges|why-not|rebuild-words)\\.ts',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/(envelope|presented-tokens|github-signature|formats/)',
   '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|needs-buildkit|places|dockerfile-readers|dockerfile-check/[a-z-]+|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|secret-forms|recipe|key|build-error|storable|path-globs|cron)\\.ts',
@@ -19,9 +19,9 @@ const pure = [
   '^src/people/(namespace-key|person|sources/(owner-rules|portus-claims|snapshot-of|source|parse-said|database-address))\\.ts',
   '^src/triggers/(git-push|repository-key|wanted-by-push|signature|form-field)\\.ts',
   '^src/access/(access|scopes|principal|withhold)\\.ts',
-  '^src/policy/(tag-shape|newer-tag|tag-globs|immutable-tag|tag-policy|curate-tags)\\.ts',
+  '^src/policy/(tag-shape|newer-tag|tag-globs|immutable-tag|tag-policy|curate-tags|policy-scope)\\.ts',
 ]
-const front = '^src/(pipeline\\.ts|api/|ui/|cli/|main\\.ts)'
+const front = '^src/((pipeline|periodic|main)\\.ts|api/|ui/|cli/)'
 const only = (name, where, library) => ({
   name,
   severity: 'error',

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Key, NamespaceNeed } from '../access/access.ts'
 import { keyOfRef, keyOfRefSql } from '../access/key-of-ref.ts'
 import type { Deps } from '../deps.ts'
+import { namespaceOfScope } from '../policy/policy-scope.ts'
 import { namesOf, namespaceOfPath, refOf } from './names.ts'
 import type { ProblemCode } from './problem.ts'
 import { policyScope } from './scope.ts'
@@ -42,15 +43,10 @@ export const ofName = (hidden: ProblemCode) => ({
 export const ofPolicy = <N extends NamespaceNeed>(need: N) => ({
   need,
   hidden: 'no-such-policy' as const,
-  of: (d: Deps, { params }: { params: { scope: string } }): readonly Key[] => {
-    const scope = policyScope(d, params.scope)
-    const hosted = d.config.registries.some(({ name }) => scope.startsWith(`${name}/`))
-    return [hosted ? keyOfRef(d, scope.split('/').length > 2 ? `${scope}:x` : aloneIn(d, scope)) : scope]
-  },
+  of: (d: Deps, { params }: { params: { scope: string } }): readonly Key[] => [
+    namespaceOfScope(policyScope(d, params.scope), d.config.registries.length),
+  ],
 })
-
-/** `host/name`: with several registries the namespace of that name, else a repository of the global one. */
-const aloneIn = (d: Deps, scope: string): string => (d.config.registries.length > 1 ? `${scope}/x:x` : `${scope}:x`)
 
 /** Of a pause: a namespace, or everywhere. */
 export const ofPause = <N extends NamespaceNeed>(need: N) => ({

@@ -8,7 +8,7 @@ import type { Deps } from '../deps.ts'
 import { withdrawNotices } from '../notify/withdraw-notices.ts'
 import { curateTags } from './curate-tags.ts'
 import { helperTags, mayBeHelper } from './helper-tags.ts'
-import { type PolicyRow, policyOf } from './policies.ts'
+import { type PolicyRow, policyOf, speaksOfRow } from './policies.ts'
 import type { Ignored } from './tag-policy.ts'
 
 /** Any number, the same in every process: one curation at a time, so that none writes what was read before another's change. */
@@ -37,8 +37,7 @@ export async function curateDirty(tx: Tx, dirtyIds: readonly number[]): Promise<
 export async function curate(d: Pick<Deps, 'sql' | 'jobs' | 'log'>, scope: string): Promise<void> {
   const repositories = await d.sql<{ id: number }[]>`
     select r.id from repository r join registry g on g.id = r.registry_id
-    where ${scope} in (g.name || '/' || r.name, g.name || '/' || r.namespace)
-      or (r.namespace = ${scope} and not g.outside) order by r.id`
+    where ${speaksOfRow(d.sql, d.sql`${scope}`)} order by r.id`
   let changed = 0
   for (let i = 0; i < repositories.length; i += repositoriesAtOnce) {
     const ids = repositories.slice(i, i + repositoriesAtOnce).map(({ id }) => id)

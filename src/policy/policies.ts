@@ -53,13 +53,22 @@ export const removePolicy = (d: Pick<Deps, 'sql' | 'jobs'>, scope: string): Prom
 const enqueueCurate = (d: Pick<Deps, 'jobs'>, tx: Tx, scope: string): Promise<void> =>
   d.jobs.enqueue(tx, 'curate', { scope }, { key: `curate:${scope}`, queue: 'curate' })
 
-/** The policy that decides in each of these repositories: its own, else its namespace's. Namespaces as namespaceKey writes them. */
+/**
+ * Whether a policy's scope (policy-scope.ts) speaks of the repository `r` of the registry `g`: of itself, or of its namespace, whose key
+ * begins with a host where there are several registries.
+ */
+export const speaksOfRow = (sql: Sql | Tx, scope: Fragment): Fragment =>
+  sql`(${scope} in (${ownScope(sql)}, g.name || '/' || r.namespace) or (${scope} = r.namespace and not g.outside))`
+
+const ownScope = (sql: Sql | Tx): Fragment =>
+  sql`g.name || case when r.namespace = '_' then '/_/' else '/' end || r.name`
+
+/** The policy that decides in each of these repositories: its own, else its namespace's. */
 export async function policyOf(tx: Tx, repositoryIds: number[]): Promise<Map<number, PolicyRow>> {
   const rows = await tx<(PolicyRow & { id: number })[]>`
     select distinct on (r.id) r.id, ${columns(tx)}
-    from repository r join registry g on g.id = r.registry_id join tag_policy p
-      on p.scope in (g.name || '/' || r.name, g.name || '/' || r.namespace) or (p.scope = r.namespace and not g.outside)
+    from repository r join registry g on g.id = r.registry_id join tag_policy p on ${speaksOfRow(tx, tx`p.scope`)}
     where r.id = any(${repositoryIds})
-    order by r.id, (p.scope = g.name || '/' || r.name) desc, (p.scope = g.name || '/' || r.namespace) desc`
+    order by r.id, (p.scope = ${ownScope(tx)}) desc, (p.scope = g.name || '/' || r.namespace) desc`
   return new Map(rows.map(({ id, ...policy }) => [id, policy]))
 }

@@ -58,7 +58,8 @@ describe('policies', () => {
     ['app/run', `${host}/app/run`],
     [`${host}/app/run`, `${host}/app/run`],
     ['REG:5000/app/run', `${host}/app/run`],
-    [`${host}/solo`, `${host}/solo`],
+    [`${host}/solo`, `${host}/_/solo`],
+    ['_/solo', `${host}/_/solo`],
   ])('scope %s is %s', async (written, scope) => {
     expect((await put(written, {})).body.scope).toBe(scope)
   })

@@ -18,16 +18,16 @@ const ScopeParams = z.object({
     .min(1)
     .max(600)
     .describe(
-      'a namespace (`app`; `host/app` with several registries) or a repository (`host/app/run`); a repository’s decides alone',
+      'a namespace (`app`; `host/app` with several registries) or a repository (`host/app/run`; `host/_/run` of one without a path); a repository’s decides alone',
     ),
 })
 const StoredTagPolicy = z
   .object({ scope: z.string(), ...TagPolicy.shape, updatedAt: Time })
   .meta({ id: 'StoredTagPolicy' })
 
-/** The key of the namespace that a policy is of, itself or by a repository (scope.ts). */
+/** `namespaceOfScope` (policy-scope.ts) in SQL. */
 const keyOfScope = (d: Pick<Deps, 'sql' | 'config'>) => d.sql`
-  (case when p.scope like ${d.config.registries.length > 1 ? '%/%/%' : '%/%'} then ${keyOfRefSql(d.sql, d, d.sql`p.scope`)} else p.scope end)`
+  (case when p.scope like '%/%/%' then ${keyOfRefSql(d.sql, d, d.sql`p.scope`)} else p.scope end)`
 
 const show = ({ updatedAt, ...policy }: StoredPolicy) => ({ ...policy, updatedAt: showDate(updatedAt) })
 
