@@ -11,26 +11,25 @@ type Waiting = { id: string; userName: string; to: string }
  * them no longer, at that address, or wants no mails of it; of a mail without notices, its person hears of none of what it is about.
  */
 export const barredMails = (sql: Tx, ids: readonly string[]) => {
-  const asked = sql`
-    select n.namespace, ${repositoryOfRef(sql, sql`n.ref`)} as repository from notice n where n.mail_id = any(${[...ids]}::uuid[])
-    union all
-    select split_part(place, ' ', 1), split_part(place, ' ', 2) from mail, unnest(about) as place where mail.id = any(${[...ids]}::uuid[])`
-  return sql`${heardBy(sql, asked)}, concerned as materialized (
-      select distinct n.mail_id, n.user_name, n.namespace, ${repositoryOfRef(sql, sql`n.ref`)} as repository
-      from notice n where n.mail_id = any(${[...ids]}::uuid[])
+  const these = sql`any(${[...ids]}::uuid[])`
+  const [user, namespace, repository] = [sql`place.user_name`, sql`place.namespace`, sql`place.repository`]
+  return sql`noticed as materialized (
+      select distinct n.mail_id, lower(m."to") as address, n.user_name, n.namespace, ${repositoryOfRef(sql, sql`n.ref`)} as repository
+      from notice n join mail m on m.id = n.mail_id where n.mail_id = ${these} and m.id = ${these}
+    ), places as materialized (
+      select * from noticed union all
+      select m.id, lower(m."to"), m.user_name, split_part(place, ' ', 1), split_part(place, ' ', 2)
+      from mail m cross join lateral unnest(m.about) as place where m.id = ${these} and m.id not in (select mail_id from noticed)
+    ), ${heardBy(sql, sql`select namespace, repository from places`)}, welcome as materialized (
+      select place.* from places place join heard
+        on heard.user_name = ${user} and lower(heard.email) = place.address and ${hears(sql, namespace, repository)}
+      where not ${isOff(sql, user, namespace)}
     ), barred as (
-      select c.mail_id from concerned c join mail m on m.id = c.mail_id
-      where ${isOff(sql, sql`c.user_name`, sql`c.namespace`)} or not exists (
-        select from heard where heard.user_name = c.user_name and lower(heard.email) = lower(m."to")
-          and ${hears(sql, sql`c.namespace`, sql`c.repository`)})
+      select mail_id from (select * from noticed except select * from welcome) as unwelcome
       union all
-      select m.id from mail m where m.id = any(${[...ids]}::uuid[]) and not exists (select from concerned c where c.mail_id = m.id)
-        and not exists (
-          select from person p where p.name = m.user_name and p.enabled and not p.bot and lower(p.email) = lower(m."to")
-            and (m.about = '{}' or exists (
-              select from unnest(m.about) as place join heard on heard.user_name = p.name
-                and ${hears(sql, sql`split_part(place, ' ', 1)`, sql`split_part(place, ' ', 2)`)}
-                and not ${isOff(sql, sql`p.name`, sql`split_part(place, ' ', 1)`)})))
+      select m.id from mail m where m.id = ${these} and m.id not in (select mail_id from noticed) and not exists (
+        select from person p where p.name = m.user_name and p.enabled and not p.bot and lower(p.email) = lower(m."to")
+          and (m.about = '{}' or m.id in (select mail_id from welcome)))
     )`
 }
 
