@@ -1,10 +1,9 @@
-import type { RegistryClient } from '../registry/registries.ts'
+import { contentName } from '../oci/reference.ts'
 import { BuildError } from './build-error.ts'
+import type { Place } from './read-layered.ts'
 import { isForeignLayer } from './rebase-manifest.ts'
 import type { LayerDescriptor } from './rebase-merge.ts'
 import { denied } from './resolve-bases.ts'
-
-type Place = { client: RegistryClient; repository: string }
 
 /**
  * Makes layers present in a repository: there already, mounted from the other within one registry, else carried over piece by piece, so
@@ -31,12 +30,13 @@ export async function copyLayers(
 
 async function openLayer(
   { digest, size }: LayerDescriptor,
-  { client, repository }: Place,
+  place: Place,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Buffer>> {
-  const found = await client.openBlob(repository, digest, { size, signal }).catch((error: unknown) => {
-    throw denied(error, repository)
+  const name = contentName(place, digest)
+  const found = await place.client.openBlob(place.repository, digest, { size, signal }).catch((error: unknown) => {
+    throw denied(error, name)
   })
-  if (!found) throw new BuildError('base-absent', `${repository} has no layer ${digest}`)
+  if (!found) throw new BuildError('base-absent', `the layer ${name} does not exist`)
   return found
 }

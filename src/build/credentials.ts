@@ -115,10 +115,17 @@ export async function credentialFor(
   const row = await d.db.credential.findUnique({ where: { namespaceKey_name: { namespaceKey, name } } })
   if (!row) throw new BuildError('credential-missing', `namespace ${namespaceKey} has no credential ${name}`)
   if (row.kind === 'secret' || !isUnderPrefix(url, row.urlPrefix)) {
-    throw new BuildError('credential-not-for-url', `credential ${name} is for ${row.urlPrefix}, not for ${url}`)
+    throw notForUrl(name, url)
   }
   return open(d, row)
 }
+
+/** For what it is is not said: a message may be read by others than owners of the namespace. */
+export const notForUrl = (name: string, url: string): BuildError =>
+  new BuildError(
+    'credential-not-for-url',
+    `credential ${name} may not be used for ${url}: its urlPrefix does not cover that`,
+  )
 
 /** The text of a namespace's build secret. Error: `credential-missing`, also for a credential of another kind. */
 export async function secretFor(d: Store, namespaceKey: string, name: string): Promise<string> {

@@ -2,7 +2,7 @@ import type { Deps } from '../deps.ts'
 import { look } from '../ingest/look.ts'
 import type { Payloads } from '../jobs/jobs.ts'
 import { type Digest, isDigest } from '../oci/digest.ts'
-import { parseReference, type Reference, tagRef } from '../oci/reference.ts'
+import { contentName, parseReference, type Reference, tagRef } from '../oci/reference.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import { BuildError, describeError, type Failure } from './build-error.ts'
 import type { Claim } from './claim.ts'
@@ -37,7 +37,7 @@ async function moveTags(
 ): Promise<Moved> {
   const { host, repository } = target
   const all: Moved = { moved: [], later: [], never: [] }
-  const pushed = manifestOnce(client, repository, digest, signal)
+  const pushed = manifestOnce(client, target, digest, signal)
   try {
     if ((await headOf(client, target, signal)) !== digest) return all
   } catch (error) {
@@ -63,11 +63,11 @@ async function moveTags(
 }
 
 /** What was pushed, fetched when it is first wanted. Throws BuildError (`push-mismatch`) where it is gone. */
-function manifestOnce(client: RegistryClient, repository: string, digest: Digest, signal: AbortSignal) {
+function manifestOnce(client: RegistryClient, target: Target, digest: Digest, signal: AbortSignal) {
   let found: Awaited<ReturnType<RegistryClient['getManifest']>> = null
   return async () => {
-    found ??= await client.getManifest(repository, digest, { signal })
-    if (!found) throw new BuildError('push-mismatch', `${digest} is not in ${repository} any more`)
+    found ??= await client.getManifest(target.repository, digest, { signal })
+    if (!found) throw new BuildError('push-mismatch', `${contentName(target, digest)} does not exist any more`)
     return found
   }
 }

@@ -3,7 +3,7 @@ import { type Digest, isDigest } from '../oci/digest.ts'
 import { parseJson } from '../oci/manifest.ts'
 import { isIndex } from '../oci/media-type.ts'
 import { type Platform, type PlatformFields, parsePlatform } from '../oci/platform.ts'
-import type { Reference } from '../oci/reference.ts'
+import { contentName, type Reference } from '../oci/reference.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import { BuildError } from './build-error.ts'
 
@@ -23,18 +23,18 @@ export async function ownManifest(
   platform: Platform,
   signal: AbortSignal,
 ): Promise<OwnManifest | null> {
-  const { host, repository } = reference
-  const name = `${host}/${repository}@${digest}`
+  const { repository } = reference
+  const name = contentName(reference, digest)
   const found = await client.getManifest(repository, digest, { signal })
   if (!found) return null
-  if (!isIndex(found.mediaType)) return withTriggers(client, repository, digest, found.bytes, signal)
+  if (!isIndex(found.mediaType)) return withTriggers(client, reference, digest, found.bytes, signal)
   const entry = bestForPlatform(entriesOf(found.bytes), platform)
   if (!entry || !isDigest(entry.digest))
     throw new BuildError('platform-absent', `${name} has no manifest for ${platform}`)
   const own = await client.getManifest(repository, entry.digest, { signal })
   if (!own) throw new BuildError('base-absent', `${name} names ${entry.digest}, which does not exist`)
   if (isIndex(own.mediaType)) throw new BuildError('base-invalid', `${name} is an index of indexes`)
-  return withTriggers(client, repository, entry.digest, own.bytes, signal)
+  return withTriggers(client, reference, entry.digest, own.bytes, signal)
 }
 
 /** A platform as FROM names it, by one word too; what it leaves out is the host's. Error: `base-invalid`. */
@@ -70,19 +70,20 @@ function fieldsOf(platform: unknown): PlatformFields | undefined {
 
 async function withTriggers(
   client: RegistryClient,
-  repository: string,
+  reference: Reference,
   digest: Digest,
   bytes: Uint8Array,
   signal: AbortSignal,
 ): Promise<OwnManifest> {
+  const name = contentName(reference, digest)
   const body = parseJson(bytes)
   // Go takes keys in any case.
   if (valuesOf(body, 'manifests').length > 0)
-    throw new BuildError('base-invalid', `${repository}@${digest} is index and manifest at once`)
+    throw new BuildError('base-invalid', `${name} is index and manifest at once`)
   const config = (body as { config?: { digest?: unknown } } | null)?.config?.digest
   if (typeof config !== 'string' || !isDigest(config)) return { digest, triggers: null }
-  const read = await client.getBlob(repository, config, { maxBytes: mostConfigBytes, signal })
-  if (!read) throw new BuildError('base-absent', `${repository}@${digest} has no config`)
+  const read = await client.getBlob(reference.repository, config, { maxBytes: mostConfigBytes, signal })
+  if (!read) throw new BuildError('base-absent', `${name} has no config`)
   const triggers = valuesOf(parseJson(read), 'config').flatMap((one) => valuesOf(one, 'onbuild').flat())
   return { digest, triggers: triggers.filter((trigger) => typeof trigger === 'string') }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Digest, isDigest } from '../oci/digest.ts'
 import { normalisePlatform, type Platform } from '../oci/platform.ts'
+import { contentName, type Reference } from '../oci/reference.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import { BuildError } from './build-error.ts'
 import type { ImageConfig, Layered } from './rebase-merge.ts'
@@ -38,6 +39,9 @@ const Config = z.looseObject({
 /** A manifest opened: what it is made of, and `head`, the digest of what was asked for (the index, where it is one). */
 export type Opened = Layered & { head: Digest; annotations: Record<string, string>; platform: Platform | null }
 
+/** A repository, with what reads it there. */
+export type Place = Pick<Reference, 'host' | 'repository'> & { client: RegistryClient }
+
 const maxConfigBytes = 8 * 1024 * 1024
 
 /**
@@ -45,13 +49,14 @@ const maxConfigBytes = 8 * 1024 * 1024
  * Errors: `absent` as the caller names it, `index-not-supported`, `platform-absent`, `config-unreadable`.
  */
 export async function readLayered(
-  client: RegistryClient,
-  repository: string,
+  place: Place,
   reference: string,
   { wanted, absent, signal }: { wanted: Platform | null; absent: string; signal: AbortSignal },
 ): Promise<Opened> {
+  const { client, repository } = place
+  const name = contentName(place, reference)
   const found = await client.getManifest(repository, reference, { signal })
-  if (!found) throw new BuildError(absent, `${repository} has no ${reference}`)
+  if (!found) throw new BuildError(absent, `${name} does not exist`)
   const body: unknown = JSON.parse(Buffer.from(found.bytes).toString('utf8'))
   const head = found.digest
   const index = Index.safeParse(body)
@@ -63,14 +68,14 @@ export async function readLayered(
       )
     }
     const entry = entryFor(index.data.manifests, wanted)
-    if (!entry) throw new BuildError('platform-absent', `${repository}:${reference} has no manifest for ${wanted}`)
-    return { ...(await readLayered(client, repository, entry.digest, { wanted: null, absent, signal })), head }
+    if (!entry) throw new BuildError('platform-absent', `${name} has no manifest for ${wanted}`)
+    return { ...(await readLayered(place, entry.digest, { wanted: null, absent, signal })), head }
   }
   const manifest = ImageManifest.safeParse(body)
-  if (!manifest.success) throw new BuildError('config-unreadable', `${reference} is no image manifest`)
-  const config = await readConfig(client, repository, manifest.data.config.digest, signal)
+  if (!manifest.success) throw new BuildError('config-unreadable', `${name} is no image manifest`)
+  const config = await readConfig(place, manifest.data.config.digest, signal)
   if (config.rootfs.diff_ids.length !== manifest.data.layers.length) {
-    throw new BuildError('config-unreadable', `${reference} has not as many layers as its config says`)
+    throw new BuildError('config-unreadable', `${name} has not as many layers as its config says`)
   }
   return {
     config,
@@ -81,18 +86,15 @@ export async function readLayered(
   }
 }
 
-async function readConfig(
-  client: RegistryClient,
-  repository: string,
-  digest: Digest,
-  signal: AbortSignal,
-): Promise<ImageConfig> {
+async function readConfig(place: Place, digest: Digest, signal: AbortSignal): Promise<ImageConfig> {
+  const { client, repository } = place
+  const name = contentName(place, digest)
   const bytes = await client.getBlob(repository, digest, { maxBytes: maxConfigBytes, signal })
-  if (!bytes) throw new BuildError('config-unreadable', `${repository} has no config ${digest}`)
+  if (!bytes) throw new BuildError('config-unreadable', `the config ${name} does not exist`)
   try {
     return Config.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))) as ImageConfig
   } catch (cause) {
-    throw new BuildError('config-unreadable', `${digest} is no image config`, { cause })
+    throw new BuildError('config-unreadable', `${name} is no image config`, { cause })
   }
 }
 

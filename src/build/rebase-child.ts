@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { type Digest, isDigest } from '../oci/digest.ts'
 import { normalisePlatform, type Platform, parsePlatform } from '../oci/platform.ts'
-import type { RegistryClient } from '../registry/registries.ts'
+import { contentName } from '../oci/reference.ts'
 import { BuildError } from './build-error.ts'
 import type { PlatformObject } from './published-manifest.ts'
-import { type Opened, readLayered } from './read-layered.ts'
+import { type Opened, type Place, readLayered } from './read-layered.ts'
 
 /** One platform of what is rebased. `named` is how its index names it, null where it stands alone. */
 export type ChildPart = { opened: Opened; platform: Platform; named: PlatformObject | null }
@@ -33,16 +33,15 @@ const isAttestation = ({ platform, annotations }: Entry): boolean =>
  * `platform-absent`, `config-unreadable`.
  */
 export async function readChild(
-  client: RegistryClient,
-  { repository, tag }: { repository: string; tag: string },
+  place: Place & { tag: string },
   asked: readonly string[],
   signal: AbortSignal,
 ): Promise<Child> {
+  const { client, repository, tag } = place
   const found = await client.getManifest(repository, tag, { signal })
-  if (!found) throw new BuildError('tag-absent', `${repository} has no ${tag}`)
+  if (!found) throw new BuildError('tag-absent', `${contentName(place, tag)} does not exist`)
   const index = Index.safeParse(JSON.parse(found.bytes.toString('utf8')))
-  const open = (digest: Digest) =>
-    readLayered(client, repository, digest, { wanted: null, absent: 'tag-absent', signal })
+  const open = (digest: Digest) => readLayered(place, digest, { wanted: null, absent: 'tag-absent', signal })
   if (!index.success) {
     const opened = await open(found.digest)
     const parts = chosen([partOf(opened, null)], asked)

@@ -75,6 +75,13 @@ export function canonicalRef(canonical: CanonicalHost, ref: string): string {
 /** `host/repository:tag`, the form in which a tag is stored and shown (`Tag.ref`, `Declaration.name`). */
 export const tagRef = (host: string, repository: string, tag: string): string => `${host}/${repository}:${tag}`
 
+/**
+ * `host/repository:tag` or `host/repository@digest`: how every message of ours names a content. With its host, since names are known by
+ * that where they are withheld from those who may not read them (src/access/withhold.ts).
+ */
+export const contentName = ({ host, repository }: Pick<Reference, 'host' | 'repository'>, reference: string): string =>
+  `${host}/${repository}${isDigest(reference) ? '@' : ':'}${reference}`
+
 /** The reference as text: `host/repository[:tag][@digest]`. */
 export const formatReference = (r: Reference): string =>
   `${r.host}/${r.repository}${r.tag === null ? '' : `:${r.tag}`}${r.digest === null ? '' : `@${r.digest}`}`

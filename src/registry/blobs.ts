@@ -76,7 +76,7 @@ export async function uploadBlob(
   bytes: Uint8Array | ByteSource,
   { signal }: Options = {},
 ): Promise<void> {
-  if (bytes instanceof Uint8Array) checkDigest(bytes, digest, `a blob to push to ${repository}`)
+  if (bytes instanceof Uint8Array) checkDigest(bytes, digest, `a blob to push to ${registry.url.host}/${repository}`)
   const scopes = [push(repository)]
   await registry.repeat(async () => {
     const path = `${repositoryPath(repository)}/blobs/uploads/`

@@ -95,7 +95,7 @@ export async function putManifest(
   { signal }: Options = {},
 ): Promise<Digest> {
   const { bytes, mediaType } = manifest
-  if (isDigest(reference)) checkDigest(bytes, reference, `a manifest to push to ${repository}`)
+  if (isDigest(reference)) checkDigest(bytes, reference, `a manifest to push to ${registry.url.host}/${repository}`)
   const answer = await registry.ask(
     {
       method: 'PUT',

@@ -2,7 +2,7 @@ import type { Digest } from '../oci/digest.ts'
 import { type Descriptor, parseManifest } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-type.ts'
 import { type AskRegistry, type Question, repositoryPath } from './ask-registry.ts'
-import type { Answer } from './exchange.ts'
+import { type Answer, place } from './exchange.ts'
 import { pagesFrom } from './listings.ts'
 import { RegistryError, type RegistryErrorCode } from './registry-error.ts'
 
@@ -82,7 +82,7 @@ async function read(registry: AskRegistry, first: Answer, get: (at: URL) => Prom
   for await (const { bytes, url } of pagesFrom(registry, first, get)) {
     const page = parseManifest(bytes, mediaTypes.ociIndex)
     if (typeof page === 'string' || page.kind !== 'index')
-      throw new RegistryError('bad-response', `${url.pathname}: no index of referrers`)
+      throw new RegistryError('bad-response', `${place(url)}: no index of referrers`)
     found.push(...page.manifests)
     if (found.length >= longest) return found.slice(0, longest)
   }

@@ -66,7 +66,12 @@ requires('docker-registry')('layers that no registry can mount', () => {
   })
 
   const copy = (layer: LayerDescriptor, repository: string, signal = never) =>
-    copyLayers([layer], { client: source, repository: 'lib/base' }, { client: target, repository }, signal)
+    copyLayers(
+      [layer],
+      { host: from.host, client: source, repository: 'lib/base' },
+      { host: to.host, client: target, repository },
+      signal,
+    )
   const put = async (mebibytes: number) => {
     const { layer, open } = generated(mebibytes)
     await from.client.uploadBlob('lib/base', layer.digest, { size: layer.size, open })
@@ -150,7 +155,7 @@ requires('docker-registry')('layers that no registry can mount', () => {
 
   it('in one registry that will not mount: also many at once, more than may be asked at a time', async () => {
     const narrow = makeClient({ url: new URL(way.url), policy, width: 2 })
-    const place = (repository: string) => ({ client: narrow, repository })
+    const place = (repository: string) => ({ host: from.host, client: narrow, repository })
     const layers = [await put(1), await put(2), await put(3), await put(4)]
     way.fate = ({ path }) => (path.includes('mount=') ? { status: 403 } : 'through')
     await Promise.all(

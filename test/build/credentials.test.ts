@@ -49,7 +49,10 @@ describe('credentials of a namespace', () => {
     await refused('team', 'ci', 'https://git.example/teamwork/app.git').toMatchObject({
       code: 'credential-not-for-url',
     })
-    await refused('team', 'ci', 'https://evil.example/team/app.git').toMatchObject({ code: 'credential-not-for-url' })
+    await refused('team', 'ci', 'https://evil.example/team/app.git').toMatchObject({
+      code: 'credential-not-for-url',
+      message: expect.not.stringContaining(git.urlPrefix),
+    })
     await refused('team', 'none', 'https://git.example/team/app.git').toMatchObject({ code: 'credential-missing' })
     await refused('other', 'ci', 'https://git.example/team/app.git').toMatchObject({ code: 'credential-missing' })
   })

@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import type { Digest } from '../../oci/digest.ts'
-import { parseReference, type Reference, tagRef } from '../../oci/reference.ts'
+import { contentName, parseReference, type Reference, tagRef } from '../../oci/reference.ts'
 import type { RegistryClient } from '../../registry/registries.ts'
 import { BuildError } from '../build-error.ts'
 import { copyLayers } from '../copy-layers.ts'
@@ -9,7 +9,7 @@ import { headOf, moveTag } from '../move-tag.ts'
 import { oldBaseDigest } from '../old-base.ts'
 import { type Blob, indexOf, type PlatformEntry } from '../published-manifest.ts'
 import { pushRefused } from '../push-refused.ts'
-import { type Opened, readLayered } from '../read-layered.ts'
+import { type Opened, type Place, readLayered } from '../read-layered.ts'
 import { chooseBase, type JudgedPlatform, type RebaseBase } from '../rebase-base.ts'
 import { type Child, type ChildPart, readChild } from '../rebase-child.ts'
 import { rebasedAnnotations, rebasedManifest } from '../rebase-manifest.ts'
@@ -23,7 +23,7 @@ type Part = { manifest: Blob; config: Blob; layers: Opened['layers']; named: Chi
 /** `base.client` reads with the build's own login; `content`: what the tag will be at */
 type Prepared = {
   own: RegistryClient
-  base: { client: RegistryClient; repository: string }
+  base: Place
   child: Child
   parts: Part[]
   content: Blob
@@ -61,14 +61,14 @@ async function prepare(session: Session, signal: AbortSignal): Promise<Prepared>
   const { d, job, context } = session
   const { target, recipe } = job
   const own = await clientFor(session, target, 'push')
-  const child = await readChild(own, target, recipe.platforms, signal)
+  const child = await readChild({ ...target, client: own }, recipe.platforms, signal)
   const ref = tagRef(target.host, target.repository, target.tag)
   const verdict = await d.db.tag.findUnique({ where: { ref }, select: { platforms: true } })
   const judged = (verdict?.platforms ?? []) as (JudgedPlatform & { platform: string })[]
   const chosen = chooseBase(recipe.base ?? null, judged)
   const base = parseReference(chosen.name)
   if (!base?.tag) throw new BuildError('base-invalid', `${chosen.name} is no tag to rebase on`)
-  const from = { client: await clientFor(session, base, 'pull'), repository: base.repository }
+  const from = { ...base, client: await clientFor(session, base, 'pull') }
   const head = await baseHead(session, from, base, chosen.name, signal)
   context.log.write(`rebasing ${ref} (${child.head}) to ${chosen.name} at ${head}\n`)
   if (child.dropped > 0) context.log.write(`[attestations left out, they speak of what it was: ${child.dropped}]\n`)
@@ -84,13 +84,12 @@ async function prepare(session: Session, signal: AbortSignal): Promise<Prepared>
   return { own, base: from, child, parts, content, bases }
 }
 
-type Move = { part: ChildPart; from: Prepared['base']; head: Digest; base: RebaseBase }
+type Move = { part: ChildPart; from: Place; head: Digest; base: RebaseBase }
 
 async function rebasePart(session: Session, { part, from, head, base }: Move, signal: AbortSignal): Promise<Part> {
   const { d, job, context } = session
   const { opened, platform, named } = part
-  const read = (digest: string, absent: string) =>
-    readLayered(from.client, from.repository, digest, { wanted: platform, absent, signal })
+  const read = (digest: string, absent: string) => readLayered(from, digest, { wanted: platform, absent, signal })
   const newBase = await read(head, 'base-absent')
   const content = { platform, diffIds: opened.config.rootfs.diff_ids }
   const oldDigest = await oldBaseDigest(d, content, base, newBase.layers.length)
@@ -115,7 +114,7 @@ const entriesOf = (parts: readonly Part[]): PlatformEntry[] =>
 /** What the base's name points at now, or was given to us as. */
 async function baseHead(
   { job }: Session,
-  { client, repository }: Prepared['base'],
+  { client, repository }: Place,
   base: Reference,
   name: string,
   signal: AbortSignal,
@@ -128,7 +127,7 @@ async function baseHead(
   } catch (error) {
     throw denied(error, name)
   }
-  throw new BuildError('base-absent', `${repository} has no ${base.tag}`)
+  throw new BuildError('base-absent', `the base ${contentName(base, base.tag ?? 'latest')} does not exist`)
 }
 
 async function push({ job }: Session, prepared: Prepared, signal: AbortSignal): Promise<void> {
@@ -136,7 +135,7 @@ async function push({ job }: Session, prepared: Prepared, signal: AbortSignal): 
   const { target } = job
   const { repository } = target
   for (const { layers, config } of parts) {
-    await copyLayers(layers, base, { client: own, repository }, signal)
+    await copyLayers(layers, base, { ...target, client: own }, signal)
     signal.throwIfAborted()
     await own.uploadBlob(repository, config.digest, config.bytes, { signal })
   }

@@ -1,5 +1,6 @@
 import { namespaceOf, type Reference } from '../../oci/reference.ts'
 import { BuildError } from '../build-error.ts'
+import { notForUrl } from '../credentials.ts'
 import type { Logins } from '../logins.ts'
 import { isUnderPrefix } from '../url-prefix.ts'
 import type { Grant, RegistryGrant } from './grant.ts'
@@ -11,8 +12,7 @@ export const sealedLogins = (opened: () => Promise<Grant>): Logins => ({
   async git(name, url) {
     const { git } = await opened()
     if (git?.name !== name) throw missing(name)
-    if (!isUnderPrefix(url, git.urlPrefix))
-      throw new BuildError('credential-not-for-url', `credential ${name} is for ${git.urlPrefix}, not for ${url}`)
+    if (!isUnderPrefix(url, git.urlPrefix)) throw notForUrl(name, url)
     const { kind, username, password, privateKey, knownHosts } = git
     return { kind, username, password, privateKey, knownHosts }
   },
