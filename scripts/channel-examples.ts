@@ -8,7 +8,7 @@ const publicUrl = 'https://drydock.example.com'
 const from = 'sha256:2b1f0f4c5c2a7a1d6a6f6f0f2b8a9b0c1d2e3f405162738495a6b7c8d9e0f1a2'
 const to = 'sha256:9c4e8d7f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d'
 
-const item = (ref: string, digest: string, state: string): ToldItem => ({
+const item = (ref: string, digest: string, state: ToldItem['rebuild']['state']): ToldItem => ({
   ...{ ref, digest, platforms: ['linux/amd64'], outdatedSince: '2026-11-21T02:58:01.000Z' },
   causes: [
     {

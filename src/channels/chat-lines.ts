@@ -1,3 +1,5 @@
+import { buildUrl, tagUrl } from '../links.ts'
+import { rebuildWords } from '../plan/rebuild-words.ts'
 import type { Message, Telling, ToldItem, ToldKind } from './notifier.ts'
 
 /** A line of a chat, before anybody's markup: our own words, names from outside (`code`), links. */
@@ -53,18 +55,14 @@ function named(key: string): Line {
 }
 
 function itemLine(kind: ToldKind, item: ToldItem, publicUrl: string): Line {
-  const link = (path: string, label: string): Line => [
-    { text: ' (' },
-    { link: `${publicUrl}${path}`, label },
-    { text: ')' },
-  ]
-  const tag = link(`/api/v1/tags/${encodeURIComponent(item.ref)}`, 'details')
-  const log = item.build ? link(`/api/v1/builds/${encodeURIComponent(item.build.id)}/logs`, 'log') : []
+  const link = (url: string, label: string): Line => [{ text: ' (' }, { link: url, label }, { text: ')' }]
+  const tag = link(tagUrl(publicUrl, item.ref), 'details')
+  const build = item.build ? link(buildUrl(publicUrl, item.build.id), 'the build') : []
   const name: Line = [{ text: '• ' }, { code: item.ref }]
   if (kind === 'rebuilt') return [...name, ...tag]
   if (kind !== 'failed') return [...name, { text: ': ' }, ...fate(item), ...tag]
   const message = item.build?.message ?? null
-  return [...name, ...(message === null ? [] : [{ text: ': ' }, { code: cut(message) }]), ...log]
+  return [...name, ...(message === null ? [] : [{ text: ': ' }, { code: cut(message) }]), ...build]
 }
 
 const cut = (text: string): string =>
@@ -75,26 +73,12 @@ function fate({ now, rebuild }: ToldItem): Line {
   if (now === 'deleted') return [{ text: 'deleted since' }]
   if (now === 'unknown') return [{ text: 'its bases cannot be judged at the moment' }]
   const [first, ...others] = rebuild.waitsFor
-  if (rebuild.state !== 'waiting' || first === undefined)
-    return [{ text: rebuildWords[rebuild.state] ?? `its rebuild is ${rebuild.state}` }]
+  if (rebuild.state !== 'waiting' || first === undefined) return [{ text: rebuildWords[rebuild.state] }]
   return [
     { text: 'a rebuild is planned, after ' },
     { code: first },
     ...(others.length === 0 ? [] : [{ text: ` and ${others.length} more` }]),
   ]
-}
-
-const rebuildWords: Record<string, string> = {
-  none: 'no recipe, so it stays so until somebody rebuilds it',
-  manual: 'rebuilt when somebody asks for it',
-  pinned: 'its FROM names a digest, so a rebuild cannot help',
-  settling: 'a rebuild is planned, when the base has stayed put for a while',
-  waiting: 'a rebuild is planned, after its bases',
-  approval: 'a rebuild is planned and waits for approval',
-  paused: 'automatic rebuilds are switched off at the moment',
-  queued: 'a rebuild is queued',
-  running: 'a rebuild is running',
-  failed: 'its rebuild failed',
 }
 
 const moreLine = (more: number, url: string): Line => [

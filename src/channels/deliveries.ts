@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { outdatedUrl } from '../links.ts'
 import { enqueueDelivery } from './enqueue-delivery.ts'
 import { insertDeliveries } from './insert-deliveries.ts'
 import type { ChannelKind } from './notifiers.ts'
@@ -71,7 +72,7 @@ export async function testChannel(
   namespaceKey: string,
   channel: { id: string; kind: ChannelKind },
 ): Promise<string> {
-  const url = `${d.config.publicUrl}/api/v1/outdated?${new URLSearchParams({ namespace: namespaceKey })}`
+  const url = outdatedUrl(d.config.publicUrl, { namespace: namespaceKey })
   const message = { kind: 'test', namespace: namespaceKey, at: d.clock(), url } as const
   const [id] = await d.sql.begin((tx) => insertDeliveries(d, tx, channel, message))
   return id!

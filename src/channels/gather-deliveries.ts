@@ -1,5 +1,6 @@
 import { withheldFromViewerOf } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
+import { outdatedUrl } from '../links.ts'
 import { type Composed, compose, type Standing, type Waiting } from './compose.ts'
 import { insertDeliveries } from './insert-deliveries.ts'
 import { loadStanding } from './load-standing.ts'
@@ -58,11 +59,11 @@ async function tell(d: Needs, channel: Due, known: Map<string, Standing>): Promi
  */
 async function save(d: Needs, channel: Due, { telling, notices }: Composed): Promise<void> {
   const taken = new Error('another has gathered these notices')
-  const query = new URLSearchParams({ namespace: channel.namespaceKey, base: telling.base })
-  const url = `${d.config.publicUrl}/api/v1/outdated?${query}`
   // a channel is read by whoever reads its namespace
-  const told = await withheldFromViewerOf(d, channel.namespaceKey, { ...telling, url })
-  const message = { ...told, namespace: channel.namespaceKey, at: d.clock() }
+  const told = await withheldFromViewerOf(d, channel.namespaceKey, telling)
+  const namespace = channel.namespaceKey
+  const of = told.base === telling.base ? { namespace, base: told.base } : { namespace }
+  const message = { ...told, namespace, url: outdatedUrl(d.config.publicUrl, of), at: d.clock() }
   try {
     await d.sql.begin(async (tx) => {
       const ids = await insertDeliveries(d, tx, channel, message)

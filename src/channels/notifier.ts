@@ -3,6 +3,7 @@
  * Guarantees: one port, an adapter for each kind of channel (notifiers.ts); all of it pure: what a receiver is sent is fixed before the
  * first try, and its address is nobody's business here.
  */
+import type { RebuildStateName } from '../plan/assemble-plan.ts'
 
 /** What a channel can be told. */
 export type ToldKind = 'outdated' | 'rebuilt' | 'failed' | 'still'
@@ -21,7 +22,7 @@ export type ToldCause = {
 }
 
 /** How the rebuild of a tag stands, in the shape of `GET /outdated`. */
-export type ToldRebuild = { state: string; build: string | null; waitsFor: string[] }
+export type ToldRebuild = { state: RebuildStateName; build: string | null; waitsFor: string[] }
 
 /** The build that a follow-up is of. `finishedAt`: ISO 8601, UTC. `message`: why it failed. */
 export type ToldBuild = { id: string; finishedAt: string; message: string | null }

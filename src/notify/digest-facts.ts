@@ -1,4 +1,5 @@
-import { buildUrl, logUrl } from './digest-links.ts'
+import { buildUrl } from '../links.ts'
+import { linkOfBuild } from './digest-links.ts'
 import type { Entry, Kind } from './digest-outline.ts'
 import { fromTo, howItFailed, howLong, howRebuilt, howSure, nextStep, sinceWhen, throughWhom } from './digest-words.ts'
 
@@ -42,7 +43,7 @@ function factsOf(kind: Kind, entry: Entry, publicUrl: string, now: Date): Facts 
     return {
       facts: [since, ['base moved', fromTo(entry)], ['what failed', howItFailed(entry)], next],
       log: entry.build?.log ?? [],
-      link: entry.build ? logUrl(publicUrl, entry.build.id) : null,
+      link: entry.build ? buildUrl(publicUrl, entry.build.id) : null,
     }
   const story = [
     kind === 'still' ? ([since[0], `${since[1]}, ${howLong(entry, now)}`] as const) : since,
@@ -51,7 +52,7 @@ function factsOf(kind: Kind, entry: Entry, publicUrl: string, now: Date): Facts 
     ['how sure', howSure(entry.content)] as const,
     next,
   ]
-  return { facts: story, log: [], link: buildUrl(publicUrl, entry) }
+  return { facts: story, log: [], link: linkOfBuild(publicUrl, entry) }
 }
 
-const buildLink = ({ build }: Entry, publicUrl: string): string | null => (build ? logUrl(publicUrl, build.id) : null)
+const buildLink = ({ build }: Entry, publicUrl: string): string | null => (build ? buildUrl(publicUrl, build.id) : null)

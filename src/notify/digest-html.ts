@@ -1,6 +1,7 @@
+import { outdatedUrl, tagUrl } from '../links.ts'
 import { escapeHtml, link } from './digest-escape.ts'
 import { type Cluster, clusters } from './digest-facts.ts'
-import { advice, outdatedUrl, tagUrl } from './digest-links.ts'
+import { advice } from './digest-links.ts'
 import type { Kind, Outline, Part, Section } from './digest-outline.ts'
 import type { Reader } from './digest-text.ts'
 import { namespaceTitle, opening, partTitles } from './digest-words.ts'
@@ -58,7 +59,7 @@ function clusterHtml(cluster: Cluster, publicUrl: string, of: { base: string; na
       ? `<strong>what next:</strong> ${escapeHtml(words)}`
       : `<span style="opacity:.75">${label}</span> ${escapeHtml(words)}`,
   )
-  const count = `(${refs.length} tags, of each of which: ${link(outdatedUrl(publicUrl, of.base, of.namespace), 'list')})`
+  const count = `(${refs.length} tags, of each of which: ${link(outdatedUrl(publicUrl, of), 'list')})`
   return (
     `<li style="margin:8px 0;${anywhere}">${names.join('<br>')}<br>` +
     (refs.length > 1 ? `${count}<br>` : '') +

@@ -1,20 +1,11 @@
+import { buildUrl } from '../links.ts'
 import { type Entry, entriesOf, type Outline } from './digest-outline.ts'
 
-export const tagUrl = (publicUrl: string, ref: string): string =>
-  `${root(publicUrl)}/api/v1/tags/${encodeURIComponent(ref)}`
-
-/** All that is outdated by a base in a namespace. */
-export const outdatedUrl = (publicUrl: string, base: string, namespace: string): string =>
-  `${root(publicUrl)}/api/v1/outdated?${new URLSearchParams({ namespace, base })}`
-
-export const logUrl = (publicUrl: string, build: string): string => `${root(publicUrl)}/api/v1/builds/${build}/logs`
-
-/** The build that is under way or failed, with its log; null where there is none to show. */
-export function buildUrl(publicUrl: string, { outlook }: Entry): string | null {
+/** The build that is under way or failed; null where there is none to show. */
+export function linkOfBuild(publicUrl: string, { outlook }: Entry): string | null {
   if (outlook.fate !== 'outdated' || outlook.rebuild.build === null) return null
   const { state, build } = outlook.rebuild
-  if (state === 'failed') return logUrl(publicUrl, build)
-  return state === 'queued' || state === 'running' ? `${root(publicUrl)}/api/v1/builds/${build}` : null
+  return state === 'failed' || state === 'queued' || state === 'running' ? buildUrl(publicUrl, build) : null
 }
 
 /** What the reader can do by hand: a title and the command lines, for one of the tags that need it. */

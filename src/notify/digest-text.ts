@@ -1,5 +1,6 @@
+import { outdatedUrl, tagUrl } from '../links.ts'
 import { type Cluster, clusters } from './digest-facts.ts'
-import { advice, outdatedUrl, tagUrl } from './digest-links.ts'
+import { advice } from './digest-links.ts'
 import type { Kind, Outline, Part, Section } from './digest-outline.ts'
 import { namespaceTitle, opening, partTitles } from './digest-words.ts'
 import { wrap } from './digest-wrap.ts'
@@ -56,7 +57,7 @@ const indent = 17
 function clusterText(cluster: Cluster, publicUrl: string, of: { base: string; namespace: string }): string {
   const { refs, facts, log, link } = cluster
   const [first] = refs
-  const details = refs.length === 1 ? tagUrl(publicUrl, first!) : outdatedUrl(publicUrl, of.base, of.namespace)
+  const details = refs.length === 1 ? tagUrl(publicUrl, first!) : outdatedUrl(publicUrl, of)
   return [
     ...refs.map((ref) => `* ${ref}`),
     ...(refs.length > 1 ? [`  (${refs.length} tags, of each of which:)`] : []),

@@ -1,7 +1,7 @@
 import { keyOfRef } from '../access/key-of-ref.ts'
 import { withheldFromViewerOf } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
-import { tagUrl } from '../notify/digest-links.ts'
+import { tagUrl } from '../links.ts'
 import type { ScannedTag } from './scanned-image.ts'
 
 /** Clair v1's words: https://github.com/quay/clair/blob/v2.1.8/api/v1/models.go */

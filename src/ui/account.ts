@@ -13,7 +13,7 @@ import { getNotifySettings, putNotifySettings } from '../notify/notify-settings.
 import { readSettings, readToken } from './account-forms.ts'
 import { type Account, accountBody } from './account-page.ts'
 import { sendPage } from './page.ts'
-import { field, formOf, noted, rootOf, type Visitor, visitorOf } from './visitor.ts'
+import { field, formOf, noted, rootOf, signInFirst, type Visitor, visitorOf } from './visitor.ts'
 
 /** What a form did: words for the page, a token to show, or what was wrong. */
 type Outcome = Pick<Account, 'done' | 'fault' | 'token'>
@@ -66,17 +66,16 @@ const changes: Record<string, Change> = {
 
 export function accountRouter(d: Deps): Router {
   const router = express.Router()
-  const root = rootOf(d)
   router.get('/account', async (request, response) => {
     const visitor = await visitorOf(d, request)
-    if (!visitor) return response.redirect(303, `${root}/sign-in?next=/account`)
+    if (!visitor) return signInFirst(d, response, '/account')
     await show(d, response, visitor, { done: null, fault: null, token: null })
   })
   for (const [name, change] of Object.entries(changes))
     router.post(`/account/${name}`, async (request, response) => {
       const form = formOf(d, request)
       const visitor = await visitorOf(d, request)
-      if (!visitor) return response.redirect(303, `${root}/sign-in?next=/account`)
+      if (!visitor) return signInFirst(d, response, '/account')
       const what = { action: `POST /account/${name}`, subject: visitor.principal.name }
       const work = () => change(d, visitor, form, { request, response })
       const outcome = await noted(d, response, visitor.principal, what, work).catch((error: unknown) => {

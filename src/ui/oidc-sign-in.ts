@@ -12,7 +12,8 @@ import { OidcError } from '../access/oidc-error.ts'
 import { cookieOf, setCookie } from '../access/session-cookie.ts'
 import type { Deps } from '../deps.ts'
 import type { OidcConfig } from '../sign-in-settings.ts'
-import { beginSession, nextOf, showSignIn, writeRefused } from './sign-in.ts'
+import { nextPlace } from './next-place.ts'
+import { beginSession, showSignIn, writeRefused } from './sign-in.ts'
 import { rootOf } from './visitor.ts'
 
 const flowCookie = 'drydock_oidc'
@@ -25,7 +26,7 @@ export function oidcRouter(d: Deps, config: OidcConfig): Router {
   const seal = sealer(d)
   const path = `${root}/auth`
   router.get('/auth/start', async (request, response) => {
-    const next = nextOf(request.query.next)
+    const next = nextPlace(request.query.next)
     try {
       const { url, flow } = await oidc.start(next)
       response.append('set-cookie', setCookie(d, flowCookie, await seal.write(flow), { path, maxAge: flowSeconds }))
@@ -47,9 +48,9 @@ export function oidcRouter(d: Deps, config: OidcConfig): Router {
         throw error
       })
       await beginSession(d, response, { user, via: config.issuer, admin: claims.admin, phc: null })
-      response.redirect(303, root + nextOf(flow.next))
+      response.redirect(303, root + nextPlace(flow.next))
     } catch (error) {
-      refuse(d, response, error, nextOf(flow?.next))
+      refuse(d, response, error, nextPlace(flow?.next))
     }
   })
   return router

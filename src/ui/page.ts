@@ -18,6 +18,8 @@ button,.button{cursor:pointer;margin-top:14px;background:ButtonFace;color:Button
 header button,li button{margin-top:0;padding:4px 12px}button.main{background:#0b5cad;border-color:#0b5cad;color:#fff}
 :focus-visible{outline:3px solid #f90;outline-offset:2px}
 ul.rows{list-style:none;margin:0;padding:0}ul.rows li{padding:10px 0;border-bottom:1px solid #8884;display:flex;gap:4px 16px;flex-wrap:wrap;justify-content:space-between;align-items:center}
+.state{font-size:20px;font-weight:600;border-left:6px solid #8888;padding-left:12px}.state.outdated,.state.failed{border-color:#c22}.state.current,.state.succeeded{border-color:#2a2}
+dt{font-size:15px;opacity:.85}dd{margin:0 0 10px}
 .small{font-size:15px;opacity:.85}.told{border-left:5px solid #0b5cad;padding:8px 14px;background:#8881}.fault{border-left-color:#c22}
 code{font:15px ui-monospace,monospace}`
 

@@ -2,11 +2,13 @@ import express, { type NextFunction, type Request, type Response, type Router } 
 import { problemOf } from '../api/problem.ts'
 import type { Deps } from '../deps.ts'
 import { accountRouter } from './account.ts'
+import { buildRouter } from './build.ts'
 import { html } from './html.ts'
 import { oidcRouter } from './oidc-sign-in.ts'
 import { sendPage } from './page.ts'
 import { signInRouter } from './sign-in.ts'
 import { startRouter } from './start.ts'
+import { tagRouter } from './tag.ts'
 import { rootOf } from './visitor.ts'
 
 /** Every page for people who sign in; whatever fails is a page too, with the number under which the log has it. */
@@ -14,7 +16,7 @@ export function pagesRouter(d: Deps): Router {
   const router = express.Router()
   const form = express.text({ type: 'application/x-www-form-urlencoded', limit: '256kb' })
   router.use(['/sign-in', '/sign-out', '/account'], form)
-  router.use(startRouter(d), signInRouter(d), accountRouter(d))
+  router.use(startRouter(d), tagRouter(d), buildRouter(d), signInRouter(d), accountRouter(d))
   if (d.config.oidc) router.use(oidcRouter(d, d.config.oidc))
   router.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) return next(error)

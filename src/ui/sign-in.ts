@@ -9,26 +9,22 @@ import { checkPassword } from '../access/passwords.ts'
 import { sessionCookie, setCookie } from '../access/session-cookie.ts'
 import { endSessions, type NewSession, sessionLife, startSession } from '../access/sessions.ts'
 import type { Deps } from '../deps.ts'
+import { nextPlace } from './next-place.ts'
 import { sendPage } from './page.ts'
 import { signInBody, signOutBody } from './sign-in-page.ts'
 import { field, formOf, noted, rootOf, visitorOf } from './visitor.ts'
-
-const places = ['/', '/account']
-
-/** A page of ours to go to after signing in; the first where it is none. */
-export const nextOf = (wanted: unknown): string => places.find((place) => place === wanted) ?? '/'
 
 export function signInRouter(d: Deps): Router {
   const router = express.Router()
   const root = rootOf(d)
   router.get('/sign-in', async (request, response) => {
-    const next = nextOf(request.query.next)
+    const next = nextPlace(request.query.next)
     if (await visitorOf(d, request)) return response.redirect(303, root + next)
     showSignIn(d, response, { next })
   })
   router.post('/sign-in', async (request, response) => {
     const form = formOf(d, request)
-    const [name, next] = [field(form, 'name'), nextOf(form.get('next'))]
+    const [name, next] = [field(form, 'name'), nextPlace(form.get('next'))]
     try {
       await signIn(d, request, response, name, form.get('password') ?? '')
       response.redirect(303, root + next)

@@ -20,6 +20,10 @@ export async function visitorOf(d: Pick<Deps, 'sql' | 'clock'>, request: Request
 export const rootOf = ({ config }: Pick<Deps, 'config'>): string =>
   new URL(config.publicUrl).pathname.replace(/\/+$/, '')
 
+/** To the page for signing in, and from there to where they wanted: a path of ours, not below the root. */
+export const signInFirst = (d: Pick<Deps, 'config'>, response: Response, wanted: string): void =>
+  response.redirect(303, `${rootOf(d)}/sign-in${wanted === '/' ? '' : `?${new URLSearchParams({ next: wanted })}`}`)
+
 /** The fields of a form, sent by one of our own pages; else `forbidden`. */
 export function formOf(d: Pick<Deps, 'config'>, request: Request): URLSearchParams {
   if (!isFromOurPages(request, d.config.publicUrl))

@@ -22,10 +22,10 @@ export const item = (ref: string, more: Partial<ToldItem> = {}): ToldItem => ({
 
 export const message = (items: ToldItem[], more: Partial<Telling> = {}): Message => ({
   ...{ kind: 'outdated', namespace: 'app', base, to: sha('v2'), items, at: new Date('2026-11-21T03:00:00Z') },
-  url: `${publicUrl}/api/v1/outdated?namespace=app&base=r.test%2Flib%2Fbase%3A1`,
+  url: `${publicUrl}/?namespace=app&base=r.test%2Flib%2Fbase%3A1`,
   ...more,
 })
 
 export const test: Message = {
-  ...{ kind: 'test', namespace: 'app', at: new Date('2026-11-21T03:00:00Z'), url: `${publicUrl}/api/v1/outdated` },
+  ...{ kind: 'test', namespace: 'app', at: new Date('2026-11-21T03:00:00Z'), url: `${publicUrl}/?namespace=app` },
 }

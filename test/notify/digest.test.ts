@@ -53,7 +53,7 @@ describe('one notice', () => {
     ['how sure', 'inferred from its layers'],
     ['what happens next', 'no recipe, so it stays outdated until somebody rebuilds and pushes it'],
     ['how to add a recipe', 'curl -X PUT https://drydock.example.org/api/v1/recipes/localhost%3A5000%2Fapp%2Frun%3A1'],
-    ['where to look', 'https://drydock.example.org/api/v1/tags/localhost%3A5000%2Fapp%2Frun%3A1'],
+    ['where to look', 'https://drydock.example.org/tags/localhost%3A5000%2Fapp%2Frun%3A1'],
     ['why it came', 'because you look after Namespace app'],
   ])('text and HTML say %s', (_what, words) => {
     const { text, html } = mail
@@ -100,8 +100,8 @@ describe('what happens next', () => {
 
   test('a failed build is linked with its log', () => {
     const { text, html } = digest([told({ outlook: outdated('failed', { build }) })], ada)
-    expect(text).toContain(`https://drydock.example.org/api/v1/builds/${build}/logs`)
-    expect(html).toContain(`href="https://drydock.example.org/api/v1/builds/${build}/logs"`)
+    expect(text).toContain(`https://drydock.example.org/builds/${build}`)
+    expect(html).toContain(`href="https://drydock.example.org/builds/${build}"`)
   })
 
   test('what is settled is told as past', () => {

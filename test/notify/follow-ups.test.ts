@@ -73,7 +73,7 @@ describe('a rebuild that failed', () => {
     expect(mail!.text).toContain('  | weird right to left <b>bold</b>')
     expect(mail!.text).not.toMatch(/[\u202e\u200b]|x{200}/)
     expect(html).toContain('&lt;b&gt;bold&lt;/b&gt;')
-    expect(mail!.text).toContain(`/api/v1/builds/${id}/logs`)
+    expect(mail!.text).toContain(`/builds/${id}`)
     const threads = await pg.sql<{ references: string[] }[]>`select "references" from mail`
     expect(threads[1]!.references).toEqual(threads[0]!.references)
   })
@@ -124,7 +124,7 @@ describe('what was rebuilt', () => {
     await gather()
     expect((await subjects()).toSorted()).toEqual([told, told, `${run} was rebuilt on ${base}`])
     const [mail] = await mails()
-    expect(mail).toMatchObject({ user: 'ada', text: expect.stringContaining(`/api/v1/builds/${id}/logs`) })
+    expect(mail).toMatchObject({ user: 'ada', text: expect.stringContaining(`/builds/${id}`) })
   })
 
   test('is not told where the first mail said so already, nor where it is outdated again', async () => {

@@ -86,7 +86,7 @@ test('shows Portus the base that has moved under an image, with a link', async (
   expect(found).toMatchObject({
     Name: 'Outdated base: (withheld)',
     Severity: 'Medium',
-    Link: 'http://drydock.test:8080/api/v1/tags/reg%3A5000%2Fapp%2Frun%3A1',
+    Link: 'http://drydock.test:8080/tags/reg%3A5000%2Fapp%2Frun%3A1',
   })
 })
 

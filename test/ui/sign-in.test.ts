@@ -212,7 +212,7 @@ describe('pages', () => {
     expect([answer.status, answer.headers.get('location')]).toEqual([303, '/sign-in'])
     expect((await fetch(pages.url)).status).toBe(404)
     const account = await fetch(`${pages.url}/account`, { headers: html, redirect: 'manual' })
-    expect([account.status, account.headers.get('location')]).toEqual([303, '/sign-in?next=/account'])
+    expect([account.status, account.headers.get('location')]).toEqual([303, '/sign-in?next=%2Faccount'])
   })
 
   test('go nowhere else afterwards', async () => {
@@ -254,7 +254,7 @@ describe('pages', () => {
 
   test('a form without a session, or of another site, changes nothing', async () => {
     const cookie = await cookieOfAda()
-    expect((await post(pages, '/account/token', { name: 't' })).headers.get('location')).toBe('/sign-in?next=/account')
+    expect((await post(pages, '/account/token', { name: 't' })).headers.get('location')).toBe('/sign-in?next=%2Faccount')
     const evil = await post(pages, '/account/token', { name: 't' }, { cookie, origin: 'https://evil.example' })
     expect([evil.status, evil.headers.get('content-type')]).toEqual([403, 'text/html; charset=utf-8'])
     expect(await audit()).toHaveLength(1)

@@ -1,0 +1,13 @@
+/** Pages of ours, below the public URL or a path. Links of mails, channels and Portus lead to them: they ask people to sign in. */
+
+/** A tag: what it is outdated by, and what becomes of it. */
+export const tagUrl = (root: string, ref: string): string => `${bare(root)}/tags/${encodeURIComponent(ref)}`
+
+/** A build: how it went, and its log. */
+export const buildUrl = (root: string, id: string): string => `${bare(root)}/builds/${id}`
+
+/** All that is outdated, perhaps by a base, in a namespace. */
+export const outdatedUrl = (root: string, of: { base?: string; namespace?: string } = {}): string =>
+  `${bare(root)}/${Object.keys(of).length > 0 ? `?${new URLSearchParams(of)}` : ''}`
+
+const bare = (root: string): string => root.replace(/\/+$/, '')
