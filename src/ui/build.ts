@@ -6,7 +6,7 @@ import type { Deps } from '../deps.ts'
 import { buildUrl, tagUrl } from '../links.ts'
 import { ask, getRoute } from './ask.ts'
 import { type Html, html } from './html.ts'
-import { sendPage } from './page.ts'
+import { readable, sendPage } from './page.ts'
 import { rootOf, signInFirst, visitorOf } from './visitor.ts'
 
 /** `/builds/ID` for browsers, as GET /builds/ID has it; whoever is not signed in goes there first. */
@@ -34,9 +34,9 @@ const buildBody = (
 <dl>
 <dt>Tag</dt><dd><a href="${tagUrl(root, build.ref)}">${build.ref}</a></dd>
 <dt>Why</dt><dd>${whyOf(build)}</dd>
-<dt>Asked for</dt><dd>${build.createdAt}</dd>
-${build.startedAt && html`<dt>Began</dt><dd>${build.startedAt}</dd>`}
-${build.finishedAt && html`<dt>Ended</dt><dd>${build.finishedAt}</dd>`}
+<dt>Asked for</dt><dd>${readable(build.createdAt)}</dd>
+${build.startedAt && html`<dt>Began</dt><dd>${readable(build.startedAt)}</dd>`}
+${build.finishedAt && html`<dt>Ended</dt><dd>${readable(build.finishedAt)}</dd>`}
 ${build.digest && html`<dt>Pushed</dt><dd><code>${build.digest}</code></dd>`}
 ${build.error && html`<dt>What failed</dt><dd>${build.error.message} <span class="small">(${build.error.code})</span></dd>`}
 </dl>

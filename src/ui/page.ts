@@ -64,3 +64,6 @@ export function sendPage(response: Response, page: Page): void {
 /** What went wrong, or was done: read aloud at once. */
 export const told = (text: string | null, kind: 'fault' | 'done' = 'fault'): Html | null =>
   text === null ? null : html`<p class="told ${kind}" role="${kind === 'fault' ? 'alert' : 'status'}">${text}</p>`
+
+/** "2026-11-21 02:58:01 UTC" of an ISO 8601 time in UTC. */
+export const readable = (time: string): string => `${time.slice(0, 19).replace('T', ' ')} UTC`

@@ -24,8 +24,15 @@ export function pagesRouter(d: Deps): Router {
     const requestId = String(response.getHeader('x-request-id'))
     if (status >= 500) d.log.warn({ err: error, path: request.path, requestId }, 'a page failed')
     const body = html`<p role="alert">${detail ?? 'Something failed here.'}</p>
-<p class="small">${code}; in the log as ${requestId}.</p>`
-    sendPage(response, { title: 'This did not work', root: rootOf(d), who: null, status, body })
+<p class="small">${code}${status >= 500 && `; in the log as ${requestId}`}</p>
+<p><a href="${rootOf(d)}/">What is outdated</a></p>`
+    sendPage(response, {
+      title: status === 404 ? 'Not here' : 'This did not work',
+      root: rootOf(d),
+      who: null,
+      status,
+      body,
+    })
   })
   return router
 }

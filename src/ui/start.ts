@@ -50,7 +50,7 @@ const startBody = (items: Outdated['items'], more: boolean, root: string): Html 
     ? html`<p>Nothing that you may read is outdated, unless it is snoozed.</p>`
     : html`<ul class="rows">${items.map(
         ({ ref, outdatedSince, causes, rebuild }) => html`<li><span><a href="${tagUrl(root, ref)}">${ref}</a><br>
-<span class="small">since ${outdatedSince.slice(0, 10)}, by ${[...new Set(causes.map(({ base }) => base))].slice(0, 3).join(', ')}</span></span>
-<span class="small">${rebuildWords[rebuild.state]}</span></li>`,
+<span class="small">since ${outdatedSince.slice(0, 10)}, by ${[...new Set(causes.map(({ base }) => base))].slice(0, 3).join(', ')};
+${rebuildWords[rebuild.state]}</span></span></li>`,
       )}</ul>
 ${more && html`<p>These are the ${most} outdated longest. All of them: <code>drydock outdated</code>.</p>`}`

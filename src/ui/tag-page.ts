@@ -1,6 +1,7 @@
 import { tagUrl } from '../links.ts'
 import { rebuildWords } from '../plan/rebuild-words.ts'
 import { type Html, html } from './html.ts'
+import { readable } from './page.ts'
 import type { ShownTag } from './tag.ts'
 
 type Where = { root: string; publicUrl: string }
@@ -10,7 +11,7 @@ export const tagBody = (
   tag: ShownTag,
   where: Where,
 ): Html => html`<p class="state ${tag.status ?? ''}">${tag.status ?? 'not judged yet'}${tag.ignored && html`, and left alone by a policy`}${tag.snoozed && html`, snoozed until ${tag.snoozed.expiresAt.slice(0, 10)}`}</p>
-<p class="small">at <code>${tag.digest}</code>, pushed ${tag.pushedAt}</p>
+<p class="small">at <code>${tag.digest}</code>, pushed ${readable(tag.pushedAt)}</p>
 ${tag.causes.length > 0 && html`<h2>What moved</h2><ul class="rows">${tag.causes.map((cause) => causeRow(cause, where))}</ul>`}
 ${tag.status === 'outdated' && nextOf(tag, where)}
 ${tag.because && html`<h2>What could not be judged</h2><ul>${tag.because.map(({ reason, base, platform }) => html`<li>${unjudged[reason]}${base && html`: ${base}`}, ${platform}</li>`)}</ul>`}
@@ -19,6 +20,8 @@ ${tag.platforms.map(({ platform, bases }) => html`<p class="small">${platform}</
 ${tag.newer.length > 0 && html`<h2>Later versions</h2><ul>${tag.newer.map(({ base, newer, newest }) => html`<li>${base}: ${[newer, newest].filter((name) => name !== null).join(', ')}</li>`)}</ul>`}
 <h2>For a README</h2>
 <p><code>[![base image](${where.publicUrl}/api/v1/badge/${encodeURIComponent(tag.ref)}.svg)](${tagUrl(where.publicUrl, tag.ref)})</code></p>`
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 const short = (digest: string | null): Html => html`<code>${digest === null ? '?' : digest.slice(0, 19)}</code>`
 
@@ -41,7 +44,7 @@ function nextOf({ ref, rebuild }: ShownTag, where: Where): Html {
   const { state, because, waitsFor, build, movesWith } = rebuild
   const waits = waitsFor.length > 0 && html` For: ${waitsFor.slice(0, 5).map((name) => html`${named(name, where)} `)}`
   return html`<h2>What happens next</h2>
-<p>${rebuildWords[state]}${because !== undefined && `: ${because}`}.${waits}${movesWith !== undefined && html` It moves along with ${named(movesWith, where)}.`}${build && html` <a href="${where.root}/builds/${build}">The build</a>`}</p>
+<p>${capital(rebuildWords[state])}${because !== undefined && `: ${because}`}.${waits}${movesWith !== undefined && html` It moves along with ${named(movesWith, where)}.`}${build && html` <a href="${where.root}/builds/${build}">The build</a>`}</p>
 ${state === 'none' && !movesWith && html`<p>To have it rebuilt by itself: <code>drydock recipe propose ${ref}</code></p>`}
 ${(state === 'manual' || state === 'failed') && html`<p>To have it rebuilt now: <code>drydock build ${movesWith ?? ref} --follow</code></p>`}`
 }

@@ -254,7 +254,9 @@ describe('pages', () => {
 
   test('a form without a session, or of another site, changes nothing', async () => {
     const cookie = await cookieOfAda()
-    expect((await post(pages, '/account/token', { name: 't' })).headers.get('location')).toBe('/sign-in?next=%2Faccount')
+    expect((await post(pages, '/account/token', { name: 't' })).headers.get('location')).toBe(
+      '/sign-in?next=%2Faccount',
+    )
     const evil = await post(pages, '/account/token', { name: 't' }, { cookie, origin: 'https://evil.example' })
     expect([evil.status, evil.headers.get('content-type')]).toEqual([403, 'text/html; charset=utf-8'])
     expect(await audit()).toHaveLength(1)
