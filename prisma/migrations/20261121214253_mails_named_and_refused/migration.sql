@@ -1,0 +1,3 @@
+-- AlterTable
+ALTER TABLE "mail" ADD COLUMN     "named" TEXT[] DEFAULT ARRAY[]::TEXT[],
+ADD COLUMN     "refusals" INTEGER NOT NULL DEFAULT 0;
