@@ -38,7 +38,7 @@ export const pipeline = (d: Deps, runBuilds = buildRunner(d)): Tasks => ({
   },
   mail: ({ lane = 0 }) => sendLane(d, lane), //            what is due of the outbox, through SMTP
   channels: () => tellChannels(d), //                      the same for channels of namespaces      → deliver
-  deliver: ({ deliveryId }, { signal }) => deliver(d, deliveryId, signal), // one message to one channel
+  deliver: (delivery, { signal }) => deliver(d, delivery, signal), // one message to one channel
   portus: (wish, { signal }) => askPortus(d, wish, signal), // flags that Portus shows → it looks again
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
   build: (_, { signal }) => runBuilds('any', signal), // builds whose turn it is: host, checkout, build, push, cleanup → refresh, plan

@@ -7,6 +7,7 @@ import { makeMask } from '../build/mask.ts'
 import { shortened } from '../build/storable.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import type { Payloads } from '../jobs/jobs.ts'
 import { Sealed } from './channels.ts'
 import { enqueueDelivery } from './enqueue-delivery.ts'
 import { givenUpAfter, type Judgement, judgeReply, longestWait } from './judge-reply.ts'
@@ -26,6 +27,7 @@ type Row = {
   kind: ChannelKind
   sealed: string
   enabled: boolean
+  isSilent: boolean
 }
 
 /** A job may start a little before our clock says it is time. */
@@ -36,12 +38,14 @@ const disabled = 'not sent: the channel is disabled'
 
 export async function deliver(
   d: Needs,
-  deliveryId: string,
+  { deliveryId, silent = false }: Payloads['deliver'],
   signal?: AbortSignal,
   reach = makeReach(d.config),
 ): Promise<void> {
   const [row] = await d.sql<Row[]>`
-    select dl.id, dl.body::text as body, dl.attempts, dl.since, dl.next_try_at, dl.channel_id, ch.kind::text as kind, ch.sealed, ch.enabled
+    select dl.id, dl.body::text as body, dl.attempts, dl.since, dl.next_try_at, dl.channel_id, ch.kind::text as kind, ch.sealed, ch.enabled,
+      exists (select from delivery other where other.channel_id = ch.id and other.state = 'pending' and other.attempts > 0
+        and other.status is null) as is_silent
     from delivery dl join channel ch on ch.id = dl.channel_id where dl.id = ${deliveryId} and dl.state = 'pending'`
   if (!row) return
   if (d.config.observe)
@@ -51,7 +55,9 @@ export async function deliver(
       update delivery set state = 'failed', next_try_at = null, answer = ${disabled} where id = ${row.id} and state = 'pending'`)
   const wait = row.nextTryAt === null ? 0 : row.nextTryAt.getTime() - d.clock().getTime()
   // what seems to be further off is of a clock that was ahead
-  if (wait > slack && wait <= longestWait) return enqueueDelivery(d, d.sql, row, row.nextTryAt)
+  if (wait > slack && wait <= longestWait)
+    return enqueueDelivery(d, d.sql, row, { runAt: row.nextTryAt, isSilent: row.isSilent })
+  if (row.isSilent && !silent) return enqueueDelivery(d, d.sql, row, { isSilent: true })
   const { url, secret, former } = Sealed.parse(JSON.parse(d.vault.open(row.sealed)))
   // jsonb gives the same text each time, and so is each try the same to the byte
   const body = JSON.stringify(JSON.parse(row.body))
@@ -74,7 +80,7 @@ async function record(d: Needs, row: Row, reply: Reply, answer: string): Promise
         answer = ${answer}, delivered_at = ${state === 'delivered' ? now : null}
       where id = ${row.id} and state = 'pending'`
     if (written.count === 0) return
-    if (next) await enqueueDelivery(d, tx, row, next)
+    if (next) await enqueueDelivery(d, tx, row, { runAt: next, isSilent: reply.status === null })
     await follow(tx, row, judged, { now, answer })
   })
   const level = judged.state === 'delivered' ? 'info' : judged.state === 'pending' ? 'warn' : 'error'

@@ -1,16 +1,28 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 
-/** The job that tries a delivery. Key: the delivery; of one channel one runs at a time, so that its receiver holds up nobody else's. */
+/** Receivers that did not answer last time are tried in so many places, all channels together: those that answer have the others. */
+const silentLanes = 4
+
+/**
+ * The job that tries a delivery. Key: the delivery; of one channel one runs at a time, so that its receiver holds up nobody else's.
+ * `isSilent`: its receiver did not answer the last time.
+ */
 export const enqueueDelivery = (
   d: Pick<Deps, 'jobs'>,
   tx: Tx,
   { id, channelId }: { id: string; channelId: string },
-  runAt?: Date | null,
+  { runAt = null, isSilent = false }: { runAt?: Date | null; isSilent?: boolean } = {},
 ): Promise<void> =>
   d.jobs.enqueue(
     tx,
     'deliver',
-    { deliveryId: id },
-    { key: `deliver:${id}`, queue: `channel:${channelId}`, ...(runAt ? { runAt } : {}) },
+    { deliveryId: id, ...(isSilent ? { silent: true } : {}) },
+    {
+      key: `deliver:${id}`,
+      queue: isSilent ? `silent-channels:${laneOf(channelId)}` : `channel:${channelId}`,
+      ...(runAt ? { runAt } : {}),
+    },
   )
+
+const laneOf = (channelId: string): number => Number.parseInt(channelId.slice(0, 8), 16) % silentLanes

@@ -16,7 +16,8 @@ export type Payloads = {
   /** says only "look": all that is due in this part of the outbox */
   mail: { lane: number }
   channels: Record<string, never>
-  deliver: { deliveryId: string }
+  /** silent: the receiver did not answer the last time */
+  deliver: { deliveryId: string; silent?: boolean }
   plan: Record<string, never>
   /** says only "look": the worker takes whichever build is next (src/build/next-build.ts) */
   build: Record<string, never>

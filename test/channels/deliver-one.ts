@@ -11,5 +11,8 @@ const [, , databaseUrl, deliveryId] = process.argv as [string, string, string, s
 const config = configFor(['r.test'], { channels: { allow: ['127.0.0.1'] } })
 const sql = connect(databaseUrl, { max: 1 })
 const log = pino({ level: 'silent' })
-await deliver({ sql, config, log, jobs: makeJobs(), vault: makeVault(vaultKey), clock: () => new Date() }, deliveryId)
+await deliver(
+  { sql, config, log, jobs: makeJobs(), vault: makeVault(vaultKey), clock: () => new Date() },
+  { deliveryId },
+)
 await sql.end()

@@ -40,7 +40,7 @@ const queue = async (name = 'hook') => {
   const channel = await getChannel(world.deps(), 'app', name)
   return testChannel(world.deps(), 'app', channel!)
 }
-const attempt = (id: string, more: Partial<Config> = {}) => deliver(world.deps(more), id)
+const attempt = (id: string, more: Partial<Config> = {}) => deliver(world.deps(more), { deliveryId: id, silent: true })
 const row = async (id: string) => (await world.deliveries()).find((delivery) => delivery.id === id)
 const minutes = (count: number) => new Date(world.now().getTime() + count * 60_000)
 

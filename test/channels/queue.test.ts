@@ -41,7 +41,7 @@ const work = async (other: () => Promise<void> = async () => {}) => {
   workers = await runWorkers({
     ...{ url: pg.url, sql: pg.sql, log: d.log, roles: { worker: true, builder: false }, buildWorkers: 1 },
     tasks: tasksThat({
-      deliver: ({ deliveryId }, { signal }) => deliver(d, deliveryId, signal),
+      deliver: (delivery, { signal }) => deliver(d, delivery, signal),
       look: other,
     }),
   })
@@ -67,6 +67,23 @@ test('receivers that never answer hold up no other channel, and nothing else', a
   expect(good.got).toHaveLength(3)
   // each of them is still busy with its first: one message of a channel at a time
   expect(deaf.map(({ got }) => new Set(got.map(({ headers }) => headers['webhook-id'])).size)).toEqual(Array(7).fill(1))
+})
+
+test('more receivers that did not answer than there are workers leave room for those that do', async () => {
+  const names = Array.from({ length: 12 }, (_, i) => `deaf-${i}`)
+  const deaf: Receiver[] = []
+  for (const name of names) deaf.push(await channel(name, () => {}))
+  const good = await channel('good')
+  for (const name of names) await queue(name)
+  // as their first tries left them
+  await pg.sql`update delivery set attempts = 1, answer = 'no answer: ETIMEDOUT', next_try_at = null`
+  for (const name of names) await queue(name)
+  await work()
+  await until(async () => deaf.filter(({ got }) => got.length > 0).length >= 2)
+  await queue('good')
+  await until(async () => (await states('good'))[0] === 'delivered')
+  expect(good.got).toHaveLength(1)
+  expect(deaf.filter(({ got }) => got.length > 0).length).toBeLessThanOrEqual(4)
 })
 
 test('what is on its way when the process ends is sent by the next one, under the same id', async () => {

@@ -102,7 +102,7 @@ describe('what is outdated', () => {
     expect(others).toEqual([])
     const { text } = JSON.parse(chat!.body) as { text: string }
     expect(text).toContain(refs[0])
-    expect(text).toMatch(/… and 49\d more: <http:\/\/drydock.test:8080\/api\/v1\/outdated\?namespace=app&amp;base=/)
+    expect(text).toMatch(/… and 49\d more: <http:\/\/drydock.test:8080\/\?namespace=app&amp;base=/)
   })
 
   test('that moved twice within the window is told once, from the first digest to the last', async () => {
