@@ -5,7 +5,7 @@ import { news } from '../notify/news.ts'
 import { raiseLock } from '../notify/raise-notices.ts'
 import { raiseChannelFollowUps } from './raise-channel-follow-ups.ts'
 
-const wanted = (tx: Tx) => tx`(
+const withChannels = (tx: Tx) => tx`(
   select k.*, ch.id as hearer from counted k
   join channel ch on ch.namespace_key = k.namespace and ch.enabled and 'outdated' = any(ch.events))`
 
@@ -27,7 +27,7 @@ export async function raiseChannelNotices(
   return d.sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${raiseLock})`
     const [counts] = await tx<{ raised: number; held: number }[]>`
-      with ${countedCauses(tx, d.config, now)}, ${news(tx, now, { told: wanted(tx), notices: tx`channel_notice`, of: tx`channel_id` })}, raised as (
+      with ${countedCauses(tx, d.config, now)}, ${news(tx, now, { told: withChannels(tx), notices: tx`channel_notice`, of: tx`channel_id` })}, raised as (
         insert into channel_notice (channel_id, kind, ref, root, content, created_at)
         select hearer, 'outdated', ref, new_root, content, ${now}::timestamptz
         from fresh order by hearer, ref, (own_root is not null), base

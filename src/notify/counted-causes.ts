@@ -3,8 +3,8 @@ import type { Tx } from '../db/postgres.ts'
 import { isCauseSnoozed, isTagSnoozed } from '../policy/snoozed.ts'
 
 /**
- * The SQL behind `with`: `counted`, the causes anybody may be told of now, one row a tag and root base: ref, repository_name, namespace (its key),
- * base, via, to_digest, root, own_root (null: an outside change), held, content (a NoticeContent).
+ * The SQL behind `with`: `counted`, the causes anybody may be told of now, one row a tag and root base: ref, repository ("host/name"),
+ * namespace (its key), base, via, to_digest, root, own_root (null: an outside change), held, content (a NoticeContent).
  * Nothing of a tag that does not matter or is snoozed, nor of a cause whose base is. `held`: a build of ours that runs may have pushed
  * `to_digest` and has not recorded it yet: to be looked at again soon.
  */
@@ -16,7 +16,7 @@ export const countedCauses = (sql: Tx, config: Pick<Config, 'registries'>, now: 
           extract(epoch from started_at - interval '1 minute') * 1000000000 as after
         from build where state = 'running' and job is null
       ), counted as materialized (
-        select distinct on (t.ref, c.base) t.ref, r.name as repository_name, c.base, c.via, c.to_digest, own.root as own_root,
+        select distinct on (t.ref, c.base) t.ref, g.name || '/' || r.name as repository, c.base, c.via, c.to_digest, own.root as own_root,
           coalesce(own.root, c.base || '@' || c.to_digest) as root,
           case when ${several} then g.name || '/' || r.namespace else r.namespace end as namespace,
           own.root is null and exists (

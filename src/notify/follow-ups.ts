@@ -6,7 +6,7 @@
  */
 import type { Sql, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
+import { heardBy, withHearers } from '../people/heard-by.ts'
 import { countedCauses } from './counted-causes.ts'
 import { isOff } from './every.ts'
 
@@ -17,11 +17,11 @@ export const buildOfRow = (sql: Sql | Tx) => sql`
 
 /**
  * The SQL behind `with`, after countedCauses: `failed_rebuilds`, a row for each tag that may be told of and whose latest build failed:
- * namespace, ref, root, content. Not of one that somebody asked for: they look at it themselves.
+ * namespace, repository, ref, root, content. Not of one that somebody asked for: they look at it themselves.
  */
 export const failedRebuilds = (sql: Sql | Tx) => sql`
   failed_rebuilds as materialized (
-    select distinct on (k.ref) k.namespace, k.ref, coalesce(b.root, b.id::text) as root, k.content || jsonb_build_object('build', ${buildOfRow(sql)}) as content
+    select distinct on (k.ref) k.namespace, k.repository, k.ref, coalesce(b.root, b.id::text) as root, k.content || jsonb_build_object('build', ${buildOfRow(sql)}) as content
     from counted k cross join lateral (
       select id, state, root, reason, error, finished_at from build where ref = k.ref and job is null order by created_at desc limit 1
     ) as b
@@ -45,15 +45,14 @@ export async function raiseFollowUps(d: Pick<Deps, 'config'>, tx: Tx, now: Date)
 }
 
 async function raiseFailed(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
-  const asked = tx`select namespace, ${repositoryOfRef(tx, tx`ref`)} as repository from failed_rebuilds`
   const { count } = await tx`
-    with ${countedCauses(tx, d.config, now)}, ${failedRebuilds(tx)}, ${heardBy(tx, asked)}
+    with ${countedCauses(tx, d.config, now)}, ${failedRebuilds(tx)}, ${heardBy(tx, tx`select namespace, repository from failed_rebuilds`)}
     insert into notice (kind, user_name, namespace, ref, root, content, created_at)
-    select 'failed', heard.user_name, f.namespace, f.ref, f.root, f.content, ${now}
-    from failed_rebuilds f join heard on ${hears(tx, tx`f.namespace`, repositoryOfRef(tx, tx`f.ref`))}
-    left join notify_person wish on wish.user_name = heard.user_name
-    where coalesce(wish.failed, true) and not ${isOff(tx, tx`heard.user_name`, tx`f.namespace`)}
-    order by heard.user_name, f.ref
+    select 'failed', f.hearer, f.namespace, f.ref, f.root, f.content, ${now}
+    from ${withHearers(tx, tx`failed_rebuilds`)} as f left join notify_person wish on wish.user_name = f.hearer
+    where coalesce(wish.failed, true) and not ${isOff(tx, tx`f.hearer`, tx`f.namespace`)}
+      and not exists (select from notice n where n.user_name = f.hearer and n.ref = f.ref and n.root = f.root and n.kind = 'failed')
+    order by f.hearer, f.ref
     on conflict (user_name, ref, root, kind) do nothing`
   return count
 }

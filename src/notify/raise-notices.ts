@@ -1,11 +1,22 @@
+import type { Config } from '../config.ts'
+import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
+import { heardBy, withHearers } from '../people/heard-by.ts'
 import { countedCauses } from './counted-causes.ts'
 import { isOff } from './every.ts'
 import { raiseFollowUps } from './follow-ups.ts'
+import { news } from './news.ts'
 
 /** Any number, the same in every process: notices are raised by one at a time. */
 export const raiseLock = 7_233_007
+
+/** The SQL behind `with`: `counted` causes, and which of them are news (`fresh`) to whom, of those who want mail of the namespace. */
+export const freshNotices = (tx: Tx, config: Pick<Config, 'registries'>, now: Date) => {
+  const wanted = tx`(
+    select k.* from ${withHearers(tx, tx`counted`)} as k where not k.held and not ${isOff(tx, tx`k.hearer`, tx`k.namespace`)})`
+  return tx`${countedCauses(tx, config, now)}, ${heardBy(tx, tx`select namespace, repository from counted`)},
+    ${news(tx, now, { told: wanted, notices: tx`notice`, of: tx`user_name` })}`
+}
 
 /**
  * A notice for each counted cause of a tag and everybody who hears of its repository and has not heard of it.
@@ -29,26 +40,10 @@ export async function raiseNotices(
   return d.sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${raiseLock})`
     const [counts] = await tx<{ raised: number; held: number }[]>`
-      with ${countedCauses(tx, d.config, now)}, ${heardBy(tx, tx`select namespace, ${repositoryOfRef(tx, tx`ref`)} as repository from counted`)}, fresh as (
-        select k.*, heard.user_name, told.times
-        from counted k
-        join heard on ${hears(tx, tx`k.namespace`, repositoryOfRef(tx, tx`k.ref`))}
-        cross join lateral (
-          select count(*) filter (where n.root = k.root or starts_with(n.root, k.root || '#')) as times,
-            max(n.created_at) filter (where n.root = k.root or starts_with(n.root, k.root || '#')) as last_at,
-            (array_agg(n.content ->> 'to' order by n.id desc) filter (where n.content ->> 'base' = k.base))[1] as last_to
-          from notice n where n.user_name = heard.user_name and n.ref = k.ref and n.kind = 'outdated'
-        ) as told
-        left join snooze own on own.kind = 'tag' and own.ref = k.ref and own.expires_at <= ${now}
-        left join snooze root on root.kind = 'base' and root.ref = k.base and root.expires_at <= ${now}
-        left join snooze via on via.kind = 'base' and via.ref = k.via and via.expires_at <= ${now}
-        where not k.held and not ${isOff(tx, tx`heard.user_name`, tx`k.namespace`)}
-          and (told.times = 0 or (k.own_root is null and told.last_to <> k.to_digest)
-            or told.last_at < greatest(own.expires_at, root.expires_at, via.expires_at))
-      ), raised as (
+      with ${freshNotices(tx, d.config, now)}, raised as (
         insert into notice (user_name, namespace, ref, root, content, created_at)
-        select user_name, namespace, ref, case when times = 0 then root else root || '#' || times + 1 end, content, ${now}::timestamptz
-        from fresh order by user_name, namespace, ref, (own_root is not null), base
+        select hearer, namespace, ref, new_root, content, ${now}::timestamptz
+        from fresh order by hearer, namespace, ref, (own_root is not null), base
         on conflict (user_name, ref, root, kind) do nothing
         returning 1
       )

@@ -1,6 +1,6 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { heardBy, hears, repositoryOfRef } from '../people/heard-by.ts'
+import { heardBy, repositoryOfRef, withHearers } from '../people/heard-by.ts'
 import { isOff } from './every.ts'
 
 /** A mail that is about to be sent. */
@@ -12,7 +12,6 @@ type Waiting = { id: string; userName: string; to: string }
  */
 export const barredMails = (sql: Tx, ids: readonly string[]) => {
   const these = sql`any(${[...ids]}::uuid[])`
-  const [user, namespace, repository] = [sql`place.user_name`, sql`place.namespace`, sql`place.repository`]
   return sql`noticed as materialized (
       select distinct n.mail_id, lower(m."to") as address, n.user_name, n.namespace, ${repositoryOfRef(sql, sql`n.ref`)} as repository
       from notice n join mail m on m.id = n.mail_id where n.mail_id = ${these} and m.id = ${these}
@@ -21,9 +20,8 @@ export const barredMails = (sql: Tx, ids: readonly string[]) => {
       select m.id, lower(m."to"), m.user_name, split_part(place, ' ', 1), split_part(place, ' ', 2)
       from mail m cross join lateral unnest(m.about) as place where m.id = ${these} and m.id not in (select mail_id from noticed)
     ), ${heardBy(sql, sql`select namespace, repository from places`)}, welcome as materialized (
-      select place.* from places place join heard
-        on heard.user_name = ${user} and lower(heard.email) = place.address and ${hears(sql, namespace, repository)}
-      where not ${isOff(sql, user, namespace)}
+      select mail_id, address, user_name, namespace, repository from ${withHearers(sql, sql`places`)} as place
+      where hearer = user_name and lower(hearer_email) = address and not ${isOff(sql, sql`place.user_name`, sql`place.namespace`)}
     ), barred as (
       select mail_id from (select * from noticed except select * from welcome) as unwelcome
       union all

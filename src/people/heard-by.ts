@@ -3,7 +3,7 @@ import type { Fragment, Sql, Tx } from '../db/postgres.ts'
 /**
  * The SQL behind `with`: `heard`, who hears of what becomes outdated, the one place that says so. Owners, contributors and `told` members of
  * the namespace, and whom the last matching owner rule of each source names for the repository; enabled, no bot, with an address.
- * Columns: namespace (its key), repository (null: each of the namespace's), user_name, email, display_name; join it by `hears`.
+ * Columns: namespace (its key), repository (null: each of the namespace's), user_name, email, display_name; join it by `withHearers`.
  * Nobody stands twice for one repository.
  *
  * `asked`: a statement that gives the repositories in question as (namespace, repository), repository = "host/name"; it is run only where
@@ -35,9 +35,27 @@ export const heardBy = (sql: Sql | Tx, asked: Fragment) => {
       )`
 }
 
-/** The condition that a row of `heard` is about this repository ("host/name") of this namespace (its key). */
-export const hears = (sql: Sql | Tx, namespace: Fragment, repository: Fragment) =>
-  sql`(heard.namespace = ${namespace} and (heard.repository is null or heard.repository = ${repository}))`
+/**
+ * After heardBy: each of these rows, which have `namespace` (a key) and `repository` ("host/name"), once for everybody who hears of it: their
+ * columns, and hearer, hearer_email, hearer_name.
+ *
+ * Two joins by what is equal, since of one with an "or" PostgreSQL compares each of a namespace's repositories with each row there is of it.
+ * And full ones, of which the halves are left out: it cannot foresee how many repositories a rule matches, takes them for one where nothing
+ * is known of the tables yet, and then compares all with all in an inner join.
+ */
+export const withHearers = (sql: Sql | Tx, rows: Fragment) => {
+  const hearer = sql`heard.user_name as hearer, heard.email as hearer_email, heard.display_name as hearer_name`
+  return sql`(
+      select * from (
+        select told.*, ${hearer} from ${rows} as told
+        full join (select * from heard where repository is null) as heard on heard.namespace = told.namespace offset 0
+      ) as of_namespace where namespace is not null and hearer is not null
+      union all
+      select * from (
+        select told.*, ${hearer} from ${rows} as told full join (select * from heard where repository is not null) as heard
+          on heard.namespace = told.namespace and heard.repository = told.repository offset 0
+      ) as of_repository where namespace is not null and hearer is not null)`
+}
 
 /** "host/name" of a tag's ref, in SQL. */
 export const repositoryOfRef = (sql: Sql | Tx, ref: Fragment) => sql`regexp_replace(${ref}, ':[^:]*$', '')`

@@ -1,6 +1,6 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { heardBy, hears } from './heard-by.ts'
+import { heardBy, withHearers } from './heard-by.ts'
 
 /** Whom a mail about a namespace goes to. */
 export type Recipient = { userName: string; email: string; displayName: string | null }
@@ -22,9 +22,9 @@ export async function recipientsByNamespace(
   const rows = await d.sql<(Recipient & { namespace: string })[]>`
     with ${heardBy(d.sql, asked)}
     select namespace, user_name, email, display_name from (
-      select distinct on (place.namespace, lower(heard.email)) place.namespace, heard.user_name, heard.email, heard.display_name
-      from (${asked}) as place join heard on ${hears(d.sql, d.sql`place.namespace`, d.sql`place.repository`)}
-      order by place.namespace, lower(heard.email), heard.user_name) as one
+      select distinct on (namespace, lower(hearer_email)) namespace, hearer as user_name, hearer_email as email, hearer_name as display_name
+      from ${withHearers(d.sql, d.sql`(${asked})`)} as place
+      order by namespace, lower(hearer_email), hearer) as one
     order by namespace, user_name`
   const grouped = Map.groupBy(rows, (row) => row.namespace)
   return new Map([...grouped].map(([key, own]) => [key, own.map(({ namespace: _, ...recipient }) => recipient)]))
