@@ -8,6 +8,9 @@ export type AddressFault = { address: string; message: string; refusals: number;
 const hour = 3_600_000
 const longestWait = 24 * hour
 
+/** How long is waited after so many refusals in a row: 1, 2, 4, 8, 16, and then 24 hours. */
+export const hoursAfter = (refusals: number): number => Math.min(2 ** (refusals - 1), 24)
+
 /**
  * The condition that a row `f` keeps an address from being written to. A fault that is put off further than any is, by a clock that was
  * ahead, does not.

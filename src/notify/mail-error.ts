@@ -1,26 +1,21 @@
 /**
- * `address-refused`: the server wants nothing for this recipient. `mail-refused`: it does not want this very mail. `mail-delayed`: another
- * time may do.
+ * What a refusal is of. `address-refused`: the server wants nothing for this recipient. `mail-refused`: it does not want this very mail.
+ * `mail-delayed`: it is nothing of either, and another time may do.
  */
 export type MailErrorCode = 'address-refused' | 'mail-refused' | 'mail-delayed'
 
-/** Why a letter was not taken. `retryable`: it may be taken as it is another time. */
+/** Why a letter was not taken. */
 export class MailError extends Error {
   readonly code: MailErrorCode
-  readonly retryable: boolean
 
   constructor(code: MailErrorCode, message: string, cause: unknown) {
     super(message, { cause })
     this.name = 'MailError'
     this.code = code
-    this.retryable = code !== 'mail-refused'
   }
 }
 
-/**
- * What the server says of a recipient or a mail with 5xx stays so for a while (RFC 5321 4.2.1); that it does not like the sender, cannot be
- * reached, refuses our login, or stops halfway is nothing of this mail, and may be mended. `error`: of nodemailer.
- */
+/** `error`: of nodemailer. */
 export function asMailError(error: unknown): MailError {
   // a mail server may answer with anything, and what cannot be stored would be lost with its outcome
   const said = error instanceof Error ? error.message : String(error)
@@ -28,14 +23,35 @@ export function asMailError(error: unknown): MailError {
     .toWellFormed()
     .replace(/\p{Cc}+/gu, ' ')
     .slice(0, 2000)
-  return new MailError(codeOf(error), message, error)
+  return new MailError(meaningOf(answerOf(error)), message, error)
 }
 
-function codeOf(error: unknown): MailErrorCode {
-  const { code, responseCode, command } = (error ?? {}) as { code?: unknown; responseCode?: unknown; command?: unknown }
-  const answered = typeof responseCode === 'number'
-  if (answered && (responseCode < 500 || responseCode === 503)) return 'mail-delayed'
-  if (code === 'EMESSAGE') return 'mail-refused'
-  if (code !== 'EENVELOPE' || command === 'MAIL FROM') return 'mail-delayed'
-  return command === 'DATA' ? 'mail-refused' : 'address-refused'
+/**
+ * How a server, or the library before it asked one, said no. `stage`: to the recipient, to the mail itself, or to anything else (greeting,
+ * login, sender, a cut connection). `status`: null where there was no answer. `detail`: "1.1" of the enhanced code 5.1.1 (RFC 3463).
+ */
+export type Answer = { stage: 'recipient' | 'data' | 'other'; status: number | null; detail: string | null }
+
+/**
+ * A wrong sender, a quota that is used up (5.4.5), the server's own state and policy towards us are nothing of the recipient; a full or
+ * closed mailbox (5.2) and an unknown recipient (5.1) are, whenever they are said. To what is refused without a reason, its stage says what
+ * was refused.
+ */
+export function meaningOf({ stage, status, detail }: Answer): MailErrorCode {
+  if (stage === 'other' || (status !== null && (status < 500 || status === 503))) return 'mail-delayed'
+  const subject = detail?.split('.')[0]
+  if (detail === '1.7' || detail === '1.8' || detail === '4.5' || subject === '5') return 'mail-delayed'
+  if (detail === '2.3' || detail === '3.4' || subject === '6') return 'mail-refused'
+  if (subject === '1' || subject === '2') return 'address-refused'
+  if (subject === '3') return 'mail-delayed'
+  if (stage === 'recipient') return subject === '7' ? 'mail-delayed' : 'address-refused'
+  return subject === '4' ? 'mail-delayed' : 'mail-refused'
+}
+
+function answerOf(error: unknown): Answer {
+  const { code, responseCode, command, response } = (error ?? {}) as Partial<Record<string, unknown>>
+  const status = typeof responseCode === 'number' ? responseCode : null
+  const detail = typeof response === 'string' ? (/^5\d\d[ -]5\.(\d{1,3}\.\d{1,3})\b/.exec(response)?.[1] ?? null) : null
+  if (code === 'EMESSAGE' || (code === 'EENVELOPE' && command === 'DATA')) return { stage: 'data', status, detail }
+  return { stage: code === 'EENVELOPE' && command !== 'MAIL FROM' ? 'recipient' : 'other', status, detail }
 }

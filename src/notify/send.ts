@@ -6,19 +6,22 @@
  */
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { isFaulty, recordFault } from './address-faults.ts'
+import { hoursAfter, isFaulty, recordFault } from './address-faults.ts'
 import { enqueueMail, laneOfRow } from './enqueue-mail.ts'
 import { MailError } from './mail-error.ts'
 import type { Letter, Mailer } from './mailer.ts'
-import { barredMails, takeBack, whyNot } from './take-back.ts'
+import { barredMails, letGo, takeBack, takeBackOthers, whyNot } from './take-back.ts'
 import { signUnsubscribe, unsubscribeUrl } from './unsubscribe-token.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log' | 'config' | 'mailer' | 'vault'>
 
-type Outcome = { state: 'sent' | 'kept' } | { state: 'failed' | 'pending'; error: string; nextTryAt: Date | null }
+/** `refused`: this very mail, once more. */
+type Outcome =
+  | { state: 'sent' | 'kept' }
+  | { state: 'failed' | 'pending'; error: string; nextTryAt: Date | null; refused?: true }
 
 const hour = 3_600_000
-/** After so many refusals in a row, over five days, a mail to that address is given up (RFC 5321 4.5.4.1 says four to five days). */
+/** After so many refusals in a row, over five days, a mail is given up (RFC 5321 4.5.4.1 says four to five days); what it told waits. */
 const mostRefusals = 10
 /** No mail is put off for longer: what seems to be is of a clock that was ahead. */
 const longestWait = 24 * hour
@@ -67,6 +70,7 @@ type Row = Omit<Letter, 'date' | 'unsubscribe'> & {
   id: string
   userName: string
   attempts: number
+  refusals: number
   createdAt: Date
   isBarred: boolean
   fault: string | null
@@ -83,16 +87,17 @@ async function sendSome(d: Needs, ids: readonly string[], faults: unknown[]): Pr
   return d.sql.begin(async (tx) => {
     const mails = await tx<Row[]>`
       with ${barredMails(tx, ids)}
-      select m.id, m.message_id, m."references", m.user_name, m."to", m.subject, m.text, m.html, m.attempts, m.created_at,
+      select m.id, m.message_id, m."references", m.user_name, m."to", m.subject, m.text, m.html, m.attempts, m.refusals, m.created_at,
         m.id in (select mail_id from barred) as is_barred, f.message as fault, f.next_try_at as fault_until
       from mail m left join address_fault f on ${isFaulty(tx, tx`m."to"`, d.clock())}
       where m.id = any(${[...ids]}::uuid[]) and m.state = 'pending' order by m.created_at, m.id for update of m`
     const outcomes: Tried[] = []
+    const batch: Batch = { ids: mails.map(({ id }) => id), refused: new Map() }
     let left = mails.length
     for (const mail of mails) {
       if (performance.now() - began > longestTogether && left < mails.length) break
       left -= 1
-      const tried = await sendOne(d, tx, mail).catch((error: unknown) => void faults.push(error))
+      const tried = await sendOne(d, tx, mail, batch).catch((error: unknown) => void faults.push(error))
       if (tried) outcomes.push({ id: mail.id, to: mail.to, ...tried })
     }
     await store(d, tx, outcomes)
@@ -101,10 +106,12 @@ async function sendSome(d: Needs, ids: readonly string[], faults: unknown[]): Pr
   })
 }
 
+/** Mails that are sent together. `refused`: what became of the first to an address that is refused; the others are not tried. */
+type Batch = { ids: string[]; refused: Map<string, Outcome> }
 type Tried = { id: string; to: string; outcome: Outcome; counts: boolean }
 
 /** Null: it was taken back. */
-async function sendOne(d: Needs, tx: Tx, mail: Row): Promise<Omit<Tried, 'id' | 'to'> | null> {
+async function sendOne(d: Needs, tx: Tx, mail: Row, batch: Batch): Promise<Omit<Tried, 'id' | 'to'> | null> {
   if (mail.isBarred) {
     const why = await whyNot(tx, mail)
     await takeBack(d, tx, mail, why)
@@ -113,7 +120,10 @@ async function sendOne(d: Needs, tx: Tx, mail: Row): Promise<Omit<Tried, 'id' | 
   }
   if (mail.fault !== null)
     return { outcome: { state: 'pending', error: mail.fault, nextTryAt: mail.faultUntil }, counts: false }
-  const outcome = await attempt(d, tx, mail)
+  const likeOther = batch.refused.get(mail.to.toLowerCase())
+  if (likeOther?.state === 'failed') await letGo(d, tx, mail)
+  if (likeOther) return { outcome: likeOther, counts: false }
+  const outcome = await attempt(d, tx, mail, batch)
   const level = outcome.state === 'failed' ? 'error' : outcome.state === 'pending' ? 'warn' : 'info'
   d.log[level]({ mailId: mail.id, ...outcome }, 'mail tried')
   return { outcome, counts: outcome.state !== 'kept' }
@@ -125,18 +135,20 @@ async function store(d: Needs, tx: Tx, tried: readonly Tried[]): Promise<void> {
   const sent = tried.flatMap(({ to, outcome }) => (outcome.state === 'sent' ? to.toLowerCase() : []))
   await tx`
     with mended as (delete from address_fault where address = any(${sent}))
-    update mail set state = new.state::mail_state, error = new.error, attempts = mail.attempts + new.counts, next_try_at = new.next_try_at::timestamptz,
+    update mail set state = new.state::mail_state, error = new.error, attempts = mail.attempts + new.counts,
+      refusals = mail.refusals + new.refused, next_try_at = new.next_try_at::timestamptz,
       sent_at = case when new.state = 'sent' then ${d.clock()}::timestamptz end
     from unnest(${all((one) => one.id)}::uuid[], ${all(({ outcome }) => outcome.state)}::text[],
       ${all(({ outcome }) => ('error' in outcome ? outcome.error : null))}::text[], ${all(({ counts }) => (counts ? 1 : 0))}::int[],
-      ${all(({ outcome }) => ('nextTryAt' in outcome ? (outcome.nextTryAt?.toISOString() ?? null) : null))}::text[]) as new (id, state, error, counts, next_try_at)
+      ${all(({ outcome }) => ('refused' in outcome ? 1 : 0))}::int[],
+      ${all(({ outcome }) => ('nextTryAt' in outcome ? (outcome.nextTryAt?.toISOString() ?? null) : null))}::text[]) as new (id, state, error, counts, refused, next_try_at)
     where mail.id = new.id`
 }
 
 /** Milliseconds to wait after so many tries: 1, 2, 4, … 60 minutes, and then every hour for as long as it takes. */
 export const backOff = (attempts: number): number => Math.min(2 ** (attempts - 1), 60) * 60_000
 
-async function attempt(d: Needs, tx: Tx, mail: Row): Promise<Outcome> {
+async function attempt(d: Needs, tx: Tx, mail: Row, { ids, refused }: Batch): Promise<Outcome> {
   if (d.mailer === null || d.config.observe) return { state: 'kept' }
   const error = await deliver(d, d.mailer, mail)
   if (error === null) return { state: 'sent' }
@@ -144,11 +156,26 @@ async function attempt(d: Needs, tx: Tx, mail: Row): Promise<Outcome> {
   const { message } = error
   if (error.code === 'mail-delayed')
     return { state: 'pending', error: message, nextTryAt: new Date(now.getTime() + backOff(mail.attempts + 1)) }
-  if (error.code === 'mail-refused') return { state: 'failed', error: message, nextTryAt: null }
+  if (error.code === 'mail-refused') {
+    const refusals = mail.refusals + 1
+    if (refusals < mostRefusals) {
+      const nextTryAt = new Date(now.getTime() + hoursAfter(refusals) * hour)
+      return { state: 'pending', error: message, nextTryAt, refused: true }
+    }
+    await letGo(d, tx, mail, { why: message, now })
+    return { state: 'failed', error: message, nextTryAt: null, refused: true }
+  }
   const { refusals, nextTryAt } = await recordFault(tx, { address: mail.to, message, at: now })
-  return refusals >= mostRefusals
+  const isOver = refusals % mostRefusals === 0
+  const outcome: Outcome = isOver
     ? { state: 'failed', error: message, nextTryAt: null }
     : { state: 'pending', error: message, nextTryAt }
+  refused.set(mail.to.toLowerCase(), outcome)
+  if (isOver) {
+    await letGo(d, tx, mail)
+    await takeBackOthers(d, tx, { to: mail.to, ids }, message)
+  }
+  return outcome
 }
 
 /** Null: the mail server has it. */

@@ -50,6 +50,35 @@ export async function whyNot(tx: Tx, { id, userName, to }: Waiting): Promise<str
 /** The mail is over, with its reason; its notices wait again, and are gathered anew for those who are to hear of them still. */
 export async function takeBack(d: Pick<Deps, 'jobs'>, tx: Tx, { id }: Pick<Waiting, 'id'>, why: string): Promise<void> {
   await tx`update mail set state = 'failed', error = ${why}, next_try_at = null where id = ${id}`
-  const { count } = await tx`update notice set mail_id = null where mail_id = ${id}`
+  await letGo(d, tx, { id })
+}
+
+/**
+ * What is in a mail that is over waits again, for another. `refused`: why nobody wanted the mail: like what cannot be written (write-mail.ts),
+ * it waits for an hour.
+ */
+export async function letGo(
+  d: Pick<Deps, 'jobs'>,
+  tx: Tx,
+  { id }: Pick<Waiting, 'id'>,
+  refused?: { why: string; now: Date },
+): Promise<void> {
+  const { count } = await tx`
+    update notice set mail_id = null, error = ${refused?.why ?? null}, tried_at = ${refused?.now ?? null} where mail_id = ${id}`
   if (count > 0) await d.jobs.enqueue(tx, 'notify', {}, { key: 'notify', queue: 'notify' })
+}
+
+/**
+ * With a mail whose address is given up, all others that wait for it, so that what they told comes in one: but for `ids`, and for what another
+ * job has in hand.
+ */
+export async function takeBackOthers(
+  d: Pick<Deps, 'jobs'>,
+  tx: Tx,
+  { to, ids }: { to: string; ids: readonly string[] },
+  why: string,
+): Promise<void> {
+  const others = await tx<{ id: string }[]>`
+    select id from mail where state = 'pending' and lower("to") = lower(${to}) and id <> all(${[...ids]}::uuid[]) for update skip locked`
+  for (const other of others) await takeBack(d, tx, other, why)
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { asMailError, MailError } from '../../src/notify/mail-error.ts'
+import { type Answer, asMailError, MailError, meaningOf } from '../../src/notify/mail-error.ts'
 import { type Letter, makeMailer } from '../../src/notify/mailer.ts'
 import { freePort } from '../support/free-port.ts'
 import { type SmtpServer, smtpServer } from '../support/smtp.ts'
@@ -23,6 +23,7 @@ beforeAll(async () => {
 beforeEach(() => {
   smtp.received.length = 0
   smtp.refuse.clear()
+  smtp.refuseData.answer = null
 })
 afterAll(() => smtp.close())
 
@@ -92,9 +93,44 @@ describe('a letter that is not taken', () => {
     smtp.refuse.set(letter.to, status)
     await expect(send()).rejects.toMatchObject({
       code,
-      retryable: true,
       message: expect.stringContaining(String(status)),
     })
+  })
+
+  test.each([
+    [550, '5.4.5 Daily user sending limit exceeded', 'mail-delayed'],
+    [554, '5.7.1 Message rejected as spam', 'mail-refused'],
+    [552, 'too big', 'mail-refused'],
+    [550, '5.1.1 no such user', 'address-refused'],
+  ])('the mail itself answered with %d %s: %s', async (status, words, code) => {
+    smtp.refuseData.answer = { status, words }
+    await expect(send()).rejects.toMatchObject({ code, message: expect.stringContaining(words) })
+  })
+
+  test.each<[Answer['stage'], number | null, string | null, string]>([
+    ['recipient', 550, null, 'address-refused'],
+    ['recipient', 550, '1.1', 'address-refused'],
+    ['recipient', 552, '2.2', 'address-refused'],
+    ['recipient', 550, '4.1', 'address-refused'],
+    ['recipient', 553, '1.8', 'mail-delayed'],
+    ['recipient', 554, '7.1', 'mail-delayed'],
+    ['recipient', 550, '4.5', 'mail-delayed'],
+    ['recipient', 450, '1.1', 'mail-delayed'],
+    ['recipient', 503, null, 'mail-delayed'],
+    ['recipient', null, null, 'address-refused'],
+    ['data', 554, null, 'mail-refused'],
+    ['data', 554, '6.0', 'mail-refused'],
+    ['data', 552, '3.4', 'mail-refused'],
+    ['data', 552, '2.3', 'mail-refused'],
+    ['data', 552, '2.2', 'address-refused'],
+    ['data', 550, '4.5', 'mail-delayed'],
+    ['data', 554, '3.0', 'mail-delayed'],
+    ['data', 451, '6.0', 'mail-delayed'],
+    ['other', 535, '7.8', 'mail-delayed'],
+    ['other', 550, null, 'mail-delayed'],
+    ['other', null, null, 'mail-delayed'],
+  ])('at %s, %s 5.%s: %s', (stage, status, detail, code) => {
+    expect(meaningOf({ stage, status, detail })).toBe(code)
   })
 
   test.each([['cutInData'], ['cutAfterData']] as const)('%s: delayed', async (where) => {

@@ -12,6 +12,8 @@ export type SmtpServer = {
   received: ReceivedMail[]
   /** answer this recipient with this status */
   refuse: Map<string, number>
+  /** answer every mail, once it was read, with this status and these words; null: take it */
+  refuseData: { answer: { status: number; words: string } | null }
   /** the next mails are read to the end, and the connection is cut before an answer: it may have been taken, or not */
   cutAfterData: { times: number }
   /** the next connections are cut in the middle of a mail */
@@ -25,6 +27,7 @@ export type SmtpServer = {
 export async function smtpServer(auth?: { user: string; pass: string }): Promise<SmtpServer> {
   const received: ReceivedMail[] = []
   const refuse = new Map<string, number>()
+  const refuseData: SmtpServer['refuseData'] = { answer: null }
   const cutAfterData = { times: 0 }
   const cutInData = { times: 0 }
   const silentAfterData = { times: 0 }
@@ -52,6 +55,10 @@ export async function smtpServer(auth?: { user: string; pass: string }): Promise
         return
       }
       read(stream, session).then((mail) => {
+        if (refuseData.answer !== null) {
+          const { status, words } = refuseData.answer
+          return done(Object.assign(new Error(words), { responseCode: status }))
+        }
         received.push(mail)
         if (silentAfterData.times > 0) silentAfterData.times -= 1
         else if (!cut(cutAfterData)) done()
@@ -67,7 +74,16 @@ export async function smtpServer(auth?: { user: string; pass: string }): Promise
   const { port } = server.server.address() as AddressInfo
   const login = auth ? `${encodeURIComponent(auth.user)}:${encodeURIComponent(auth.pass)}@` : ''
   const close = () => new Promise<void>((resolve) => server.close(() => resolve()))
-  return { url: `smtp://${login}127.0.0.1:${port}`, received, refuse, cutAfterData, cutInData, silentAfterData, close }
+  return {
+    url: `smtp://${login}127.0.0.1:${port}`,
+    received,
+    refuse,
+    refuseData,
+    cutAfterData,
+    cutInData,
+    silentAfterData,
+    close,
+  }
 }
 
 async function read(stream: AsyncIterable<Buffer>, session: SMTPServerSession): Promise<ReceivedMail> {

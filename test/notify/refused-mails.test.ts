@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import { listMails } from '../../src/notify/mails.ts'
+import { notify } from '../../src/notify/notify.ts'
+import { sendLane } from '../../src/notify/send.ts'
+import { testDeps } from '../support/deps.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { type SmtpServer, smtpServer } from '../support/smtp.ts'
+import { configFor, vault } from './config.ts'
+import { addMember, addOutdated, sha, wipe } from './flags.ts'
+
+let pg: TestDatabase
+let smtp: SmtpServer
+let mailer: Mailer
+let now: Date
+beforeAll(async () => {
+  ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
+  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
+})
+beforeEach(async () => {
+  await wipe(pg.sql)
+  await pg.sql`truncate address_fault`
+  smtp.received.length = 0
+  smtp.refuse.clear()
+  smtp.refuseData.answer = null
+  now = new Date('2026-11-21T03:00:00.000Z')
+  await addMember(pg.sql, 'app', 'ada')
+  await addOutdated(pg.sql, run, { base: 'r.test/app/base:1', to: sha('v2') })
+  await notify(deps())
+  later(300)
+  await notify(deps())
+})
+afterAll(() => {
+  mailer.close()
+  return Promise.all([pg.close(), smtp.close()])
+})
+
+const run = 'r.test/app/run:1'
+const deps = () => {
+  const config = configFor(['r.test'], { smtpUrl: smtp.url })
+  return { ...testDeps(pg), clock: () => now, config, vault, mailer }
+}
+const later = (seconds: number) => {
+  now = new Date(now.getTime() + seconds * 1000)
+}
+const mails = async () => (await listMails(pg, { cursor: null, limit: 100 })).items
+const arrived = () => smtp.received.map(({ to, mail }) => `${to.join()} ${mail.subject}`)
+const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
+const told = (to: string) => `${to} ${run} is outdated: r.test/app/base:1 has moved`
+
+/** Tries whenever it is time, until the first mail is given up; the hours between. */
+async function untilGivenUp(): Promise<number[]> {
+  const waits: number[] = []
+  for (;;) {
+    await sendAll()
+    const first = (await mails()).at(-1)!
+    if (first.nextTryAt === null) {
+      expect(first).toMatchObject({ state: 'failed', sentAt: null })
+      return waits
+    }
+    waits.push((first.nextTryAt.getTime() - now.getTime()) / 3_600_000)
+    now = first.nextTryAt
+  }
+}
+
+describe('a mail that the server refuses once it has read it', () => {
+  test.each([
+    [550, '5.4.5 Daily user sending limit exceeded'],
+    [552, '5.2.3 Message too large'],
+    [554, 'Transaction failed'],
+    [550, '5.7.1 Spam'],
+  ])('%d %s: is tried again; two days later it arrives', async (status, words) => {
+    smtp.refuseData.answer = { status, words }
+    await sendAll()
+    expect(await mails()).toMatchObject([
+      { state: 'pending', error: expect.stringContaining(words), nextTryAt: expect.any(Date) },
+    ])
+    smtp.refuseData.answer = null
+    later(2 * 86_400)
+    await sendAll()
+    expect(arrived()).toEqual([told('ada@example.org')])
+  })
+
+  test('is given up after five days, with its reason; what it told comes in another, when that ends', async () => {
+    smtp.refuseData.answer = { status: 554, words: 'no such words here' }
+    expect(await untilGivenUp()).toEqual([1, 2, 4, 8, 16, 24, 24, 24, 24])
+    expect((await mails())[0]!.error).toContain('no such words here')
+    await notify(deps())
+    expect(await mails()).toHaveLength(1)
+    smtp.refuseData.answer = null
+    later(3600)
+    await notify(deps())
+    await sendAll()
+    await notify(deps())
+    await sendAll()
+    expect(arrived()).toEqual([told('ada@example.org')])
+  })
+})
+
+describe('an address that was given up', () => {
+  beforeEach(async () => {
+    smtp.refuse.set('ada@example.org', 550)
+    expect(await untilGivenUp()).toHaveLength(9)
+    await notify(deps())
+    expect(await mails()).toHaveLength(1)
+  })
+
+  test('another address of that person is told at once', async () => {
+    await pg.sql`update person set email = 'ada2@example.org'`
+    await notify(deps())
+    await sendAll()
+    expect(arrived()).toEqual([told('ada2@example.org')])
+  })
+
+  test('is tried a day later, and told when it works again', async () => {
+    smtp.refuse.clear()
+    later(86_400)
+    await notify(deps())
+    await sendAll()
+    expect(arrived()).toEqual([told('ada@example.org')])
+  })
+})
+
+test('all that waits for an address is given up together, and comes in one mail', async () => {
+  const more = 'r.test/app/more:1'
+  await addOutdated(pg.sql, more, { base: 'r.test/app/base:1', to: sha('v2') })
+  await notify(deps())
+  later(300)
+  await notify(deps())
+  // of one lane, so that one comes after the other
+  await pg.sql`update mail set id = ('00000000' || right(id::text, -8))::uuid`
+  expect((await mails()).map(({ state }) => state)).toEqual(['pending', 'pending'])
+  smtp.refuse.set('ada@example.org', 550)
+  expect(await untilGivenUp()).toHaveLength(9)
+  expect((await mails()).map(({ state }) => state)).toEqual(['failed', 'failed'])
+  smtp.refuse.clear()
+  later(86_400)
+  await notify(deps())
+  await sendAll()
+  expect(smtp.received).toHaveLength(1)
+  for (const ref of [run, more]) expect(smtp.received[0]!.mail.text).toContain(ref)
+})
