@@ -2,15 +2,15 @@ import type { Sql } from '../src/db/postgres.ts'
 
 /**
  * So many tags, all outdated by one base, in as many namespaces as there are people, of whom so many (`readers`) look after each. Nobody has
- * been told of anything.
+ * been told of anything. `ruled`: by a rule over all of it rather than as members; `readers` is then how many there are.
  */
 export async function storeAffected(
   sql: Sql,
-  { images, people, readers }: { images: number; people: number; readers: number },
+  { images, people, readers, ruled = false }: { images: number; people: number; readers: number; ruled?: boolean },
 ): Promise<void> {
   const namespaces = people
   const at = (BigInt(Date.now()) * 1_000_000n).toString()
-  await sql`truncate registry, namespace, person, build, notice, mail, recipe restart identity cascade`
+  await sql`truncate registry, namespace, person, build, notice, mail, recipe, owner_rule restart identity cascade`
   await sql`insert into registry (name) values ('r.example')`
   await sql`insert into repository (registry_id, name, namespace) values (1, 'lib/base', 'lib')`
   await sql`
@@ -29,7 +29,12 @@ export async function storeAffected(
   await sql`
     insert into person (name, email, display_name)
     select 'person' || n, 'person' || n || '@example.org', 'Person ' || n from generate_series(1, ${people}::int) n`
-  await sql`
+  if (ruled)
+    await sql`
+      insert into owner_rule (source, position, registry, pattern, regex, users)
+      select 'file', 1, 'r.example', '*', '', array_agg('person' || n) from generate_series(1, ${readers}::int) n`
+  else
+    await sql`
     insert into member (namespace_key, user_name, role)
     select 'team' || (n + more) % ${namespaces}, 'person' || n, 'contributor'::member_role
     from generate_series(1, ${people}::int) n cross join generate_series(0, ${readers - 1}::int) more`

@@ -2,7 +2,8 @@
  * How fast 10,000 images that one base left behind become a mail to each of 1,000 people, and how fast those are handed to a mail server.
  * Digests: from causes to written mails, in a process of its own with 512 MB of heap; there is no rival. Mails: the same mails, with their
  * headers, through nodemailer's pooled transport alone, in turns with the outbox, to one SMTP server on loopback (a process of its own).
- * Run: npm run bench:digests [-- IMAGES READERS]; 10,000 images unless told, and two people who hear of each: `-- 10000 5` is 50,000 notices.
+ * Run: npm run bench:digests [-- IMAGES READERS [rules]]; 10,000 images unless told, and two people who hear of each: `-- 10000 5` is 50,000
+ * notices; `-- 10000 5 rules`: to five people whom an owner rule names for all images, of five namespaces.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -26,7 +27,8 @@ import { median, report } from './report.ts'
 const rounds = 3
 const images = Number(process.argv[2] ?? 10_000)
 const readers = Number(process.argv[3] ?? 2)
-const people = Math.max(10, Math.round(images / 10))
+const ruled = process.argv[4] === 'rules'
+const people = ruled ? readers : Math.max(10, Math.round(images / 10))
 
 type Made = { seconds: number; raised: number; mails: number; megabytes: number }
 
@@ -89,7 +91,7 @@ try {
   const sql = connect(database.url, { max: 20 })
   const all: Made[] = []
   for (let round = 0; round < rounds; round++) {
-    await storeAffected(sql, { images, people, readers })
+    await storeAffected(sql, { images, people, readers, ruled })
     all.push(await makeDigests(database.url))
   }
   const made = all.find(({ seconds }) => seconds === median(all.map((one) => one.seconds)))!

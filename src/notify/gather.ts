@@ -3,10 +3,10 @@ import type { Deps } from '../deps.ts'
 import { heardBy, repositoryOfRef } from '../people/heard-by.ts'
 import type { Outlook } from './digest-outline.ts'
 import { dueAt, type Wish } from './digest-schedule.ts'
-import { isOff } from './every.ts'
 import { type Content, loadWaiting } from './load-waiting.ts'
 import { readersOf } from './readers.ts'
 import { saveMails, type Written } from './save-mails.ts'
+import { withdrawUnwanted } from './withdraw-unwanted.ts'
 import { markFaulty, writeMail } from './write-mail.ts'
 
 type Needs = Pick<Deps, 'sql' | 'db' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer' | 'vault'>
@@ -60,14 +60,6 @@ export async function gather(d: Needs): Promise<Date | null> {
     return times.length === 0 ? null : new Date(Math.min(...times))
   })
 }
-
-/** What waits for people who want none of it now; should they want it again, what is outdated still is raised anew. */
-const withdrawUnwanted = (sql: Deps['sql']) => sql`
-  delete from notice n where n.mail_id is null and (
-    (n.user_name in (select user_name from notify_person where every = 'off' union select user_name from notify_namespace where every = 'off')
-      and ${isOff(sql, sql`n.user_name`, sql`n.namespace`)})
-    or n.user_name in (select user_name from notify_person
-      where (n.kind = 'rebuilt' and not rebuilt) or (n.kind = 'failed' and not failed) or (n.kind = 'still' and not still)))`
 
 function dueOf({ config }: Pick<Deps, 'config'>, { heldUntil, oldest, ...wish }: Waiting, now: Date): Date | null {
   const due = dueAt(wish, oldest, now, config.notifyWindow * 1000)

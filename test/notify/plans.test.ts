@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { Fragment } from '../../src/db/postgres.ts'
 import { freshNotices } from '../../src/notify/raise-notices.ts'
 import { barredMails } from '../../src/notify/take-back.ts'
+import { withdrawUnwanted } from '../../src/notify/withdraw-unwanted.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { configFor } from './config.ts'
 import { sha } from './flags.ts'
@@ -75,4 +76,15 @@ test('and so it is when their mails are about to be sent', async () => {
     )} select mail_id from barred`
   expect(await barred()).toEqual([])
   expect(await looked(barred())).toBeLessThan(500_000)
+})
+
+test('what people want is gone through once, however much waits for them', async () => {
+  const { sql } = pg
+  await sql`update notice set mail_id = null`
+  await sql`insert into person (name) select 'q' || n from generate_series(1, 500) n`
+  await sql`insert into notify_person (user_name, failed) select name, name <> 'p4' from person`
+  await sql`update notice set kind = 'failed' where user_name = 'p4' and ref like '%0:1'`
+  expect(await looked(withdrawUnwanted(sql), 'notify_person')).toBeLessThan(2000)
+  expect(await sql`select from notice where user_name = 'p4'`).toHaveLength(1800)
+  expect(await sql`select from notice`).toHaveLength(9800)
 })
