@@ -48,6 +48,8 @@ export type Config = Readonly<{
   reconcileInterval: number
   /** Portus, where it is asked itself: to check logins, and, without its database, for people; null without PORTUS_URL */
   portus: PeopleSettings['portus']
+  /** the registry that Portus is of, where that was said */
+  portusRegistry: string | null
   /** where people come from besides the API, by name */
   peopleSources: readonly PeopleSourceConfig[]
   /** seconds; 0 = only at start and on demand */
@@ -125,6 +127,10 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
   for (const text of sharedTokens(values, registries)) fault(text)
   if (parsed.data?.DRYDOCK_CLAIR_URL !== undefined && !scannerOf(parsed.data))
     fault('DRYDOCK_CLAIR_URL: needs DRYDOCK_SCANNER')
+  if (values.DRYDOCK_CLAIR_URL && !(values.PORTUS_URL && values.PORTUS_USERNAME && values.PORTUS_TOKEN))
+    fault(
+      'DRYDOCK_CLAIR_URL: needs PORTUS_URL, and PORTUS_USERNAME and PORTUS_TOKEN of an admin: what Clair finds comes after Portus was answered, so Portus must be asked to look again',
+    )
   if (parsed.success) for (const text of builderFaults(parsed.data, fromFile.machines)) fault(text)
   const people = peopleOf(values, fromFile.people, registries, { read, fault })
   const oidc = oidcOf(fromFile.oidc, read, fault)

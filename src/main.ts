@@ -26,6 +26,7 @@ import { enqueueSync, introduceSources } from './people/people-sources.ts'
 import { every, startPeriodic } from './periodic.ts'
 import { pipeline } from './pipeline.ts'
 import { makeRegistries } from './registry/registries.ts'
+import { forgetAnswers } from './scanner/note-answers.ts'
 import { openVault } from './secret-key.ts'
 import { loadSecrets } from './secrets.ts'
 import { gitHookRoute } from './triggers/route.ts'
@@ -79,6 +80,8 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       await introduceSources(d)
       await enqueueSync(d)
     }
+    // while nobody answered here, Portus took that for nothing wrong
+    if (roles.includes('web') && config.scanner) await forgetAnswers(d)
     const workerRoles: Roles = { worker: roles.includes('worker'), builder: roles.includes('builder') }
     const workers = await runWorkers({
       url: database.url,

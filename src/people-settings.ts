@@ -77,6 +77,8 @@ export type PeopleSourceConfig =
 /** What was said of people. `portus`: where `Portus-Auth` is checked, null without PORTUS_URL. */
 export type PeopleSettings = {
   portus: (HttpPlace & { username: string | null; token: string | null }) | null
+  /** the configured registry that was said to be Portus'; null: not said */
+  portusRegistry: string | null
   peopleSources: readonly PeopleSourceConfig[]
 }
 
@@ -122,7 +124,7 @@ export function peopleOf(
   for (const [i, { name }] of peopleSources.entries())
     if (peopleSources[i + 1]?.name === name)
       fault(`DRYDOCK_CONFIG: people: two sources are called ${name}: give them a name each`)
-  return { portus: portus.portus, peopleSources }
+  return { portus: portus.portus, portusRegistry: portus.registry, peopleSources }
 }
 
 function portusOf(
@@ -133,7 +135,7 @@ function portusOf(
     checked: (place: string, config: HttpPlace) => HttpPlace
     fault: Tell['fault']
   },
-): { portus: PeopleSettings['portus']; sources: PeopleSourceConfig[] } {
+): { portus: PeopleSettings['portus']; registry: string | null; sources: PeopleSourceConfig[] } {
   const { PORTUS_URL: url, PORTUS_USERNAME: username, PORTUS_TOKEN: token, PORTUS_DATABASE_URL: databaseUrl } = said
   if ((username === undefined) !== (token === undefined))
     d.fault('PORTUS_USERNAME and PORTUS_TOKEN: one without the other')
@@ -148,10 +150,14 @@ function portusOf(
       : d.registry('DRYDOCK_CONFIG: people: portusRegistry', people.portusRegistry)
   const portus = place && { ...place, username: username ?? null, token: token ?? null }
   if (databaseUrl !== undefined)
-    return { portus, sources: [{ kind: 'portus-database', name: 'portus', registry: null, databaseUrl }] }
-  if (!place || username === undefined || token === undefined) return { portus, sources: [] }
+    return { portus, registry, sources: [{ kind: 'portus-database', name: 'portus', registry: null, databaseUrl }] }
+  if (!place || username === undefined || token === undefined) return { portus, registry, sources: [] }
   const members = people.portusMembers
-  return { portus, sources: [{ kind: 'portus-api', name: 'portus', registry, place, username, token, members }] }
+  return {
+    portus,
+    registry,
+    sources: [{ kind: 'portus-api', name: 'portus', registry, place, username, token, members }],
+  }
 }
 
 /** The name of the registry that is meant, by name or alias; the only one where none is said. */

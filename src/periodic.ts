@@ -14,7 +14,9 @@ import { enqueueReconcile } from './inbox/enqueue-reconcile.ts'
 import type { Roles, Workers } from './jobs/run-workers.ts'
 import { enqueueOutbox } from './notify/enqueue-mail.ts'
 import { enqueueSync } from './people/people-sources.ts'
+import { queueFetch } from './scanner/clair.ts'
 import { forgetScans } from './scanner/scanned-image.ts'
+import { queuePortus } from './scanner/who-asks.ts'
 import { makeSchedules } from './triggers/schedules.ts'
 import { sweepWatches } from './watch/sweep.ts'
 
@@ -25,6 +27,8 @@ const abandonedMs = 60_000
 const schedulesMs = 10_000
 /** what Portus has not asked its scanner about for long */
 const scansMs = 3_600_000
+/** what Portus may show otherwise than it is, and what a real Clair is still to be asked */
+const looksMs = 60_000
 /** what no event told: a pause's end, a lost job */
 const planMs = 120_000
 /** reminders, mails that are made at an hour, what a clock that jumped or a lost job left */
@@ -86,7 +90,13 @@ async function workerTasks(d: Deps): Promise<Task[]> {
     { work: planAnew, ms: planMs },
     { work: () => enqueueOutbox(d), ms: outboxMs },
     { work: () => sweepWatches(d), ms: config.watchInterval * 1000 },
-    ...(config.scanner ? [{ work: () => forgetScans(d), ms: scansMs }] : []),
+    ...(config.scanner
+      ? [
+          { work: () => forgetScans(d), ms: scansMs },
+          { work: () => queuePortus(d), ms: looksMs },
+        ]
+      : []),
+    ...(config.clairUrl === null ? [] : [{ work: () => queueFetch(d), ms: looksMs }]),
     { work: () => sweepSessions(d), ms: sessionsMs, first: 'now' },
   ]
 }

@@ -14,7 +14,9 @@ import { sendLane } from './notify/send.ts'
 import { syncPeople } from './people/sync-people.ts'
 import { plan } from './plan/make-plan.ts'
 import { curate } from './policy/curate.ts'
-import { askPortus, queuePortus } from './scanner/ask-portus.ts'
+import { askPortus } from './scanner/ask-portus.ts'
+import { fetchFindings } from './scanner/fetch-findings.ts'
+import { queuePortus } from './scanner/who-asks.ts'
 import { refresh } from './staleness/refresh.ts'
 import { watch } from './watch/watch.ts'
 
@@ -39,7 +41,8 @@ export const pipeline = (d: Deps, runBuilds = buildRunner(d)): Tasks => ({
   mail: ({ lane = 0 }) => sendLane(d, lane), //            what is due of the outbox, through SMTP
   channels: () => tellChannels(d), //                      the same for channels of namespaces      → deliver
   deliver: (delivery, { signal }) => deliver(d, delivery, signal), // one message to one channel
-  portus: (wish, { signal }) => askPortus(d, wish, signal), // flags that Portus shows → it looks again
+  portus: (_, { signal }) => askPortus(d, signal), //      flags that Portus shows → it looks again
+  clair: (_, { signal }) => fetchFindings(d, signal), //   what a real Clair found → portus
   plan: () => plan(d), //                                  verdicts + recipes → builds due         → build, plan (later)
   build: (_, { signal }) => runBuilds('any', signal), // builds whose turn it is: host, checkout, build, push, cleanup → refresh, plan
   'build-light': (_, { signal }) => runBuilds('light', signal), // those that need no builder: rebases

@@ -60,6 +60,7 @@ describe('with nothing set', () => {
       stillOutdatedDays: 7,
       trustedProxies: ['loopback'],
       portus: null,
+      portusRegistry: null,
       peopleSources: [],
       peopleInterval: 300,
       observe: false,

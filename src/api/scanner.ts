@@ -1,32 +1,38 @@
 /**
  * In: what a Portus asks the scanner it takes for Clair (v1): each layer of an image, bottom to top, then what is wrong with the top one.
  * Out: the bases that have moved under the tags of that image, as vulnerabilities with a link; and, with a real Clair behind, its findings.
- * Guarantees: always JSON, within a second even where the database hangs, from what is stored; nobody but a real Clair is asked, and never
- * before the answer. Who can name all layers of an image has its manifest: no more is told to them than to a viewer of its namespace.
+ * Guarantees: always JSON, within 50 ms even where the database hangs (then an error, which Portus takes for nothing, and it is asked to
+ * look again); from what is stored: nobody but a real Clair is asked, and never before the answer. Who asks shows no account (Portus can
+ * show none): they are told what a viewer of the image's namespace is.
  */
 import express, { type ErrorRequestHandler, type Response, type Router } from 'express'
 import type { Deps } from '../deps.ts'
 import { findings, makeClair } from '../scanner/clair.ts'
+import { forgetAnswers, noteAnswered, noteUnanswered } from '../scanner/note-answers.ts'
 import { outdatedFeatures } from '../scanner/outdated-features.ts'
-import { keepLayer, PostedLayer, scannedTags } from '../scanner/scanned-image.ts'
-import { TimedOutError, timed } from '../timed.ts'
+import { PostedLayer, toldLayer } from '../scanner/posted-layer.ts'
+import { keepLayer, scannedTags } from '../scanner/scanned-image.ts'
+import { shownOf } from '../scanner/shown.ts'
+import { makeVisits, UnansweredError } from '../scanner/visits.ts'
 import { illFormedAt } from './well-formed.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'>
 
-/** Milliseconds for the database. */
-const patience = 1000
+/** Milliseconds for the database: the answer is to be there within 50. */
+const usualPatience = 35
 
-export function scannerRouter(d: Needs): Router {
-  const clair = d.config.clairUrl === null ? null : makeClair(d, d.config.clairUrl)
+export function scannerRouter(d: Needs, { patience = usualPatience }: { patience?: number } = {}): Router {
+  const visits = makeVisits(d, { patience, overflowed: () => forgetAnswers(d) })
+  const clair = d.config.clairUrl === null ? null : makeClair(d, d.config.clairUrl, visits)
   const router = express.Router()
   router.get('/health', (_request, response) => void json(response, 200, { status: 'ok' }))
   const layers = router.route('/v1/layers')
   layers.post(express.json({ limit: '256kb', type: () => true }), async (request, response) => {
     const posted = PostedLayer.safeParse(request.body)
     if (!posted.success || illFormedAt(posted.data) !== null) return failure(response, 400, 'that is no layer')
-    clair?.post(request.body)
-    await within(keepLayer(d, posted.data))
+    clair?.post(posted.data, request.body)
+    const told = toldLayer(d, posted.data, d.clock())
+    if (told !== null) await visits.write(() => keepLayer(d, told))
     json(response, 201, { Layer: { ...posted.data.Layer, Headers: undefined, IndexedByVersion: version } })
   })
   layers.all((_request, response) => failure(response, 405, 'only POST here'))
@@ -34,11 +40,22 @@ export function scannerRouter(d: Needs): Router {
   layer.get(async (request, response) => {
     const { name } = request.params
     if (illFormedAt(name) !== null) return failure(response, 400, 'that is no name of a layer')
-    const [own, found] = await within(
-      Promise.all([scannedTags(d, name).then((tags) => outdatedFeatures(d, tags)), findings(d, name)]),
-    )
-    clair?.fetch(name)
-    json(response, 200, { Layer: { Name: name, IndexedByVersion: version, Features: [...own, ...found] } })
+    const missed = () => {
+      void visits.write(() => noteUnanswered(d, name))
+      clair?.asked(name, null)
+    }
+    try {
+      const { features, shown, told } = await visits.ask(() => answer(d, name))
+      response.once('close', () => {
+        if (!response.writableFinished) return missed()
+        void visits.write(() => noteAnswered(d, shown))
+        clair?.asked(name, told)
+      })
+      json(response, 200, { Layer: { Name: name, IndexedByVersion: version, Features: features } })
+    } catch (error) {
+      missed()
+      throw error
+    }
   })
   layer.all((_request, response) => failure(response, 405, 'only GET here'))
   router.use(['/v1/layers'], onError(d))
@@ -48,9 +65,13 @@ export function scannerRouter(d: Needs): Router {
 /** Of Clair v1's database of findings; Portus does not look at it. */
 const version = 3
 
-const within = <T>(work: Promise<T>): Promise<T> => {
-  const never = new AbortController().signal
-  return timed(work, patience, never, () => work.catch(() => undefined))
+/** `shown`: read before the facts, so that what changes between is answered anew rather than taken for answered. */
+async function answer(d: Needs, name: string) {
+  const tags = await scannedTags(d, name)
+  const ids = tags.map(({ id }) => id)
+  const shown = ids.length === 0 ? new Map<string, string>() : await shownOf(d, ids)
+  const [own, { features, told }] = await Promise.all([outdatedFeatures(d, tags), findings(d, name)])
+  return { shown, told, features: [...own, ...features] }
 }
 
 const json = (response: Response, status: number, body: object): void =>
@@ -70,7 +91,7 @@ const onError =
 /** What Express says of a path or a body it cannot read; all else is ours. */
 function statusOf(error: unknown): number {
   if (error instanceof URIError) return 400
-  if (error instanceof TimedOutError || typeof error !== 'object' || error === null) return 503
+  if (error instanceof UnansweredError || typeof error !== 'object' || error === null) return 503
   const status = 'status' in error && 'expose' in error && error.expose === true ? Number(error.status) : 503
   return status >= 400 && status < 500 ? status : 503
 }

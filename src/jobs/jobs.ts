@@ -25,8 +25,8 @@ export type Payloads = {
   'build-light': Record<string, never>
   recipe: { ref: string }
   'move-tags': { buildId: string; left: { tag: string; seen?: Digest | null }[]; tries: number }
-  /** refs: to be looked at whatever was asked before */
-  portus: { refs?: string[] }
+  portus: Record<string, never>
+  clair: Record<string, never>
 }
 export type TaskName = keyof Payloads
 

@@ -1,74 +1,80 @@
-import { z } from 'zod'
 import type { Deps } from '../deps.ts'
+import type { ToldLayer } from './posted-layer.ts'
 
-/** A layer as Portus posts it: https://github.com/quay/clair/blob/v2.1.8/Documentation/api_v1.md, lib/portus/security_backends/clair.rb of Portus. */
-export const PostedLayer = z.object({
-  Layer: z.looseObject({
-    Name: z.string().min(1).max(300),
-    ParentName: z.string().max(300).nullish(),
-    /** `…/v2/REPOSITORY/blobs/DIGEST` */
-    Path: z.string().max(2000).nullish(),
-  }),
-})
-export type PostedLayer = z.infer<typeof PostedLayer>
-
-/** Portus leaves out layers of this digest, an empty tar of old manifests. */
-const emptyLayer = 'sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4'
 /** Docker stops at 127 layers. */
 const deepest = 200
+/** Of a repository only so many are kept, those told last. */
+const mostOfRepository = 2000
+/** Images of one top layer that are looked at, those told last. */
+const mostImages = 20
+const keptDays = 30
 
-/** The repository of a blob's address, without host; null where it is none. */
-export const repositoryOf = (path: string | null | undefined): string | null =>
-  /\/v2\/([a-z0-9][a-z0-9._/-]{0,254})\/blobs\//.exec(path ?? '')?.[1] ?? null
-
-/** Keeps what a layer stands on, for repositories that are known. Key: (name, parent, repository). */
-export async function keepLayer(d: Pick<Deps, 'sql' | 'clock'>, { Layer }: PostedLayer): Promise<void> {
-  const repository = repositoryOf(Layer.Path)
-  if (repository === null) return
-  await d.sql`
-    insert into scanned_layer (name, parent, repository, seen_at)
-    select ${Layer.Name}, ${Layer.ParentName ?? ''}, ${repository}, ${d.clock()}
-    where exists (select from repository where name = ${repository})
-    on conflict (name, parent, repository) do update set seen_at = excluded.seen_at`
+/** Keeps what a layer was told to stand on, in a repository that is known: on the row of its parent that was told last. */
+export async function keepLayer(d: Pick<Deps, 'sql'>, { name, parent, place, at }: ToldLayer): Promise<void> {
+  const [kept] = await d.sql<{ repositoryId: number; fresh: boolean }[]>`
+    with place as (
+      select r.id from repository r join registry g on g.id = r.registry_id
+      where g.name = ${place.registry} and r.name = ${place.repository} and not g.outside
+    ), under as (
+      select 0::bigint as id where ${parent} = ''
+      union all
+      (select l.id from place join scanned_layer l on l.repository_id = place.id and l.name = ${parent}
+        where ${parent} <> '' order by l.turn desc limit 1)
+    )
+    insert into scanned_layer (repository_id, name, below, turn, seen_at)
+    select place.id, ${name}, under.id, nextval(pg_get_serial_sequence('scanned_layer', 'id')), ${at} from place, under
+    on conflict (repository_id, name, below) do update set turn = excluded.turn, seen_at = excluded.seen_at
+    returning repository_id, xmax = 0 as fresh`
+  if (kept?.fresh)
+    await d.sql`
+      delete from scanned_layer where id in (
+        select id from scanned_layer where repository_id = ${kept.repositoryId} order by turn desc offset ${mostOfRepository})`
 }
 
 /** A tag at whose head is the image asked for. `platform`: that image's own. */
 export type ScannedTag = { id: number; ref: string; platform: string | null }
 
 /**
- * The tags at the image of which this is the top layer: by what was told last of it, all layers below must be the same, and in the
- * repository that was told. Empty where nothing was told, or no such tag is known.
+ * The tags at the image of which this is the top layer, in the repository that was told: the image whose layers were told last, all of
+ * them. Empty where none was told whole, or that is not known. An image is told from its lowest layer up, so that of two images with one
+ * top layer the one visited last is the one whose least recent layer is the more recent; what is only a part of the same telling is
+ * shorter. The image is found by all its layers (manifest_told_layers_idx; Portus leaves out the empty tar of old manifests): ten of
+ * thousands may share the top one.
  */
 export async function scannedTags(d: Pick<Deps, 'sql'>, name: string): Promise<ScannedTag[]> {
   return d.sql<ScannedTag[]>`
     with recursive chain as (
-      (select name, parent, repository, 1 as depth from scanned_layer where name = ${name} order by seen_at desc limit 1)
+      select top.id as top, below, repository_id, turn as since, array[top.name] as names, 1 as depth
+      from (select * from scanned_layer where name = ${name} order by turn desc limit ${mostImages}) top
       union all
-      select below.name, below.parent, chain.repository, chain.depth + 1
-      from chain cross join lateral (
-        select name, parent from scanned_layer where name = chain.parent and repository = chain.repository
-        order by seen_at desc limit 1) below
-      where chain.parent <> '' and chain.depth < ${deepest}
+      select chain.top, l.below, chain.repository_id, least(chain.since, l.turn), l.name || chain.names, chain.depth + 1
+      from chain join scanned_layer l on l.id = chain.below where chain.depth < ${deepest}
+    ), whole as (
+      select *, max(since) over () as latest from chain where below = 0
     ), told as (
-      select array_agg(name order by depth desc) as names, min(repository) as repository, bool_or(parent = '') as whole from chain
+      select * from whole where since = latest
     ), image as (
-      select m.digest, m.platform, told.repository from told join manifest m on m.kind = 'image' and m.layers -> -1 ->> 'digest' = ${name}
-      where told.whole and told.names = (
-        select array_agg(layer.value ->> 'digest' order by layer.ordinality)
-        from jsonb_array_elements(m.layers) with ordinality layer where layer.value ->> 'digest' <> ${emptyLayer})
+      select m.digest, m.platform, told.repository_id, told.depth from told join manifest m on m.kind = 'image'
+        and md5(jsonb_path_query_array(m.layers, '$[*] ? (@.digest != "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4").digest')::text)
+          = md5(to_jsonb(told.names)::text)
     ), head as (
-      select digest, platform, repository from image
-      union select e.index_digest, image.platform, image.repository from image join index_entry e on e.manifest_digest = image.digest
+      select digest, platform, repository_id, depth from image
+      union select e.index_digest, image.platform, image.repository_id, image.depth
+      from image join index_entry e on e.manifest_digest = image.digest
+    ), found as (
+      select t.id, t.ref, head.platform, head.depth, max(head.depth) over () as most from head
+      join tag t on t.head_digest = head.digest and t.repository_id = head.repository_id
+      join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
+      where t.ignored is null and not g.outside
     )
-    select distinct t.id, t.ref, head.platform from head join tag t on t.head_digest = head.digest
-    join repository r on r.id = t.repository_id and r.name = head.repository join registry g on g.id = r.registry_id
-    where t.ignored is null and not g.outside order by t.ref`
+    select distinct id, ref, platform from found where depth = most order by ref`
 }
 
 /** Forgets what nobody has asked about for so long. */
 export async function forgetScans(d: Pick<Deps, 'sql' | 'clock'>): Promise<void> {
   const before = new Date(d.clock().getTime() - keptDays * 86_400_000)
   await d.sql`delete from scanned_layer where seen_at < ${before}`
-  await d.sql`delete from scan_finding where fetched_at < ${before}`
+  await d.sql`delete from clair_look where seen_at < ${before}`
+  await d.sql`
+    delete from scan_finding f where fetched_at < ${before} and not exists (select from clair_look where name = f.name)`
 }
-const keptDays = 30

@@ -21,5 +21,6 @@ export const tasksThat = (given: Partial<Tasks>): Tasks => ({
   recipe: nothing,
   'move-tags': nothing,
   portus: nothing,
+  clair: nothing,
   ...given,
 })

@@ -1,105 +1,211 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import pino from 'pino'
-import { askPortus, queuePortus } from '../../src/scanner/ask-portus.ts'
-import { storeSmallWorld } from '../api/small-world.ts'
+import { askPortus } from '../../src/scanner/ask-portus.ts'
+import { forgetAnswers, noteUnanswered } from '../../src/scanner/note-answers.ts'
+import { shownOf } from '../../src/scanner/shown.ts'
+import { queuePortus } from '../../src/scanner/who-asks.ts'
 import { configFor } from '../notify/config.ts'
 import { testDeps } from '../support/deps.ts'
-import { type HttpServer, reply, serveHttp } from '../support/http-server.ts'
+import { reply, serveHttp } from '../support/http-server.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { blob, forgetTold, image, type Scanner, startScanner, storeScannedWorld, until } from './scanner-service.ts'
+import { type SmallPortus, smallPortus } from './small-portus.ts'
 
 let pg: TestDatabase
-let portus: HttpServer
-let broken: number | null = null
-let lines: string[] = []
+let portus: SmallPortus
+let scanner: Scanner
+let later = 0
+const pushed = new Set<string>()
+const lines: string[] = []
 beforeAll(async () => {
   pg = await testDatabase()
-  await storeSmallWorld(pg)
+  await storeScannedWorld(pg)
+  await pg.sql`insert into namespace (key, visibility) values ('lib', 'protected')`
+  await pg.sql`update cause set confidence = 'inferred'`
 })
 beforeEach(async () => {
-  broken = null
-  lines = []
-  await pg.sql`truncate portus_look`
-  // repositories and tags as 2.4.3 shows them: lib/api/entities.rb of https://github.com/SUSE/Portus
-  portus = await serveHttp((request, response, url) => {
-    if (request.headers['portus-auth'] !== 'boss:t0ken') return reply(response, 401, { message: 'no' })
-    if (broken !== null) return reply(response, broken, {})
-    if (request.method === 'POST') return reply(response, 202, 'null')
-    if (url.pathname === '/api/v1/repositories')
-      return reply(response, 200, [
-        { id: 7, name: 'run', full_name: 'app/run' },
-        { id: 8, name: 'leaf', full_name: 'app/leaf' },
-      ])
-    if (url.pathname === '/api/v1/repositories/7/tags')
-      return reply(response, 200, [
-        { id: 70, name: '0' },
-        { id: 71, name: '1' },
-      ])
-    return reply(response, 200, [{ id: 81, name: '1' }])
-  })
+  later = 0
+  pushed.clear()
+  await forgetTold(pg)
+  portus = await smallPortus()
+  scanner = await startScanner(pg, { portus: account() })
 })
-afterEach(() => portus.close())
+afterEach(async () => {
+  await scanner.close()
+  await portus.close()
+})
 afterAll(() => pg.close())
 
-const deps = (token: string | null = 't0ken') => ({
+const account = (url = portus.url, token: string | null = 't0ken') => ({
+  ...{ url, caFile: null, insecure: false, username: 'boss', token },
+})
+const deps = (said = account()) => ({
   ...testDeps(pg),
+  clock: () => new Date(Date.now() + later),
   log: pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) }),
-  config: configFor(['reg:5000'], {
-    scanner: true,
-    portus: { url: portus.url, caFile: null, insecure: false, username: 'boss', token },
-  }),
+  config: configFor(['reg:5000'], { scanner: true, portus: said }),
 })
-const ask = (wish: { refs?: string[] } = {}) => askPortus(deps(), wish, new AbortController().signal)
-const looks = () => portus.seen.filter(({ method }) => method === 'POST').map(({ path }) => path)
-const known = async () =>
-  (await pg.sql<{ ref: string }[]>`select ref from portus_look order by ref`).map(({ ref }) => ref)
-const outdated = ['reg:5000/app/leaf:1', 'reg:5000/app/run:1', 'reg:5000/app/tool:1']
-
-test('has Portus look at the tags that are outdated, once; what it does not know it meets by itself', async () => {
-  await ask()
-  expect(looks().sort()).toEqual(['/api/v1/vulnerabilities/71', '/api/v1/vulnerabilities/81'])
-  expect(await known()).toEqual(outdated)
-  await ask()
-  expect(looks()).toHaveLength(2)
+const minutes = (count: number): void => {
+  later += count * 60_000
+}
+/** The job as it runs half a minute later. */
+const ask = async () => {
+  minutes(0.5)
+  await askPortus(deps(), new AbortController().signal)
+}
+const head = async (ref: string) =>
+  (await pg.sql<{ digest: string }[]>`select head_digest as digest from tag where ref = ${`reg:5000/${ref}`}`)[0]!
+    .digest
+const push = async (repository: string, ...names: string[]) => {
+  pushed.add(`reg:5000/${repository}:1`)
+  portus.push({ ...image(repository, ...names), name: '1', digest: await head(`${repository}:1`) })
+}
+/** Portus looks at what it is to look at, and what it was answered is kept. */
+const scan = async () => {
+  await portus.scan(scanner.at)
+  await until(async () => {
+    const tags = await pg.sql<{ id: number }[]>`select id from tag where ref = any(${[...pushed]}::text[])`
+    const wanted = await shownOf(
+      deps(),
+      tags.map(({ id }) => id),
+    )
+    const known = await pg.sql<{ ref: string; answered: string }[]>`select ref, answered from portus_look`
+    const answered = new Map(known.map(({ ref, answered }) => [ref, answered]))
+    return [...wanted].every(([ref, hash]) => (answered.get(ref) ?? '') === hash)
+  })
+}
+const shown = (repository: string) => portus.page(repository, '1').map(({ name }) => name)
+const base = expect.stringContaining('Outdated base: reg:5000/lib/base:1')
+test('what two images show is right for both, though Portus keeps it by its name alone', async () => {
+  await push('app/run', 'base', 'run')
+  await push('app/tool', 'base', 'tool')
+  await scan()
+  const [run, tool] = [portus.page('app/run', '1'), portus.page('app/tool', '1')]
+  expect([run, tool]).toEqual([[expect.objectContaining({ name: base })], run])
+  expect(run[0]!.link).toBe('http://drydock.test:8080/?base=reg%3A5000%2Flib%2Fbase%3A1')
+  expect(JSON.stringify(run)).not.toMatch(/app\/(run|tool)/)
 })
 
-test('has it look again where a flag changes or goes, and where it is wished for', async () => {
+test('has Portus look at what is outdated, until it was answered so; then no more', async () => {
+  await push('app/run', 'base', 'run')
+  await push('app/tool', 'base', 'tool')
   await ask()
-  await pg.sql`update cause set to_digest = 'sha256:other' where tag_id = (select id from tag where ref = ${outdated[0]!})`
+  expect(portus.asked).toEqual([1, 2])
+  await scan()
+  expect([shown('app/run'), shown('app/tool')]).toEqual([[base], [base]])
+  minutes(120)
   await ask()
-  expect(looks().slice(2)).toEqual(['/api/v1/vulnerabilities/81'])
-  await pg.sql`update cause set counted = false where tag_id = (select id from tag where ref = ${outdated[0]!})`
+  expect(portus.asked).toEqual([1, 2])
+})
+
+test('asks again what did not come, ever more rarely', async () => {
+  await push('app/run', 'base', 'run')
+  const times: number[] = []
+  for (let half = 0; half < 120; half++) {
+    const before = portus.asked.length
+    await ask()
+    if (portus.asked.length > before) times.push(half / 2)
+  }
+  expect(times).toEqual([0, 1, 3, 7, 15, 31])
+})
+
+test('a flag that goes, or changes, or is of another image, is asked for again', async () => {
+  await push('app/run', 'base', 'run')
+  await scan()
+  const fact = pg.sql`select id from tag where ref = 'reg:5000/app/run:1'`
+  await pg.sql`update cause set to_digest = 'sha256:other' where tag_id = (${fact})`
   await ask()
-  expect(looks().slice(3)).toEqual(['/api/v1/vulnerabilities/81'])
-  expect(await known()).toEqual(outdated.slice(1))
-  await ask({ refs: [outdated[0]!] })
-  expect(looks().slice(4)).toEqual(['/api/v1/vulnerabilities/81'])
+  expect(portus.asked).toEqual([1])
+  await scan()
+  await pg.sql`update cause set counted = false where tag_id = (${fact})`
+  await ask()
+  expect(portus.asked).toEqual([1, 1])
+  await scan()
+  expect(shown('app/run')).toEqual([])
   await pg.sql`update cause set counted = true`
+  // pushed again, on the same old base
+  const old = await head('app/run:1')
+  await ask()
+  await scan()
+  await pg.sql`insert into manifest (digest, media_type, kind, platform, layers) select ${blob('again')}, media_type, kind, platform, layers from manifest where digest = ${old}`
+  await pg.sql`update tag set head_digest = ${blob('again')} where ref = 'reg:5000/app/run:1'`
+  const before = portus.asked.length
+  await ask()
+  expect(portus.asked).toHaveLength(before + 1)
+  await pg.sql`update tag set head_digest = ${old} where ref = 'reg:5000/app/run:1'`
+})
+
+test('a base whose namespace turns private is asked for again, and is not named any more', async () => {
+  await push('app/run', 'base', 'run')
+  await scan()
+  await pg.sql`update namespace set visibility = 'private' where key = 'lib'`
+  await ask()
+  await scan()
+  await pg.sql`update namespace set visibility = 'protected' where key = 'lib'`
+  expect([portus.asked, shown('app/run')]).toEqual([[1], ['Outdated base (withheld)']])
+})
+
+test('what Portus found nobody for is shown again after a start', async () => {
+  await push('app/run', 'base', 'run')
+  await scan()
+  // nobody is there while Portus looks again, for a reason of its own
+  await scanner.close()
+  await push('app/run', 'base', 'run')
+  await portus.scan(scanner.at)
+  expect(shown('app/run')).toEqual([])
+  scanner = await startScanner(pg, { portus: account() })
+  await forgetAnswers(deps())
+  await ask()
+  await scan()
+  expect([portus.asked, shown('app/run')]).toEqual([[1], [base]])
+})
+
+test('what was answered with an error is asked for again', async () => {
+  await push('app/run', 'base', 'run')
+  await scan()
+  await noteUnanswered(deps(), blob('run'))
+  await ask()
+  expect(portus.asked).toEqual([1])
+  expect(await pg.sql`select 1 from graphile_worker.jobs where key = 'portus'`).toHaveLength(1)
+})
+
+test('what was answered long ago is asked for again, as Portus may have found nobody since', async () => {
+  await push('app/run', 'base', 'run')
+  await scan()
+  minutes(25 * 60)
+  await ask()
+  expect(portus.asked).toEqual([1])
+})
+
+test('asks for no more than a hundred in ten seconds, the others then', async () => {
+  await pg.sql`
+    insert into portus_look (ref, answered, next_at)
+    select 'reg:5000/app/old' || n || ':1', 'x', now() from generate_series(1, 150) n`
+  const asked = async () => (await pg.sql`select 1 from portus_look where answered = 'x'`).length
+  await ask()
+  // those that are not there in Portus are forgotten; the flagged ones were of the hundred
+  const left = await asked()
+  expect(left).toBeGreaterThanOrEqual(50)
+  expect(await pg.sql`select 1 from graphile_worker.jobs where key = 'portus' and run_at > now()`).toHaveLength(1)
+  await ask()
+  expect(await asked()).toBeLessThan(left)
 })
 
 test.each([500, 404, 302])(
   'is asked again later where it answers %s, and nothing is taken for done',
   async (status) => {
-    broken = status
-    await expect(ask()).rejects.toMatchObject({ name: 'SourceError' })
-    expect(await known()).toEqual([])
-    broken = null
-    await ask()
-    expect(await known()).toEqual(outdated)
+    const broken = await serveHttp((_, response) => reply(response, status, {}))
+    const asking = askPortus(deps(account(broken.url)), new AbortController().signal)
+    await expect(asking).rejects.toMatchObject({ name: 'SourceError' })
+    await broken.close()
+    expect(await pg.sql`select 1 from portus_look`).toEqual([])
     expect(lines.join('')).not.toContain('t0ken')
   },
 )
 
-test('of very many it is asked at once', async () => {
-  await pg.sql`
-    insert into portus_look (ref, shown, asked_at) select 'reg:5000/app/old' || n || ':1', 'x', now() from generate_series(1, 200) n`
-  await ask()
-  expect(looks()).toEqual(['/api/v1/vulnerabilities'])
-  expect(await known()).toEqual(outdated)
-})
-
 test('is wished for only where there is an admin of Portus to ask with', async () => {
-  await queuePortus(deps(null))
-  await askPortus(deps(null), {}, new AbortController().signal)
+  await queuePortus(deps(account(portus.url, null)))
+  await askPortus(deps(account(portus.url, null)), new AbortController().signal)
   const waiting = () => pg.sql`select 1 from graphile_worker.jobs where key = 'portus'`
   expect([await waiting(), portus.seen]).toEqual([[], []])
   await queuePortus(deps())

@@ -1,0 +1,95 @@
+/**
+ * In: what is to be written for a visit of Portus, in order, and questions to the database for its answer.
+ * Out: answers, or an UnansweredError within `patience`; the writes done, later where the database is away or slow.
+ * Guarantees: nobody waits longer than `patience` milliseconds, and not at all while something hangs; no more than `mostWaiting` writes are
+ * kept; where one is lost, `overflowed` is written instead.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isLostDatabase } from '../db/is-lost-database.ts'
+import type { Deps } from '../deps.ts'
+import { timed } from '../timed.ts'
+
+/** The database did not answer in time. */
+export class UnansweredError extends Error {
+  readonly code = 'unanswered'
+  readonly retryable = true
+}
+
+export type Visits = {
+  /** Resolves when it is written, or not waited for any longer; never rejects. */
+  write(what: () => Promise<unknown>): Promise<void>
+  /** After all writes before it. Rejects with an UnansweredError. */
+  ask<T>(what: () => Promise<T>): Promise<T>
+}
+
+const mostWaiting = 10_000
+const againMs = 250
+
+export function makeVisits(
+  d: Pick<Deps, 'log'>,
+  { patience, overflowed }: { patience: number; overflowed: () => Promise<unknown> },
+): Visits {
+  const never = new AbortController().signal
+  const waiting: { what: () => Promise<unknown>; done: () => void }[] = []
+  let hanging = 0
+  let lost = false
+  let draining: Promise<void> | null = null
+
+  const within = async <T>(work: Promise<T>): Promise<T> =>
+    timed(work, patience, never, () => {
+      // open until it has ended, however it ends
+      hanging++
+      const ended = () => void hanging--
+      work.then(ended, ended)
+    })
+
+  /** Tried again while the database is away; what it refuses is told and left out. */
+  const done = async (what: () => Promise<unknown>): Promise<void> => {
+    for (;;) {
+      try {
+        return void (await what())
+      } catch (err) {
+        if (!isLostDatabase(err)) return d.log.warn({ err }, 'what Portus told could not be kept')
+        await sleep(againMs, undefined, { ref: false })
+      }
+    }
+  }
+  const drain = async (): Promise<void> => {
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      await done(next.what)
+      waiting.shift()
+      next.done()
+    }
+    if (lost) {
+      lost = false
+      await done(overflowed)
+    }
+    draining = null
+    if (waiting.length > 0 || lost) draining = drain()
+  }
+  const drained = (): Promise<void> => {
+    draining ??= drain()
+    return draining
+  }
+
+  return {
+    async write(what) {
+      if (waiting.length >= mostWaiting) {
+        lost = true
+        return
+      }
+      const written = new Promise<void>((resolve) => waiting.push({ what, done: resolve }))
+      void drained()
+      if (hanging === 0) await within(written).catch(() => undefined)
+    },
+    async ask(what) {
+      if (hanging > 0) throw new UnansweredError('the database does not answer')
+      const work = (waiting.length > 0 ? drained() : Promise.resolve()).then(what)
+      try {
+        return await within(work)
+      } catch (cause) {
+        throw new UnansweredError('the database did not answer in time', { cause })
+      }
+    },
+  }
+}
