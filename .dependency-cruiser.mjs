@@ -11,14 +11,14 @@ const pure = [
   '^src/plan/(assemble-plan|base-order|decide-tag|past-builds|settle|stale-bases|triggers|preview|play|root-of|follow-plans|foresee|preview-causes|preview-node|preview-edges|why-not|rebuild-words)\\.ts',
   '^src/ingest/(observe|timeline)',
   '^src/webhook/(envelope|presented-tokens|github-signature|formats/)',
-  '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|needs-buildkit|places|dockerfile-readers|dockerfile-check/[a-z-]+|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|secret-forms|recipe|key|build-error|storable|path-globs|cron)\\.ts',
+  '^src/build/(rebase-merge|rebase-manifest|published-manifest|base-annotations|expand-args|dockerfile|heredocs|needs-buildkit|places|dockerfile-readers|dockerfile-check/[a-z-]+|observe-recipe|propose-recipe|normalise-git-url|git-url|url-prefix|mask|secret-forms|recipe|key|build-error|failure-words|storable|path-globs|cron)\\.ts',
   '^src/build/machines/(machine-name|profile|read-endpoint|create-failure|driver-secrets|retire)\\.ts',
   '^src/notify/digest',
   '^src/channels/(notifier|notifiers|webhook|slack|matrix|chat-lines|compose|judge-reply)\\.ts',
   '^src/pause/may-start',
   '^src/people/(namespace-key|person|sources/(owner-rules|portus-claims|snapshot-of|source|parse-said|database-address))\\.ts',
   '^src/triggers/(git-push|repository-key|wanted-by-push|signature|form-field)\\.ts',
-  '^src/access/(access|scopes|principal|withhold)\\.ts',
+  '^src/access/(access|scopes|principal|withhold|split-names)\\.ts',
   '^src/policy/(tag-shape|newer-tag|tag-globs|immutable-tag|tag-policy|curate-tags|policy-scope)\\.ts',
 ]
 const front = '^src/((pipeline|periodic|main)\\.ts|api/|ui/|cli/)'

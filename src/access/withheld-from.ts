@@ -6,7 +6,7 @@ import { readsEverything } from './readable-by.ts'
 import { standingsOf, unknownStanding } from './standing.ts'
 import { keysIn, type Vocabulary, vocabularyOf, withhold } from './withhold.ts'
 
-type Needs = { sql: Deps['sql'] | Tx; config: Pick<Deps['config'], 'registries'> }
+export type Needs = { sql: Deps['sql'] | Tx; config: Pick<Deps['config'], 'registries'> }
 
 /** Names under which Docker Hub is written: it is a registry like others where it is configured as one. */
 const dockerHub = ['docker.io', 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com']

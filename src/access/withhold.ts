@@ -82,25 +82,33 @@ export function keysIn(value: unknown, vocabulary: Vocabulary): Set<string> {
   return keys
 }
 
+/** What was withheld so far of something that is read in parts: numbers by name, and repositories to be withheld without their host too. */
+export type Withheld = { numbers: Map<string, number>; bare: Set<string> }
+
+/** Repositories that are remembered from part to part: what is looked for costs by their number. */
+const mostBare = 1000
+
 /**
  * The value without the names that are hidden. Of those the repository is withheld also where it stands without its host, in the
- * same value; `hostless`: further repositories to be withheld so.
+ * same value; `hostless`: further repositories to be withheld so. `before`: of the parts before this one, and added to.
  */
 export function withhold<T>(
   value: T,
   vocabulary: Vocabulary,
   isHidden: (key: string) => boolean,
   hostless: readonly string[] = [],
+  before: Withheld = { numbers: new Map(), bare: new Set() },
 ): T {
-  const hiddenNames = new Map<string, number>()
-  const bare = new Set(hostless)
+  const { numbers } = before
+  const bare = new Set([...before.bare, ...hostless])
   everyText(value, (text) => {
     for (const { key, repository } of namesIn(text, vocabulary))
       if (isHidden(key) && repository.includes('/')) bare.add(repository)
     return text
   })
+  for (const repository of bare) if (before.bare.size < mostBare) before.bare.add(repository)
   const placeholder = (name: string): string => {
-    const number = hiddenNames.get(name) ?? hiddenNames.set(name, hiddenNames.size + 1).size
+    const number = numbers.get(name) ?? numbers.set(name, numbers.size + 1).size
     return number === 1 ? '(withheld)' : `(withheld ${number})`
   }
   const bareNames = bare.size === 0 ? null : barePattern([...bare])

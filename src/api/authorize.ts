@@ -39,7 +39,8 @@ export async function authorize(
   const standing = (key: string) => standings.get(key) ?? unknownStanding
   const verdict = judge(principal, access.need, level, about, standing)
   if (verdict === 'hidden') throw hidden(access.hidden)
-  if (verdict === 'forbidden') throw new ApiError('forbidden', words[access.need])
+  if (verdict === 'forbidden')
+    throw new ApiError('forbidden', method === 'get' ? toRead[access.need] : words[access.need])
   return (need, key) => mayIn(principal, need, key, standing(key), levelOf(need, method))
 }
 
@@ -50,4 +51,12 @@ const words = {
   build: 'that takes a contributor or an owner of the namespace, and a token that may build',
   recipe: 'recipes are for contributors and owners of the namespace, and tokens that may manage',
   manage: 'that takes an owner of the namespace, and a token that may manage',
+}
+
+/** Of a GET, which takes no more than the scope `read`. */
+const toRead = {
+  read: words.read,
+  build: 'that is shown to contributors and owners of the namespace alone',
+  recipe: words.recipe,
+  manage: words.manage,
 }

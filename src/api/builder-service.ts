@@ -72,10 +72,10 @@ export const builderRoutes = [
     query: z.object({ follow: z.enum(['0', '1', 'true', 'false']).default('0').describe('until the build ends') }),
     responses: { 200: ['text/plain', 'text/event-stream'] },
     problems: ['no-such-build'],
-    async handle(d, { params, query, request }, response) {
+    async handle(d, { params, query, request, principal }, response) {
       await buildOf(d, params.id)
       const wants = query.follow === '1' || query.follow === 'true'
-      await sendLog(d, params.id, { follow: wants && request.method === 'GET', request, response })
+      await sendLog(d, params.id, { follow: wants && request.method === 'GET', request, response, principal })
       return null
     },
   }),

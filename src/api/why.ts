@@ -6,7 +6,7 @@ import type { Principal } from '../access/principal.ts'
 import { readableBy } from '../access/readable-by.ts'
 import type { Deps } from '../deps.ts'
 import type { FoundTag } from './find-tag.ts'
-import { type BuildRow, buildColumns, showBuild } from './schemas/build.ts'
+import { type BuildRow, buildColumns, showBuilds } from './schemas/build.ts'
 import type { Why } from './schemas/why.ts'
 import {
   type CauseRow,
@@ -85,7 +85,7 @@ async function chainsOf(d: Pick<Deps, 'sql' | 'config' | 'clock'>, ref: string):
 }
 
 /** The build that pushed the present head, and, step by step, the one that pushed what it was built for. Each is older: it ends. */
-async function buildsTo(d: Pick<Deps, 'sql'>, principal: Principal, ref: string): Promise<Why['builds']> {
+async function buildsTo(d: Pick<Deps, 'sql' | 'config'>, principal: Principal, ref: string): Promise<Why['builds']> {
   const rows = await d.sql<BuildRow[]>`
     with recursive made as (
       (select build.*, 0 as depth from tag join build on build.ref = tag.ref and build.digest = tag.head_digest
@@ -101,5 +101,5 @@ async function buildsTo(d: Pick<Deps, 'sql'>, principal: Principal, ref: string)
     select ${buildColumns(d.sql)} from made
     where depth < coalesce((select min(depth) from made where not ${readableBy(d.sql, principal, d.sql`namespace_key`)}), ${longest + 1})
     order by depth`
-  return rows.map(showBuild)
+  return showBuilds(d, principal, rows)
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { keyOfRef } from '../../access/key-of-ref.ts'
+import type { Principal } from '../../access/principal.ts'
 import { readableBy } from '../../access/readable-by.ts'
 import { cancelBuild } from '../../build/cancel.ts'
 import { requestBuild } from '../../build/request.ts'
@@ -9,12 +10,12 @@ import { IdParams, nameOf, refOf } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
-import { Build, type BuildRow, buildColumns, showBuild } from '../schemas/build.ts'
+import { Build, type BuildRow, buildColumns, showBuilds } from '../schemas/build.ts'
 import { sendLog } from '../send-log.ts'
 
 const uuid = z.uuid()
 
-async function buildOf(d: Pick<Deps, 'sql'>, id: string): Promise<BuildRow> {
+async function rowOf(d: Pick<Deps, 'sql'>, id: string): Promise<BuildRow> {
   const [row] = uuid.safeParse(id).success
     ? await d.sql<BuildRow[]>`
         select ${buildColumns(d.sql)} from build where id = ${id} and job is null`
@@ -22,6 +23,9 @@ async function buildOf(d: Pick<Deps, 'sql'>, id: string): Promise<BuildRow> {
   if (!row) throw new ApiError('no-such-build', `no build ${id}`)
   return row
 }
+
+const buildOf = async (d: Deps, principal: Principal, id: string) =>
+  (await showBuilds(d, principal, [await rowOf(d, id)]))[0]!
 
 export const buildRoutes = [
   route({
@@ -37,12 +41,12 @@ export const buildRoutes = [
     responses: { 200: Build, 201: Build },
     problems: ['no-recipe', 'no-such-registry', 'no-such-tag'],
     subject: ({ body }) => body.ref,
-    async handle(d, { body }) {
+    async handle(d, { body, principal }) {
       const ref = refOf(d, body.ref)
       const request = { ref, reason: { kind: 'manual' as const }, root: null, note: body.note ?? null }
       const requested = await requestBuild(d, request)
       if (requested === 'no-recipe') throw new ApiError('no-recipe', `${ref} has no recipe: PUT /recipes/REF first`)
-      return { status: requested.created ? 201 : 200, body: showBuild(await buildOf(d, requested.build.id)) }
+      return { status: requested.created ? 201 : 200, body: await buildOf(d, principal, requested.build.id) }
     },
   }),
   route({
@@ -61,7 +65,16 @@ export const buildRoutes = [
         where job is null and ${readableBy(d.sql, principal, d.sql`namespace_key`)} and (${ref}::text is null or ref = ${ref}) and (${state}::build_state is null or state = ${state}::build_state)
           and (${after === null} or (created_at, id) < (${after?.[0] ?? '1970-01-01T00:00:00Z'}::timestamptz, ${after?.[1] ?? null}::uuid))
         order by created_at desc, id desc limit ${query.limit + 1}`
-      return { status: 200, body: page(rows, query.limit, (row) => [row.createdAt.toISOString(), row.id], showBuild) }
+      const shown = await showBuilds(d, principal, rows)
+      return {
+        status: 200,
+        body: page(
+          shown,
+          query.limit,
+          ({ createdAt, id }) => [createdAt, id],
+          (build) => build,
+        ),
+      }
     },
   }),
   route({
@@ -72,24 +85,24 @@ export const buildRoutes = [
     params: IdParams,
     responses: { 200: Build },
     problems: ['no-such-build'],
-    async handle(d, { params }) {
-      return { status: 200, body: showBuild(await buildOf(d, params.id)) }
+    async handle(d, { params, principal }) {
+      return { status: 200, body: await buildOf(d, principal, params.id) }
     },
   }),
   route({
     method: 'get',
     path: '/builds/{id}/logs',
-    access: ofBuild('read'),
+    access: ofBuild('build'),
     summary:
       'The log as text; with Accept: text/event-stream as events, each with the id to go on from (Last-Event-ID)',
     params: IdParams,
     query: z.object({ follow: z.enum(['0', '1', 'true', 'false']).default('0').describe('until the build ends') }),
     responses: { 200: ['text/plain', 'text/event-stream'] },
     problems: ['no-such-build'],
-    async handle(d, { params, query, request }, response) {
-      await buildOf(d, params.id)
+    async handle(d, { params, query, request, principal }, response) {
+      await rowOf(d, params.id)
       const wants = query.follow === '1' || query.follow === 'true'
-      await sendLog(d, params.id, { follow: wants && request.method === 'GET', request, response })
+      await sendLog(d, params.id, { follow: wants && request.method === 'GET', request, response, principal })
       return null
     },
   }),
@@ -101,10 +114,10 @@ export const buildRoutes = [
     params: IdParams,
     responses: { 202: Build },
     problems: ['no-such-build', 'build-over'],
-    async handle(d, { params }) {
-      await buildOf(d, params.id)
+    async handle(d, { params, principal }) {
+      await rowOf(d, params.id)
       if ((await cancelBuild(d, params.id)) === 'over') throw new ApiError('build-over', 'the build has ended')
-      return { status: 202, body: showBuild(await buildOf(d, params.id)) }
+      return { status: 202, body: await buildOf(d, principal, params.id) }
     },
   }),
 ]

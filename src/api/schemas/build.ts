@@ -1,10 +1,14 @@
 import { z } from 'zod'
+import { buildersIn } from '../../access/builders-in.ts'
+import type { Principal } from '../../access/principal.ts'
+import { failureFor } from '../../build/failure-words.ts'
 import type { Tx } from '../../db/postgres.ts'
+import type { Deps } from '../../deps.ts'
 import { Time } from './tag.ts'
 
 const Failure = z.object({
   code: z.string(),
-  message: z.string(),
+  message: z.string().describe('in full for who may build in the namespace; for others what the code says'),
   retryable: z.boolean().describe('the same build may well pass another time'),
 })
 type Failure = z.infer<typeof Failure>
@@ -72,14 +76,29 @@ export type BuildRow = {
   host: string | null
   bases: string
   error: string | null
+  namespaceKey: string | null
 }
 
 /** What a BuildRow is read from `build` with. */
 export const buildColumns = (sql: Tx) => sql`
   id, ref, state, builder, reason::text as reason, root, note, plan_id as plan, automatic, created_at, started_at, finished_at,
-  steps::text as steps, commit, digest, previous, host::text as host, bases::text as bases, error::text as error`
+  steps::text as steps, commit, digest, previous, host::text as host, bases::text as bases, error::text as error, namespace_key`
 
-export function showBuild(row: BuildRow): Shown {
+/** Builds as this principal may have them, in the order of their rows: why one failed, in words, is for who may build there. */
+export async function showBuilds(
+  d: Pick<Deps, 'sql' | 'config'>,
+  principal: Principal,
+  rows: readonly BuildRow[],
+): Promise<Shown[]> {
+  const mayBuild = await buildersIn(
+    d,
+    principal,
+    rows.flatMap(({ namespaceKey }) => namespaceKey ?? []),
+  )
+  return rows.map((row) => showBuild(row, row.namespaceKey === null ? principal.admin : mayBuild(row.namespaceKey)))
+}
+
+function showBuild({ namespaceKey: _, ...row }: BuildRow, mayBuild: boolean): Shown {
   const reason = JSON.parse(row.reason) as Partial<Shown['reason']>
   const steps = JSON.parse(row.steps) as Shown['steps']
   const bases = JSON.parse(row.bases) as Shown['bases']
@@ -99,14 +118,14 @@ export function showBuild(row: BuildRow): Shown {
       name,
       startedAt,
       finishedAt,
-      error: failureOf(error),
+      error: failureOf(error, mayBuild),
     })),
     host: row.host === null ? null : (JSON.parse(row.host) as Shown['host']),
     bases: bases.map(({ name, digest, role }) => ({ name, digest, role })),
-    error: failureOf(row.error === null ? null : (JSON.parse(row.error) as Failure)),
+    error: failureOf(row.error === null ? null : (JSON.parse(row.error) as Failure), mayBuild),
   }
 }
 
 /** Failures of before are stored without `retryable`. */
-const failureOf = (failure: Failure | null): Failure | null =>
-  failure && { ...failure, retryable: failure.retryable ?? false }
+const failureOf = (failure: Failure | null, mayBuild: boolean): Failure | null =>
+  failure && failureFor({ ...failure, retryable: failure.retryable ?? false }, mayBuild)
