@@ -139,9 +139,9 @@ async function* whileNext<T, R>(all: Iterable<T> | AsyncIterable<T>, of: (one: T
 type Saving = { mails: Written[]; over: number[] }
 
 async function writeSome(d: Needs, { people, over }: Part, known: Known): Promise<Saving> {
-  const hide = await readersOf(d, people, known.names)
+  const { hide, apart } = await readersOf(d, people, known.names)
   const mails: Written[] = []
-  for (const person of people) {
+  for (const person of people.flatMap(apart)) {
     const { mail, faulty } = writeMail(d, person, hide)
     if (faulty.length > 0) await markFaulty(d, faulty)
     if (mail) mails.push(mail)

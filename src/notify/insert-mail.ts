@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts'
 import { enqueueMail, laneOf } from './enqueue-mail.ts'
 import { mailDomain } from './mail-headers.ts'
 
-/** `about`: the repositories of which the person must hear to be written to, each "NAMESPACE host/repository". */
+/** `about`: the repositories of which the person must hear to be written to, each "NAMESPACE host/repository"; `named`: see readers.ts. */
 export type NewMail = {
   to: string
   userName: string
@@ -12,6 +12,7 @@ export type NewMail = {
   text: string
   html: string
   about: string[]
+  named: string[]
   references: string[]
 }
 
@@ -24,9 +25,9 @@ export async function insertMail(
   const id = randomUUID()
   const kept = d.config.observe || d.mailer === null
   await tx`
-    insert into mail (id, message_id, user_name, "to", subject, text, html, state, created_at, about, "references")
+    insert into mail (id, message_id, user_name, "to", subject, text, html, state, created_at, about, named, "references")
     values (${id}, ${`<${id}@${mailDomain(d.config)}>`}, ${mail.userName}, ${mail.to}, ${mail.subject}, ${mail.text},
-      ${mail.html}, ${kept ? 'kept' : 'pending'}::mail_state, ${d.clock()}, ${mail.about}, ${mail.references})`
+      ${mail.html}, ${kept ? 'kept' : 'pending'}::mail_state, ${d.clock()}, ${mail.about}, ${mail.named}, ${mail.references})`
   if (!kept) await enqueueMail(d, tx, [laneOf(id)])
   return id
 }

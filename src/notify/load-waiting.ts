@@ -13,8 +13,14 @@ export type Due = Omit<Told, 'content' | 'kind'> & {
   content: NoticeContent | null
 }
 
-/** All that is to be told at one address, oldest first; `users` by name. */
-export type DuePerson = { email: string; displayName: string | null; users: string[]; notices: Due[] }
+/** All that is to be told at one address, oldest first; `users` by name, of whom the notices are; `others`: who has the address besides. */
+export type DuePerson = {
+  email: string
+  displayName: string | null
+  users: string[]
+  others?: string[]
+  notices: Due[]
+}
 
 type Row = {
   id: number

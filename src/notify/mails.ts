@@ -22,7 +22,14 @@ export type WholeMailView = MailView & { html: string; refs: string[] }
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** Newest first. `cursor`: the id of the last mail of the page before; one that is not known gives no page. */
+/** Whose a mail is: of whom something is in it. */
+const isOf = (
+  sql: Deps['sql'],
+  user: string | undefined,
+) => sql`(${user ?? null}::text is null or m.user_name = ${user ?? null}
+  or m.id in (select n.mail_id from notice n where n.user_name = ${user ?? null}))`
+
+/** Newest first. `user`: what is theirs. `cursor`: the id of the last mail of the page before; one that is not known gives no page. */
 export async function listMails(
   d: Pick<Deps, 'sql'>,
   {
@@ -36,9 +43,9 @@ export async function listMails(
   if (cursor !== null && !uuid.test(cursor)) return { items: [], next: null }
   const found = await d.sql<MailView[]>`
     select id, message_id, user_name as user, "to", subject, text, state, error, attempts, created_at, next_try_at, sent_at
-    from mail
+    from mail m
     where (${to ?? null}::text is null or lower("to") = lower(${to ?? null}))
-      and (${user ?? null}::text is null or user_name = ${user ?? null})
+      and ${isOf(d.sql, user)}
       and (${state ?? null}::mail_state is null or state = ${state ?? null}::mail_state)
       and (${cursor}::uuid is null or (created_at, id) < (select created_at, id from mail where id = ${cursor}::uuid))
     order by created_at desc, id desc limit ${limit + 1}`
@@ -46,13 +53,13 @@ export async function listMails(
   return { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null }
 }
 
-/** Null where there is none of that id. */
-export async function getMail(d: Pick<Deps, 'sql'>, id: string): Promise<WholeMailView | null> {
+/** Null where there is none of that id, or it is not theirs. */
+export async function getMail(d: Pick<Deps, 'sql'>, id: string, user?: string): Promise<WholeMailView | null> {
   if (!uuid.test(id)) return null
   const [found] = await d.sql<WholeMailView[]>`
     select m.id, m.message_id, m.user_name as user, m."to", m.subject, m.text, m.html, m.state, m.error, m.attempts,
       m.created_at, m.next_try_at, m.sent_at,
       array(select distinct n.ref from notice n where n.mail_id = m.id order by n.ref) as refs
-    from mail m where m.id = ${id}`
+    from mail m where m.id = ${id} and ${isOf(d.sql, user)}`
   return found ?? null
 }

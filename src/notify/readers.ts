@@ -5,10 +5,17 @@ import { vocabulary } from '../access/withheld-from.ts'
 import { keysIn, withhold } from '../access/withhold.ts'
 import type { Deps } from '../deps.ts'
 import type { Told } from './digest-outline.ts'
-import type { DuePerson } from './load-waiting.ts'
+import type { Due, DuePerson } from './load-waiting.ts'
 
-/** What is told without the names that one of these users may not read; what they are told of they may. */
-export type Hide = (users: readonly string[], told: Told[]) => Told[]
+export type Readers = {
+  /**
+   * What is told without the names that one of these users may not read; what they are told of they may. `named`: the namespaces, by key, of
+   * which something is named besides: whoever may not read one of them any more is not sent it.
+   */
+  hide: (users: readonly string[], told: Told[]) => { told: Told[]; named: string[] }
+  /** Of users with one address: one mail of what all of them may read, since each may read it with us too; and of the rest one for each. */
+  apart: (person: DuePerson) => DuePerson[]
+}
 
 /**
  * What the readers of these mails may read, by the rules of the API, for all of them by two statements. Only a value that names something
@@ -18,7 +25,7 @@ export async function readersOf(
   d: Pick<Deps, 'sql' | 'config'>,
   people: readonly DuePerson[],
   seen: WeakMap<object, ReadonlySet<string>>,
-): Promise<Hide> {
+): Promise<Readers> {
   const words = vocabulary(d)
   const keysOf = (value: object): ReadonlySet<string> => {
     const known = seen.get(value) ?? keysIn(value, words)
@@ -29,7 +36,10 @@ export async function readersOf(
     const parts = new Set(notices.flatMap(partsOf))
     return new Set([...parts].flatMap((part) => [...keysOf(part)]))
   }
-  const keys = [...inAll(people.flatMap(({ notices }) => notices))]
+  const shared = people.flatMap(({ users, notices }) => (users.length > 1 ? notices : []))
+  const keys = [
+    ...new Set([...inAll(people.flatMap(({ notices }) => notices)), ...shared.map(({ namespace }) => namespace)]),
+  ]
   const open = await standingsOf(d, nobody, keys)
   const users = [...new Set(people.flatMap((person) => person.users))]
   const rows = await d.sql<{ name: string; admin: boolean; namespace: string | null; role: Standing['role'] }[]>`
@@ -44,11 +54,38 @@ export async function readersOf(
     const standing = { visibility: open.get(key)?.visibility ?? null, role }
     return mayRead(personCalled(user, own[0]!.admin), key, standing)
   }
-  return (names, told) => {
-    const own = new Set(told.map(({ namespace }) => namespace))
-    const isHidden = (key: string) => !own.has(key) && !names.every((name) => reads(name, key))
-    return [...inAll(told)].some(isHidden) ? withhold(told, words, isHidden) : told
+  return {
+    hide(names, told) {
+      const own = new Set(told.map(({ namespace }) => namespace))
+      const isHidden = (key: string) => !own.has(key) && !names.every((name) => reads(name, key))
+      const [hidden, named] = partition([...inAll(told)], isHidden)
+      return {
+        told: hidden.length > 0 ? withhold(told, words, isHidden) : told,
+        named: named.filter((key) => !own.has(key)),
+      }
+    },
+    apart(person) {
+      const { users, notices } = person
+      if (users.length === 1) return [person]
+      const hearers = Map.groupBy(notices, ({ ref }) => ref)
+      const isForAll = ({ ref, namespace }: Due): boolean =>
+        users.every((user) => reads(user, namespace) || hearers.get(ref)?.some(({ userName }) => userName === user))
+      const [common, rest] = partition(notices, isForAll)
+      const each = [common, ...Map.groupBy(rest, ({ userName }) => userName).values()]
+      return each.flatMap((some) => {
+        const named = [...new Set(some.map(({ userName }) => userName))].sort()
+        return some.length === 0
+          ? []
+          : [{ ...person, users: named, others: users.filter((user) => !named.includes(user)), notices: some }]
+      })
+    },
   }
+}
+
+function partition<T>(all: readonly T[], is: (one: T) => boolean): [T[], T[]] {
+  const [yes, no]: [T[], T[]] = [[], []]
+  for (const one of all) (is(one) ? yes : no).push(one)
+  return [yes, no]
 }
 
 /** The objects within a notice that are shared by many: each is looked through once. */

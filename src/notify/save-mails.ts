@@ -3,7 +3,7 @@ import type { Deps } from '../deps.ts'
 import { enqueueMail, laneOf } from './enqueue-mail.ts'
 import { mailDomain } from './mail-headers.ts'
 
-/** A mail that is to be sent. `notices`: which are in it, and as what they are told. */
+/** A mail that is to be sent. `named`: see readers.ts; `notices`: which are in it, and as what they are told. */
 export type Written = {
   to: string
   userName: string
@@ -11,6 +11,7 @@ export type Written = {
   text: string
   html: string
   references: string[]
+  named: string[]
   notices: { id: number; told: string }[]
 }
 
@@ -33,12 +34,13 @@ export async function saveMails(
       if (rows.length === 0) return
       const all = <T>(of: (row: (typeof rows)[number]) => T): T[] => rows.map(of)
       await tx`
-        insert into mail (id, message_id, user_name, "to", subject, text, html, state, created_at, "references")
+        insert into mail (id, message_id, user_name, "to", subject, text, html, state, created_at, "references", named)
         select id, '<' || id || '@' || ${mailDomain(d.config)} || '>', user_name, "to", subject, text, html,
-          ${kept ? 'kept' : 'pending'}::mail_state, ${d.clock()}, string_to_array(threads, ' ')
+          ${kept ? 'kept' : 'pending'}::mail_state, ${d.clock()}, string_to_array(threads, ' '), string_to_array(named, ' ')
         from unnest(${all((r) => r.id)}::uuid[], ${all((r) => r.userName)}::text[], ${all((r) => r.to)}::text[],
           ${all((r) => r.subject)}::text[], ${all((r) => r.text)}::text[], ${all((r) => r.html)}::text[],
-          ${all((r) => r.references.join(' '))}::text[]) as mail (id, user_name, "to", subject, text, html, threads)`
+          ${all((r) => r.references.join(' '))}::text[], ${all((r) => r.named.join(' '))}::text[])
+          as mail (id, user_name, "to", subject, text, html, threads, named)`
       // by their ids once more, so that not all that waits is gone through to find them
       const claimed = await tx`
         update notice set mail_id = mine.mail_id, error = null,

@@ -73,6 +73,7 @@ type Row = Omit<Letter, 'date' | 'unsubscribe'> & {
   refusals: number
   createdAt: Date
   isBarred: boolean
+  isNarrowed: boolean
   fault: string | null
   faultUntil: Date | null
 }
@@ -88,7 +89,7 @@ async function sendSome(d: Needs, ids: readonly string[], faults: unknown[]): Pr
     const mails = await tx<Row[]>`
       with ${barredMails(tx, ids)}
       select m.id, m.message_id, m."references", m.user_name, m."to", m.subject, m.text, m.html, m.attempts, m.refusals, m.created_at,
-        m.id in (select mail_id from barred) as is_barred, f.message as fault, f.next_try_at as fault_until
+        m.id in (select mail_id from barred) as is_barred, m.id in (select mail_id from narrowed) as is_narrowed, f.message as fault, f.next_try_at as fault_until
       from mail m left join address_fault f on ${isFaulty(tx, tx`m."to"`, d.clock())}
       where m.id = any(${[...ids]}::uuid[]) and m.state = 'pending' order by m.created_at, m.id for update of m`
     const outcomes: Tried[] = []

@@ -4,11 +4,12 @@ import { heardBy, repositoryOfRef, withHearers } from '../people/heard-by.ts'
 import { isOff } from './every.ts'
 
 /** A mail that is about to be sent. */
-type Waiting = { id: string; userName: string; to: string }
+type Waiting = { id: string; userName: string; to: string; isNarrowed: boolean }
 
 /**
  * The SQL behind `with`: `barred`, those of these mails that may not go where they are addressed: somebody whose notices are in it hears of
  * them no longer, at that address, or wants no mails of it; of a mail without notices, its person hears of none of what it is about.
+ * `narrowed`: those in which a name stands that one of them may not read any more, by the rules of src/access/access.ts.
  */
 export const barredMails = (sql: Tx, ids: readonly string[]) => {
   const these = sql`any(${[...ids]}::uuid[])`
@@ -22,8 +23,15 @@ export const barredMails = (sql: Tx, ids: readonly string[]) => {
     ), ${heardBy(sql, sql`select namespace, repository from places`)}, welcome as materialized (
       select mail_id, address, user_name, namespace, repository from ${withHearers(sql, sql`places`)} as place
       where hearer = user_name and lower(hearer_email) = address and not ${isOff(sql, sql`place.user_name`, sql`place.namespace`)}
+    ), narrowed as (
+      select m.id as mail_id from mail m cross join lateral unnest(m.named) as shown (key) join person p
+        on p.name = m.user_name or p.name in (select n.user_name from noticed n where n.mail_id = m.id)
+      where m.id = ${these} and not p.admin
+        and not exists (select from namespace n where n.key = shown.key and n.visibility in ('public', 'protected'))
+        and not exists (select from member r where r.namespace_key = shown.key and r.user_name = p.name)
     ), barred as (
       select mail_id from (select * from noticed except select * from welcome) as unwelcome
+      union all select mail_id from narrowed
       union all
       select m.id from mail m where m.id = ${these} and m.id not in (select mail_id from noticed) and not exists (
         select from person p where p.name = m.user_name and p.enabled and not p.bot and lower(p.email) = lower(m."to")
@@ -32,7 +40,7 @@ export const barredMails = (sql: Tx, ids: readonly string[]) => {
 }
 
 /** Why it may not, in words: of the first by name of whom that is so. */
-export async function whyNot(tx: Tx, { id, userName, to }: Waiting): Promise<string> {
+export async function whyNot(tx: Tx, { id, userName, to, isNarrowed }: Waiting): Promise<string> {
   const [row] = await tx<{ name: string; what: string }[]>`
     with concerned as (
       select distinct user_name, namespace from notice where mail_id = ${id}
@@ -44,7 +52,8 @@ export async function whyNot(tx: Tx, { id, userName, to }: Waiting): Promise<str
           when ${isOff(tx, tx`c.user_name`, tx`c.namespace`)} then 'wants no mail of ' || c.namespace end as what
       from concerned c left join person p on p.name = c.user_name
     ) as said order by what is null, name, what limit 1`
-  return `not sent: ${row?.name ?? userName} ${row?.what ?? 'hears of some of it no longer'}`
+  const other = isNarrowed ? 'may not read all names in it any more' : 'hears of some of it no longer'
+  return `not sent: ${row?.name ?? userName} ${row?.what ?? other}`
 }
 
 /** The mail is over, with its reason; its notices wait again, and are gathered anew for those who are to hear of them still. */

@@ -1,5 +1,6 @@
 import { personCalled } from '../access/principal.ts'
-import { withheldFrom } from '../access/withheld-from.ts'
+import { vocabulary, withheldFrom } from '../access/withheld-from.ts'
+import { keysIn } from '../access/withhold.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { namespaceOf, parseReference } from '../oci/reference.ts'
@@ -32,7 +33,9 @@ export async function tellStopped(d: Needs, tx: Tx, plan: Stopped): Promise<void
   for (const person of byAddress.values()) {
     const readable = { sql: tx, config: d.config }
     const said = await withheldFrom(readable, personCalled(person.userName), { plan, failures })
-    await insertMail(d, tx, { ...letter(d, said.plan, said.failures, person), about, references: [] })
+    const own = new Set(places.map(({ namespace }) => namespace))
+    const named = [...keysIn(said, vocabulary(d))].filter((key) => !own.has(key))
+    await insertMail(d, tx, { ...letter(d, said.plan, said.failures, person), about, named, references: [] })
   }
 }
 

@@ -2,7 +2,7 @@ import type { Deps } from '../deps.ts'
 import { digest } from './digest.ts'
 import type { Told } from './digest-outline.ts'
 import type { Due, DuePerson } from './load-waiting.ts'
-import type { Hide } from './readers.ts'
+import type { Readers } from './readers.ts'
 import type { Written } from './save-mails.ts'
 import { threadsOf } from './threads.ts'
 import { signUnsubscribe, unsubscribeUrl } from './unsubscribe-token.ts'
@@ -16,7 +16,11 @@ export type Faulty = { id: number; error: string }
  * The mail to one address. What cannot be written is left out, with its reason; `mail` null: nothing is left. `hide`: withholds what
  * not all of these users may read, since the mailbox is one.
  */
-export function writeMail(d: Needs, person: DuePerson, hide: Hide): { mail: Written | null; faulty: Faulty[] } {
+export function writeMail(
+  d: Needs,
+  person: DuePerson,
+  hide: Readers['hide'],
+): { mail: Written | null; faulty: Faulty[] } {
   const whole = attempt(d, person, hide)
   if (typeof whole !== 'string') return { mail: whole, faulty: [] }
   const each = person.notices.map((notice) => ({ notice, said: attempt(d, { ...person, notices: [notice] }, hide) }))
@@ -28,7 +32,7 @@ export function writeMail(d: Needs, person: DuePerson, hide: Hide): { mail: Writ
 }
 
 /** The mail, or why it cannot be written. */
-function attempt(d: Needs, person: DuePerson, hide: Hide): Written | string {
+function attempt(d: Needs, person: DuePerson, hide: Readers['hide']): Written | string {
   try {
     return written(d, person, hide)
   } catch (error) {
@@ -37,22 +41,26 @@ function attempt(d: Needs, person: DuePerson, hide: Hide): Written | string {
   }
 }
 
-function written(d: Needs, { users, email, displayName, notices }: DuePerson, hide: Hide): Written {
+function written(
+  d: Needs,
+  { users, others = [], email, displayName, notices }: DuePerson,
+  hide: Readers['hide'],
+): Written {
   const { publicUrl } = d.config
   const userName = users[0]!
   const leave = (namespace: string | null): string =>
     unsubscribeUrl(publicUrl, signUnsubscribe(d.vault, { person: userName, namespace }))
-  const told = hide(users, notices.map(toldOf))
+  const { told, named } = hide([...users, ...others], notices.map(toldOf))
   const mail = digest(told, { name: displayName ?? users.join(', '), publicUrl, now: d.clock(), leave })
   return {
     ...mail,
-    ...{ userName, to: email, references: threadsOf(d, notices) },
+    ...{ userName, to: email, references: threadsOf(d, notices), named },
     notices: notices.map(({ id, outlook }) => ({ id, told: outlook.fate })),
   }
 }
 
-function toldOf({ kind, namespace, ref, content, outlook, build }: Due): Told {
-  if (content === null) throw new Error('its content is not what a notice holds')
+function toldOf({ kind, namespace, ref, content, odd, outlook, build }: Due): Told {
+  if (content === null) throw new Error(odd)
   return { kind, namespace, ref, content, outlook, ...(build ? { build } : {}) }
 }
 

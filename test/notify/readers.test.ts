@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import { getMail, listMails } from '../../src/notify/mails.ts'
+import { notify } from '../../src/notify/notify.ts'
+import { sendLane } from '../../src/notify/send.ts'
+import { testDeps } from '../support/deps.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { type SmtpServer, smtpServer } from '../support/smtp.ts'
+import { configFor, vault } from './config.ts'
+import { addMember, addOutdated, sha, wipe } from './flags.ts'
+
+let pg: TestDatabase
+let smtp: SmtpServer
+let mailer: Mailer
+let now: Date
+beforeAll(async () => {
+  ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
+  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
+})
+beforeEach(async () => {
+  await wipe(pg.sql)
+  await pg.sql`insert into namespace (key, visibility) values ('lib', 'public')`
+  smtp.received.length = 0
+  now = new Date('2026-11-21T03:00:00.000Z')
+})
+afterAll(() => {
+  mailer.close()
+  return Promise.all([pg.close(), smtp.close()])
+})
+
+const base = 'r.test/lib/base:1'
+const run = 'r.test/app/run:1'
+const hush = 'r.test/secret/hush:1'
+const deps = () => {
+  const config = configFor(['r.test'], { smtpUrl: smtp.url })
+  return { ...testDeps(pg), clock: () => now, config, vault, mailer }
+}
+const gather = async () => {
+  await notify(deps())
+  now = new Date(now.getTime() + 300_000)
+  await notify(deps())
+}
+const mails = async (user?: string) =>
+  (await listMails(pg, { ...(user === undefined ? {} : { user }), cursor: null, limit: 100 })).items
+const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
+
+describe('a base whose namespace turns private while a mail waits', () => {
+  beforeEach(async () => {
+    await addMember(pg.sql, 'app', 'ada')
+    await addOutdated(pg.sql, run, { base, to: sha('v2') })
+    await gather()
+    expect((await mails())[0]!.subject).toContain(base)
+    await pg.sql`update namespace set visibility = 'private' where key = 'lib'`
+  })
+
+  test('is named to nobody who may not read it: the mail is taken back, and written anew', async () => {
+    await sendAll()
+    expect(smtp.received).toEqual([])
+    expect((await mails()).map(({ state, error }) => [state, error])).toEqual([
+      ['failed', 'not sent: ada may not read all names in it any more'],
+    ])
+    await gather()
+    await sendAll()
+    await sendAll()
+    expect(smtp.received.map(({ mail }) => mail.subject)).toEqual([`${run} is outdated: (withheld) has moved`])
+    expect(smtp.received[0]!.raw).not.toContain('lib/base')
+    expect((await mails()).map(({ state }) => state).toSorted()).toEqual(['failed', 'sent'])
+  })
+
+  test.each([
+    ['a member of it', () => addMember(pg.sql, 'lib', 'ada', { role: 'viewer' })],
+    ['an admin', () => pg.sql`update person set admin = true`],
+    ['anybody, where it is protected', () => pg.sql`update namespace set visibility = 'protected' where key = 'lib'`],
+  ])('is named to %s', async (_who, change) => {
+    await change()
+    await sendAll()
+    expect(smtp.received.map(({ mail }) => mail.subject)).toEqual([`${run} is outdated: ${base} has moved`])
+  })
+})
+
+describe('two users with one address', () => {
+  beforeEach(async () => {
+    await addMember(pg.sql, 'app', 'ada', { email: 'team@example.org' })
+    await addMember(pg.sql, 'secret', 'zoe', { email: 'Team@example.org' })
+    for (const ref of [run, hush]) await addOutdated(pg.sql, ref, { base, to: sha('v2') })
+  })
+
+  test('each reads with us what is theirs, and nothing of the other’s', async () => {
+    await gather()
+    const seen = async (user: string) =>
+      (await mails(user)).map(({ text }) => [text.includes(run), text.includes(hush)])
+    expect(await seen('ada')).toEqual([[true, false]])
+    expect(await seen('zoe')).toEqual([[false, true]])
+    const [own] = await mails('zoe')
+    expect(await getMail(pg, own!.id, 'ada')).toBeNull()
+    expect(await getMail(pg, own!.id, 'zoe')).toMatchObject({ refs: [hush] })
+    await sendAll()
+    expect(smtp.received.map(({ to }) => to.join().toLowerCase())).toEqual(['team@example.org', 'team@example.org'])
+  })
+
+  test('what both may read is one mail, and each reads it with us', async () => {
+    await addMember(pg.sql, 'app', 'zoe')
+    await addMember(pg.sql, 'secret', 'ada', { role: 'viewer' })
+    await gather()
+    expect(await mails()).toHaveLength(1)
+    for (const user of ['ada', 'zoe']) {
+      const [mail, ...more] = await mails(user)
+      expect(more).toEqual([])
+      expect((await getMail(pg, mail!.id, user))!.refs).toEqual([run, hush])
+    }
+    await sendAll()
+    expect(smtp.received).toHaveLength(1)
+  })
+
+  test('some of it in common: one mail of that, and one of the rest', async () => {
+    await addMember(pg.sql, 'app', 'zoe')
+    await gather()
+    const refs = async (user: string) =>
+      Promise.all((await mails(user)).map(async ({ id }) => (await getMail(pg, id))!.refs))
+    expect(await refs('ada')).toEqual([[run]])
+    expect((await refs('zoe')).toSorted()).toEqual([[run], [hush]])
+    expect(await mails()).toHaveLength(2)
+  })
+})
