@@ -49,6 +49,7 @@ export function makeVisits(
       try {
         return void (await what())
       } catch (err) {
+        if (hasEnded(err)) return
         if (!isLostDatabase(err)) return d.log.warn({ err }, 'what Portus told could not be kept')
         await sleep(againMs, undefined, { ref: false })
       }
@@ -93,3 +94,7 @@ export function makeVisits(
     },
   }
 }
+
+/** Our own side was closed: this process ends, and the next one asks for everything again. */
+const hasEnded = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'CONNECTION_ENDED'
