@@ -1,3 +1,4 @@
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import postgres from 'postgres'
 import { timed } from '../timed.ts'
 
@@ -25,7 +26,15 @@ export function readOther(address: Address, { statements, ca, limits, signal }: 
     database: address.database,
     ...{ max: 1, fetch_types: false, prepare: false, onnotice: () => {}, connect_timeout: limits.connectMs / 1000 },
     connection: { application_name: 'drydock', statement_timeout: limits.totalMs },
-    ssl: address.tls ? { rejectUnauthorized: address.tls.verify, ...(ca === null ? {} : { ca }) } : false,
+    ssl: address.tls
+      ? {
+          rejectUnauthorized: address.tls.verify,
+          // the library tells no name where the host is an address, and Node then checks for "localhost"
+          checkServerIdentity: (_: string, certificate: PeerCertificate) =>
+            checkServerIdentity(address.host, certificate),
+          ...(ca === null ? {} : { ca }),
+        }
+      : false,
   })
   const work = async () => {
     try {

@@ -48,6 +48,8 @@ export type Jobs = {
   /** Nothing where a job of the task may be taken up at once: for callers to whom one is as good as another. */
   enqueueUnlessWaiting<T extends TaskName>(tx: Tx, task: T, payload: Payloads[T]): Promise<void>
   enqueueMany<T extends TaskName>(tx: Tx, task: T, payloads: Payloads[T][], options?: JobOptions): Promise<void>
+  /** Removes the task's jobs that nobody runs and that are not tried again: a wish of the same key took their place while they ran. */
+  removeSpent(tx: Tx | Sql, task: TaskName): Promise<void>
 }
 
 const defaultAttempts = 25
@@ -79,6 +81,11 @@ export const makeJobs = (): Jobs => ({
         select array_agg((${task}::text, payload::json, ${options.queue ?? null}::text, ${options.runAt ?? null}::timestamptz,
           ${options.maxAttempts ?? defaultAttempts}::smallint, null, ${options.priority ?? null}::smallint, null)::graphile_worker.job_spec)
         from unnest(${payloads.map((payload) => JSON.stringify(payload))}::text[]) as payload))`
+  },
+  async removeSpent(tx, task) {
+    await tx`
+      delete from graphile_worker._private_jobs job using graphile_worker._private_tasks task
+      where task.id = job.task_id and task.identifier = ${task} and job.attempts >= job.max_attempts and job.locked_at is null`
   },
 })
 

@@ -4,6 +4,7 @@
  * Guarantees: a member is a known user; a namespace may have members before it has repositories; what another source says stays.
  */
 import type { Deps } from '../deps.ts'
+import { beginAnew } from './begin-anew.ts'
 import { lockPeople, mergePeople } from './merge-people.ts'
 import { PeopleError } from './people-error.ts'
 import type { MemberRole, PutMember } from './person.ts'
@@ -27,6 +28,7 @@ export function putMember(d: Pick<Deps, 'sql'>, key: string, user: string, membe
         'no-such-user',
         `no user "${user}": PUT /users/${user} first, or give an "email" with the role`,
       )
+    if (!known) await beginAnew(tx, user)
     if (!known) await tx`insert into person_said (source, name, email) values ('local', ${user}, ${member.email!})`
     await tx`
       insert into namespace_said (source, key) values ('local', ${key}) on conflict (source, key) do nothing`

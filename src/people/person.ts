@@ -9,20 +9,23 @@ export const oneLine = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]*$/u
  */
 export const EmailAddress = z.string().max(254).regex(z.regexes.html5Email, 'is not one e-mail address')
 
-/** A user's name, as it stands in a path. */
+/** A user's name, as it stands in a path. Single spaces within: Portus has such names. */
 export const UserName = z
   .string()
   .min(1)
   .max(255)
-  .regex(/^[^\s\p{Cc}\p{Cf}\p{Cs}/]+$/u, 'must not hold spaces, slashes or control characters')
+  .regex(
+    /^[^\s\p{Cc}\p{Cf}\p{Cs}/]+(?: [^\s\p{Cc}\p{Cf}\p{Cs}/]+)*$/u,
+    'must not hold slashes, control characters, nor spaces but single ones within',
+  )
 
-/** Body of PUT /users/NAME. `email` null: nobody to write to. What is left out is as by default, not as it was. */
+/** Body of PUT /users/NAME. `email` null: nobody to write to. What is left out stays as it was; of somebody new: enabled, no bot, no admin. */
 export const PutUser = z.strictObject({
   email: EmailAddress.nullable(),
-  displayName: z.string().max(200).regex(oneLine, 'must be one line').nullable().default(null),
-  enabled: z.boolean().default(true),
-  bot: z.boolean().default(false),
-  admin: z.boolean().default(false),
+  displayName: z.string().max(200).regex(oneLine, 'must be one line').nullable().optional(),
+  enabled: z.boolean().optional(),
+  bot: z.boolean().optional(),
+  admin: z.boolean().optional(),
 })
 export type PutUser = z.infer<typeof PutUser>
 

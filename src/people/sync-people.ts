@@ -1,26 +1,29 @@
 /**
  * In: a configured source of people. Out: what it says, in place of what it said before, and what follows from it (merge-people.ts).
- * Guarantees: all of one reading or nothing; a source that fails, or suddenly has lost most of its people, changes nothing but its own row.
+ * Guarantees: all of one reading or nothing; a source that fails, or suddenly has lost most of what it said, changes nothing but its own row.
  */
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import { holdLast } from './hold-last.ts'
+import { lossOf } from './loss-of.ts'
 import { lockPeople } from './merge-people.ts'
+import { forgetLeftOver } from './people-sources.ts'
+import { heldSince, isDue, shrinking } from './shrinking.ts'
 import { listed } from './sources/snapshot-of.ts'
-import { type Snapshot, SourceError, usualLimits } from './sources/source.ts'
+import { type Snapshot, SourceError, told, usualLimits } from './sources/source.ts'
 import { peopleSource } from './sources/sources.ts'
-import { type Loss, lossOf, takeOver } from './take-over.ts'
+import { takeOver } from './take-over.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'>
 /** `believe`: whoever asked for it says that it is right that many are gone. */
 export type SyncWish = { source: string; believe?: boolean }
 export type Outcome = 'synchronised' | 'failed' | 'held' | 'no-such-source'
+type Why = { code: string; message: string }
 
-/** So few may all go at once. */
-const fewest = 10
-/** Where sources are read on demand alone, a second reading is believed after so many ms. */
-const leastInterval = 60_000
-
-/** Reads one source and takes over what it says. Failing is an outcome, kept with the source; only our own database's errors are thrown. */
+/**
+ * Reads one source and takes over what it says. Failing is an outcome, kept with the source. Thrown are our own database's errors alone, and
+ * they are kept with the source too, where it can be told.
+ */
 export async function syncPeople(
   d: Needs,
   { source, believe = false }: SyncWish,
@@ -30,32 +33,35 @@ export async function syncPeople(
   const config = d.config.peopleSources.find(({ name }) => name === source)
   if (!config) return 'no-such-source'
   const log = d.log.child({ source, kind: config.kind })
-  const snapshot = await peopleSource(config, d.config.registries, limits)
-    .read(signal)
-    .catch((error: unknown) => {
-      signal.throwIfAborted()
-      if (error instanceof SourceError) return error
-      throw error
-    })
-  const now = d.clock()
-  if (snapshot instanceof SourceError) {
-    const error = { code: snapshot.code, message: snapshot.message }
-    await d.sql`
-      update people_source set tried_at = ${now}, error = ${JSON.stringify(error)}::text::jsonb where name = ${source}`
-    log.warn({ err: snapshot }, 'a source of people could not be read: what it said last holds on')
+  try {
+    const snapshot = await peopleSource(config, d.config.registries, limits, d.clock).read(signal)
+    const outcome = await d.sql.begin((tx) => take(d, tx, source, snapshot, { now: d.clock(), believe }))
+    if (outcome === 'held') log.warn('a source of people has lost most of what it said: held until it says so again')
+    else log.info({ people: snapshot.people.length, members: snapshot.members.length }, 'synchronised people')
+    return outcome
+  } catch (error) {
+    signal.throwIfAborted()
+    const failed = error instanceof SourceError
+    const message = error instanceof Error ? error.message : String(error)
+    await tell(d.sql, source, d.clock(), { code: failed ? error.code : 'not-taken-over', message }).catch(
+      (also: unknown) => log.warn({ err: also }, 'why a source of people was not taken over could not be kept'),
+    )
+    if (!failed) throw error
+    log.warn({ err: error }, 'a source of people could not be read: what it said last holds on')
     return 'failed'
   }
-  const outcome = await d.sql.begin((tx) => take(d, tx, source, snapshot, { now, believe }))
-  if (outcome === 'held') log.warn('a source of people has lost most of them: held until it says so again')
-  else log.info({ people: snapshot.people.length, members: snapshot.members.length }, 'synchronised people')
-  return outcome
 }
+
+const tell = async (sql: Deps['sql'] | Tx, source: string, now: Date, { code, message }: Why): Promise<void> =>
+  void (await sql`
+    update people_source set tried_at = ${now}, error = ${JSON.stringify({ code, message: told(message) })}::text::jsonb
+    where name = ${source}`)
 
 async function take(
   d: Needs,
   tx: Tx,
   source: string,
-  snapshot: Snapshot,
+  read: Snapshot,
   { now, believe }: { now: Date; believe: boolean },
 ): Promise<Outcome> {
   await lockPeople(tx)
@@ -63,13 +69,14 @@ async function take(
     select shrunk_at, synced_at is null as first from people_source where name = ${source} for update`
   // removed from the configuration of another process since
   if (!known) return 'no-such-source'
-  const loss = await lossOf(tx, source, snapshot)
-  const lost = !believe && !known.first && (isMost(loss.people) || isMost(loss.members))
-  if (lost && !isDue(known.shrunkAt, now, d.config.peopleInterval)) {
-    const error = JSON.stringify({ code: 'shrunk', message: shrinking(loss) })
-    await tx`
-      update people_source set tried_at = ${now}, shrunk_at = coalesce(shrunk_at, ${now}), error = ${error}::text::jsonb
-      where name = ${source}`
+  const snapshot = await holdLast(tx, source, read)
+  const losses = await lossOf(tx, source, snapshot)
+  if (read.nameless && !believe && losses.addresses.before + losses.admins.before > 0)
+    throw new SourceError(read.nameless.code, read.nameless.message)
+  const shrunk = believe || known.first ? null : shrinking(losses)
+  if (shrunk !== null && !isDue(known.shrunkAt, now, d.config.peopleInterval)) {
+    await tell(tx, source, now, { code: 'shrunk', message: shrunk })
+    await tx`update people_source set shrunk_at = ${heldSince(known.shrunkAt, now)} where name = ${source}`
     return 'held'
   }
   const changed = await takeOver(tx, source, snapshot)
@@ -84,19 +91,11 @@ async function take(
     update people_source set tried_at = ${now}, synced_at = ${now}, error = null, shrunk_at = null, notes = ${notes},
       counts = ${counts}::text::jsonb
     where name = ${source}`
+  const forgotten = known.first ? await forgetLeftOver(d, tx) : []
   // who has come hears of what is outdated already
-  if (changed) await d.jobs.enqueue(tx, 'notify', {}, { key: 'notify', queue: 'notify' })
+  if (changed || forgotten.length > 0) await d.jobs.enqueue(tx, 'notify', {}, { key: 'notify', queue: 'notify' })
   return 'synchronised'
 }
-
-const isMost = ({ before, gone }: Loss): boolean => before >= fewest && gone * 2 > before
-
-/** A job starts a little early or late; a clock that was set back believes nothing sooner. */
-const isDue = (since: Date | null, now: Date, interval: number): boolean =>
-  since !== null && now.getTime() - since.getTime() >= Math.max(interval * 900, leastInterval)
-
-const shrinking = ({ people, members }: { people: Loss; members: Loss }): string =>
-  `it lacks ${people.gone} of ${people.before} people and ${members.gone} of ${members.before} roles that it named before: held until it says so again`
 
 /** Of whom it speaks, and nobody says that there is such a person: a slip of the pen, most likely. */
 async function strangers(tx: Tx, source: string): Promise<string[]> {

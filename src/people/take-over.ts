@@ -2,23 +2,6 @@ import type { Tx } from '../db/postgres.ts'
 import { mergePeople, type Touched } from './merge-people.ts'
 import type { SaidRule, Snapshot } from './sources/source.ts'
 
-/** How many rows of what a source said will be gone: of people or of members, whichever is more by share. */
-export type Loss = { before: number; gone: number }
-
-/** What a source said last and does not say any more. */
-export async function lossOf(tx: Tx, source: string, snapshot: Snapshot): Promise<{ people: Loss; members: Loss }> {
-  const { names, pairs } = columnsOf(snapshot)
-  const [people] = await tx<Loss[]>`
-    select count(*)::int as before, count(*) filter (where name not in (select unnest(${names}::text[])))::int as gone
-    from person_said where source = ${source}`
-  const [members] = await tx<Loss[]>`
-    select count(*)::int as before, count(*) filter (where (namespace_key, user_name) not in (
-      select * from unnest(${pairs.keys}::text[], ${pairs.users}::text[])))::int as gone
-    from member_said where source = ${source}`
-  const none = { before: 0, gone: 0 }
-  return { people: people ?? none, members: members ?? none }
-}
-
 /**
  * Replaces what a source said by a snapshot, and derives what follows, of what has changed alone. To be called under lockPeople. Answers
  * whether anything has.
@@ -39,13 +22,6 @@ export async function takeOver(tx: Tx, source: string, snapshot: Snapshot): Prom
 /** Forgets all that a source said. To be called under lockPeople. */
 export const forgetSource = (tx: Tx, source: string): Promise<boolean> =>
   takeOver(tx, source, { people: [], namespaces: [], members: [], rules: [], notes: [] })
-
-function columnsOf({ people, members }: Snapshot) {
-  return {
-    names: people.map(({ name }) => name),
-    pairs: { keys: members.map(({ namespace }) => namespace), users: members.map(({ user }) => user) },
-  }
-}
 
 /**
  * Those that have come, changed or gone. `not in`, which is looked up in a hash table however many there are: of an array the planner knows no

@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { beginAnew, isSaid } from './begin-anew.ts'
 import { lockPeople, mergePeople } from './merge-people.ts'
 import type { PutUser } from './person.ts'
 
@@ -14,15 +15,21 @@ export type UserView = {
 
 const fields = { name: true, email: true, displayName: true, enabled: true, bot: true, admin: true } as const
 
-/** Says of a user, as the source "local"; replaces what it said. Answers what then holds, with what other sources say. Key: the name. */
+/**
+ * Says of a user, as the source "local"; what is left out stays as it was said. Answers what then holds, with what other sources say. A
+ * name that was somebody's once, and that no source says any more, begins anew. Key: the name.
+ */
 export function putUser(d: Pick<Deps, 'sql'>, name: string, user: PutUser): Promise<UserView> {
   return d.sql.begin(async (tx) => {
     await lockPeople(tx)
+    if (!(await isSaid(tx, name))) await beginAnew(tx, name)
+    const { email, displayName, enabled, bot, admin } = user
     await tx`
-      insert into person_said (source, name, email, display_name, enabled, bot, admin)
-      values ('local', ${name}, ${user.email}, ${user.displayName}, ${user.enabled}, ${user.bot}, ${user.admin})
-      on conflict (source, name) do update set email = excluded.email, display_name = excluded.display_name,
-        enabled = excluded.enabled, bot = excluded.bot, admin = excluded.admin`
+      insert into person_said as s (source, name, email, display_name, enabled, bot, admin)
+      values ('local', ${name}, ${email}, ${displayName ?? null}, ${enabled ?? true}, ${bot ?? false}, ${admin ?? false})
+      on conflict (source, name) do update set email = excluded.email,
+        display_name = case when ${displayName === undefined} then s.display_name else excluded.display_name end,
+        enabled = coalesce(${enabled ?? null}, s.enabled), bot = coalesce(${bot ?? null}, s.bot), admin = coalesce(${admin ?? null}, s.admin)`
     await mergePeople(tx, { people: [name], namespaces: [], members: [] })
     const [merged] = await tx<UserView[]>`
       select name, email, display_name, enabled, bot, admin from person where name = ${name}`
@@ -32,14 +39,15 @@ export function putUser(d: Pick<Deps, 'sql'>, name: string, user: PutUser): Prom
 }
 
 /**
- * Takes back what the source "local" said of a user: whom no other source knows is disabled. False where it said nothing. What was said of
- * them in namespaces stays, and counts again when they are known again.
+ * Takes back what the source "local" said of a user: whom no other source knows is disabled, and loses all by which they showed who they are
+ * (begin-anew.ts). False where it said nothing. What was said of them in namespaces stays, and counts again when they are known again.
  */
 export function removeUser(d: Pick<Deps, 'sql'>, name: string): Promise<boolean> {
   return d.sql.begin(async (tx) => {
     await lockPeople(tx)
     const { count } = await tx`delete from person_said where source = 'local' and name = ${name}`
     await mergePeople(tx, { people: [name], namespaces: [], members: [] })
+    if (count > 0 && !(await isSaid(tx, name))) await beginAnew(tx, name)
     return count > 0
   })
 }

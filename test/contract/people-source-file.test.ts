@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { stringify } from 'yaml'
 import { ownersFile } from '../../src/people/sources/owners-file.ts'
+import { usualLimits } from '../../src/people/sources/source.ts'
 import type { RegistryConfig } from '../../src/registry/registries.ts'
 import { one, peopleSourceSuite } from './people-source.ts'
 import type { World } from './people-world.ts'
@@ -19,8 +20,10 @@ const dir = mkdtempSync(join(tmpdir(), 'people-file-'))
 const path = join(dir, 'people.yaml')
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
+/** every file has settled by then */
+const later = () => new Date(Date.now() + 3_600_000)
 const source = (registries: RegistryConfig[] = one, file = path) =>
-  ownersFile({ kind: 'file', name: 'people', registry: 'reg.test', path: file }, registries)
+  ownersFile({ kind: 'file', name: 'people', registry: 'reg.test', path: file }, registries, usualLimits, later)
 const read = (text: string | Buffer) => {
   writeFileSync(path, text)
   return source().read(never)
@@ -72,23 +75,82 @@ describe('owners', () => {
     ])
   })
 
-  test('who is neither is left out and named, and makes nobody', async () => {
-    const { rules, notes, people } = await read(file('* ada @org/team a@b@c @ ops@example.org\n![x] @ada'))
-    expect(rules.map(({ users }) => users)).toEqual([['ops@example.org']])
+  test('a line with a word that is no owner holds its place with nobody, is named, and makes nobody', async () => {
+    const { rules, notes, people, faulty } = await read(
+      file('lib @ada\n* ada @org/team a@b@c @ ops@example.org\n![x] @ada'),
+    )
+    expect(rules.map(({ pattern, users }) => [pattern, users])).toEqual([
+      ['lib', ['ada']],
+      ['*', []],
+    ])
     expect(people).toHaveLength(4)
-    expect(notes.join('\n')).toMatch(/line 1: ada.*@org\/team.*a@b@c/)
-    expect(notes.join('\n')).toContain('line 2')
+    expect(faulty?.rules).toBe(true)
+    expect(notes.join('\n')).toMatch(/line 2: .*"ada".*"@org\/team".*"a@b@c".*"@"/)
+    expect(notes.join('\n')).toContain('line 3')
+  })
+
+  test('a folded text (owners: >), which is all one line, gives nothing to anybody', async () => {
+    await expect(read('owners: >\n  * ops@example.org\n  app/ @ada\n  app/web @bob\n')).rejects.toMatchObject({
+      ...{ code: 'nonsense', message: expect.stringContaining('"app/"') },
+    })
   })
 })
 
-test('an entry that is otherwise is left out, and the others stand', async () => {
-  const { people, namespaces, members, notes } = await read(
-    'users: {ada: 7, bob: bob@example.org, cyd: {mail: x}}\nnamespaces: {app: {members: {bob: king}}, lib: {members: {bob: owner}}, web:}',
+describe('an entry that is wrong', () => {
+  test('is named with why, every one, and is told apart from what is not there; the others stand', async () => {
+    const { people, namespaces, members, notes, faulty } = await read(
+      `users: {ada: 7, bob: bob@example.org, cyd: {mail: x}}
+namespaces: {app: {members: {bob: king, ada: owner}}, lib: {members: {bob: owner}, visibility: secret}, web:, x: {member: {}}, "A B": 1}`,
+    )
+    expect(people.map(({ name }) => name)).toEqual(['bob'])
+    expect(namespaces.map(({ key }) => key)).toEqual(['app', 'lib', 'web'])
+    expect(members.map(({ namespace, user, role }) => [namespace, user, role])).toEqual([
+      ['app', 'ada', 'owner'],
+      ['lib', 'bob', 'owner'],
+    ])
+    expect(faulty).toEqual({
+      ...{ people: ['ada', 'cyd'], namespaces: ['x'], visibilities: ['lib'], rules: false },
+      members: [{ namespace: 'app', user: 'bob' }],
+    })
+    for (const said of ['users: "ada"', 'users: "cyd"', '"app": "bob"', '"lib": visibility', '"x"', '"A B"'])
+      expect(notes.filter((note) => note.includes(said))).toHaveLength(1)
+  })
+
+  test('of many every one is named', async () => {
+    const names = Array.from({ length: 50 }, (_, i) => `u${i}`)
+    const { notes } = await read(`users: {ada: a@x.org, ${names.map((name) => `${name}: 1`)}}`)
+    expect(names.filter((name) => !notes.some((note) => note.includes(`"${name}"`)))).toEqual([])
+  })
+
+  test.each([
+    ['users', 'users: {ada: 7, bob: {mail: b@x.org}}\nnamespaces: {app: {}}'],
+    ['namespaces', 'users: {ada: a@x.org}\nnamespaces: {app: {member: {ada: owner}}, lib: 3}'],
+    ['roles', 'users: {ada: a@x.org}\nnamespaces: {app: {members: {ada: Owner}}, lib: {members: {ada: king}}}'],
+    ['owners', 'users: {ada: a@x.org}\nowners: "App @ada"'],
+  ])('and is nonsense where all %s are', async (kind, text) => {
+    await expect(read(text)).rejects.toMatchObject({
+      ...{ code: 'nonsense', message: expect.stringContaining(`none of its ${kind}`) },
+    })
+  })
+})
+
+test('a name with half a character or a zero byte is none, in an owner rule too', async () => {
+  const { rules, notes, members } = await read(
+    `users: {ada: a@x.org}\nnamespaces: {"app": {members: {"b\\0b": owner, ada: owner}}}\nowners: "lib @ada\\n* @e\\0ve"`,
   )
-  expect(people.map(({ name }) => name)).toEqual(['bob'])
-  expect(namespaces.map(({ key }) => key)).toEqual(['lib', 'web'])
-  expect(members).toEqual([{ namespace: 'lib', user: 'bob', role: 'owner', told: false }])
-  for (const said of ['users: "ada"', 'users: "cyd"', 'namespaces: "app"']) expect(notes.join('\n')).toContain(said)
+  expect(rules.map(({ users }) => users)).toEqual([['ada'], []])
+  expect(members.map(({ user }) => user)).toEqual(['ada'])
+  expect(notes.join('')).toMatch(/^[^\p{Cc}\p{Cs}]*$/u)
+  await expect(read('users: {"a\\0": 1}')).rejects.toMatchObject({ message: expect.stringMatching(/^[^\0]*$/) })
+})
+
+test('many owners are found by their addresses as fast as they are read', async () => {
+  const count = 20_000
+  const users = Array.from({ length: count }, (_, i) => `  u${i}: u${i}@example.org`).join('\n')
+  const owners = Array.from({ length: count }, (_, i) => `  app/r${i} U${i}@example.org new${i}@example.org`).join('\n')
+  const { rules, people } = await read(`users:\n${users}\nowners: |\n${owners}\n`)
+  expect(rules[count - 1]?.users).toEqual([`u${count - 1}`, `new${count - 1}@example.org`])
+  expect(people).toHaveLength(2 * count)
 })
 
 test.each<[string, string | Buffer, string]>([

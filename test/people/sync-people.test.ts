@@ -49,7 +49,7 @@ const minutes = (count: number) => {
 const roles = async (key = 'app') => (await listMembers(pg, key)).map(({ user, role }) => `${user} ${role}`)
 const jobs = async () =>
   (await pg.sql<{ key: string }[]>`select key from graphile_worker._private_jobs`).map(({ key }) => key)
-const sourceOf = async (name: string) => (await listSources(deps([]))).find((source) => source.name === name)
+const sourceOf = async (name: string) => (await listSources(deps([file(name)])))[0]
 
 describe('reading a source', () => {
   const d = () => deps([file('team')])

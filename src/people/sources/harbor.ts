@@ -42,6 +42,7 @@ const roles: Readonly<Record<number, MemberRole>> = {
   4: 'contributor',
   5: 'viewer',
 }
+const mayNotList = 'the account may not list users'
 const pageSize = 100
 const mostPages = 10_000
 const atOnce = 4
@@ -95,10 +96,14 @@ async function claimsOf({ registry, projects: wanted }: Config, asker: Asker, si
       ...{ registry, name, visibility: metadata?.public === 'true' ? ('public' as const) : ('private' as const) },
     })),
     members,
+    ...(users === null ? { nameless: { code: 'forbidden', message: `${mayNotList}, as it could before` } } : {}),
+    ...(users?.length === 0
+      ? { nameless: { code: 'nonsense', message: 'it lists no users at all, and did before' } }
+      : {}),
     notes: [
       ...(users === null
         ? [
-            'the account may not list users: people have no addresses from here, and nobody is an admin; give it the system permission "list user", or addresses by a file or the API',
+            `${mayNotList}: people have no addresses from here, and nobody is an admin; give it the system permission "list user", or addresses by a file or the API`,
           ]
         : []),
       ...listed('groups are not looked into: who is a member by a group alone is none here', [...groups].sort()),

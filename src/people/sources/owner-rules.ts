@@ -1,18 +1,17 @@
 /**
- * In: the text of `owners`, one rule a line. Out: rules, in order, and what was left out.
+ * In: the text of `owners`, one rule a line. Out: rules, in order, and why a line is none.
  * Guarantees: pure; a pattern that is taken means what docs/people.md says; one that is not is named, and no other is read into it.
  */
 
-/** `owners`: as written, `@name` or an address. */
-export type OwnerLine = { line: number; pattern: string; regex: string; owners: string[] }
+/** `owners`: as written, `@name` or an address. `fault`: why the line is no rule; null where it is one, and else `regex` is empty. */
+export type OwnerLine = { line: number; pattern: string; regex: string; owners: string[]; fault: string | null }
 
 const mostLines = 20_000
 const mostWildcards = 10
 
 /** Comments from `#` on, at a line's begin or after a blank. A pattern without owners: nobody. */
-export function ownerRules(text: string): { rules: OwnerLine[]; faults: string[] } {
+export function ownerRules(text: string): OwnerLine[] {
   const rules: OwnerLine[] = []
-  const faults: string[] = []
   for (const [i, full] of text.split(/\r?\n/).entries()) {
     const [pattern, ...owners] = full
       .replace(/(^|\s)#.*$/, '')
@@ -20,10 +19,9 @@ export function ownerRules(text: string): { rules: OwnerLine[]; faults: string[]
       .split(/\s+/)
     if (!pattern) continue
     const fault = rules.length >= mostLines ? `over ${mostLines} rules` : faultOfPattern(pattern)
-    if (fault === null) rules.push({ line: i + 1, pattern, regex: regexOf(pattern), owners })
-    else faults.push(`line ${i + 1}: ${fault}`)
+    rules.push({ line: i + 1, pattern, regex: fault === null ? regexOf(pattern) : '', owners, fault })
   }
-  return { rules, faults }
+  return rules
 }
 
 /** Why a text is no pattern over names of repositories; null where it is one. */
@@ -42,7 +40,7 @@ export function faultOfPattern(pattern: string): string | null {
 /**
  * The pattern as a regular expression over a repository's whole name, in what PostgreSQL and JavaScript have in common.
  * As gitignore: one with a slash at its begin or within is of the whole name, any other of a name at any depth; what matches a name matches
- * what is below it; with a slash at its end only what is below. But `app/*`, as in CODEOWNERS, is one level alone.
+ * what is below it; with a slash at its end only what is below. But `app/*` and `/*`, as in CODEOWNERS, are one level alone.
  */
 export function regexOf(pattern: string): string {
   const below = pattern.endsWith('/')
@@ -58,7 +56,7 @@ export function regexOf(pattern: string): string {
   }
   if (deep.at(-1) === '**') return `${regex}$`
   if (below) return `${regex}/.+$`
-  return anchored && segments.length > 1 && segments.at(-1) === '*' ? `${regex}$` : `${regex}(?:/.+)?$`
+  return anchored && segments.at(-1) === '*' ? `${regex}$` : `${regex}(?:/.+)?$`
 }
 
 /** `*` and `?` never a slash, and a name between slashes is never empty. */

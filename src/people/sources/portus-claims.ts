@@ -7,7 +7,10 @@ import { SourceError } from './source.ts'
 
 /** MySQL has 0 and 1 for what PostgreSQL has true and false for; null is false, as in Portus. */
 const flag = z.union([z.boolean(), z.number(), z.null()]).transform((value) => value === true || value === 1)
-const id = z.number().int()
+/** A whole number of any width: drivers give a bigint's as text. */
+const whole = z.union([z.number().int(), z.bigint(), z.string().regex(/^-?\d{1,20}$/)])
+const id = whole.transform(String)
+const number = whole.transform(Number)
 const text = z.string()
 
 /** Rows of Portus' tables, db/schema.rb of https://github.com/SUSE/Portus (2.4.3: version 20180612145708). */
@@ -20,10 +23,10 @@ export const portusTables = {
       team_id: id.nullable(),
       registry_id: id,
       global: flag,
-      visibility: z.number().nullable(),
+      visibility: number.nullable(),
     }),
   ),
-  team_users: z.array(z.object({ user_id: id.nullable(), team_id: id.nullable(), role: z.number().nullable() })),
+  team_users: z.array(z.object({ user_id: id.nullable(), team_id: id.nullable(), role: number.nullable() })),
   users: z.array(
     z.object({
       id,

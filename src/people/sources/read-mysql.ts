@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { createConnection } from 'mysql2/promise'
 import { timed } from '../../timed.ts'
 import type { ReadRows } from './portus-database.ts'
@@ -6,10 +7,15 @@ import type { ReadRows } from './portus-database.ts'
 export const readMysql: ReadRows = (address, { statements, ca, limits, signal }) => {
   let destroy: () => void = () => {}
   const work = async (): Promise<unknown[][]> => {
+    // The certificate is checked for the name that the socket was connected by, and a socket keeps none where that is an address:
+    // Node would then check for "localhost" (tls.connect, `options.socket._host`).
+    const stream = Object.assign(connect(address.port, address.host).setNoDelay(true), { _host: address.host })
     const connection = await createConnection({
+      stream,
       ...{ host: address.host, port: address.port, user: address.user, password: address.password },
       database: address.database,
       charset: 'utf8mb4',
+      supportBigNumbers: true,
       connectTimeout: limits.connectMs,
       multipleStatements: false,
       flags: ['-LOCAL_FILES'],

@@ -1,7 +1,15 @@
 import { isRepository } from '../../oci/reference.ts'
 import { namespaceKey } from '../namespace-key.ts'
 import { EmailAddress, type MemberRole, oneLine, UserName, type Visibility } from '../person.ts'
-import { type SaidMember, type SaidPerson, type SaidRule, type Snapshot, SourceError } from './source.ts'
+import {
+  type Faulty,
+  type SaidMember,
+  type SaidPerson,
+  type SaidRule,
+  type Snapshot,
+  SourceError,
+  told,
+} from './source.ts'
 
 /** What a source says, as it says it: well-formed, and not looked at yet. `registry`: the configured name. */
 export type Claims = {
@@ -10,6 +18,9 @@ export type Claims = {
   members: { registry: string; namespace: string; user: string; role: MemberRole; told: boolean }[]
   rules?: SaidRule[]
   notes?: string[]
+  /** of namespaces by their names, all of `registry` */
+  faulty?: Faulty & { registry: string }
+  nameless?: NonNullable<Snapshot['nameless']>
 }
 
 const most = 1_000_000
@@ -55,6 +66,10 @@ export function snapshotOf(claims: Claims, registriesCount: number): Snapshot {
     const higher = before && ranks.indexOf(before.role) > ranks.indexOf(role) ? before.role : role
     members.set(`${key} ${user}`, { namespace: key, user, role: higher, told: told || before?.told === true })
   }
+  const rules = (claims.rules ?? []).map((rule) => {
+    faults.name.push(...rule.users.filter((user) => !isName(user) && !faults.name.includes(user)))
+    return { ...rule, users: rule.users.filter(isName) }
+  })
   const notes = [
     ...(claims.notes ?? []),
     ...listed('left out, as no name of a person', faults.name),
@@ -66,8 +81,26 @@ export function snapshotOf(claims: Claims, registriesCount: number): Snapshot {
     people: [...people.values()],
     namespaces: [...namespaces.values()],
     members: [...members.values()],
-    rules: claims.rules ?? [],
-    notes,
+    rules,
+    notes: notes.map(told),
+    ...(claims.faulty ? { faulty: faultyOf(claims.faulty, keyOf) } : {}),
+    ...(claims.nameless ? { nameless: claims.nameless } : {}),
+  }
+}
+
+/** By keys; what can have no name was never said. */
+function faultyOf(
+  { registry, people, namespaces, visibilities, members, rules }: NonNullable<Claims['faulty']>,
+  keyOf: (registry: string, name: string) => string | null,
+): Faulty {
+  const keys = (names: readonly string[]) => names.map((name) => keyOf(registry, name)).filter((key) => key !== null)
+  const pairs = members.flatMap(({ namespace, user }) => keys([namespace]).map((key) => ({ namespace: key, user })))
+  return {
+    people: people.filter(isName),
+    namespaces: keys(namespaces),
+    visibilities: keys(visibilities),
+    members: pairs.filter(({ user }) => isName(user)),
+    rules,
   }
 }
 

@@ -20,6 +20,18 @@ export type SaidMember = { namespace: string; user: string; role: MemberRole; to
 /** An owner rule; the last that matches counts. `regex`: PostgreSQL's, over the repository's name; `registry`: the configured name. */
 export type SaidRule = { registry: string; pattern: string; regex: string; users: string[] }
 
+/**
+ * What it speaks of in words that are none, now: of that holds on what it said last. `namespaces`: with all their roles; `visibilities`: of
+ * these namespaces that alone; `rules`: all of them, as their order decides. Namespaces by their keys.
+ */
+export type Faulty = {
+  people: string[]
+  namespaces: string[]
+  visibilities: string[]
+  members: { namespace: string; user: string }[]
+  rules: boolean
+}
+
 /** Each name, key and pair stands once. `notes`: what it cannot know, and what was left out, for who runs it. */
 export type Snapshot = {
   people: SaidPerson[]
@@ -27,6 +39,9 @@ export type Snapshot = {
   members: SaidMember[]
   rules: SaidRule[]
   notes: string[]
+  faulty?: Faulty
+  /** why it names no addresses and no admins: an error, where it named some before */
+  nameless?: { code: SourceErrorCode; message: string }
 }
 
 /** Reads everything, or throws a SourceError; asked again it begins anew. */
@@ -47,13 +62,16 @@ export type SourceErrorCode =
   | 'no-such-registry' // it speaks of registries none of which is configured
   | 'unreadable' // a file
 
-/** Why a source could not be read. The message names no secret. */
+/** One line, whatever a source put into it: what a database takes, and what breaks no line of a log or terminal. */
+export const told = (text: string): string => text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+
+/** Why a source could not be read. The message names no secret, and is one line. */
 export class SourceError extends Error {
   readonly code: SourceErrorCode
   readonly retryable = true
 
   constructor(code: SourceErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? {} : { cause })
+    super(told(message), cause === undefined ? {} : { cause })
     this.name = 'SourceError'
     this.code = code
   }

@@ -6,7 +6,12 @@ import { portusApi } from './portus-api.ts'
 import { portusDatabase } from './portus-database.ts'
 import { type Limits, type PeopleSource, usualLimits } from './source.ts'
 
-type Adapter<Config> = (config: Config, registries: readonly RegistryConfig[], limits?: Limits) => PeopleSource
+type Adapter<Config> = (
+  config: Config,
+  registries: readonly RegistryConfig[],
+  limits?: Limits,
+  clock?: () => Date,
+) => PeopleSource
 
 /** Every kind of source there is, but "local", which is the API. */
 const adapters: { [K in PeopleSourceConfig['kind']]: Adapter<Extract<PeopleSourceConfig, { kind: K }>> } = {
@@ -21,7 +26,8 @@ export function peopleSource(
   config: PeopleSourceConfig,
   registries: readonly RegistryConfig[],
   limits: Limits = usualLimits,
+  clock: () => Date = () => new Date(),
 ): PeopleSource {
   const adapter = adapters[config.kind] as Adapter<PeopleSourceConfig>
-  return adapter(config, registries, limits)
+  return adapter(config, registries, limits, clock)
 }

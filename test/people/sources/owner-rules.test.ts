@@ -17,6 +17,9 @@ describe('what a pattern matches', () => {
     ['**', all],
     ['web', ['app/web', 'app/web/admin', 'lib/web', 'web']],
     ['/web', ['web']],
+    ['/*', ['app', 'web']],
+    ['/**', all],
+    ['/*/', ['app/run', 'app/web', 'app/web/admin', 'lib/web', 'lib/base', 'lib/app/x']],
     ['app', ['app', 'app/run', 'app/web', 'app/web/admin', 'lib/app/x']],
     ['app/', ['app/run', 'app/web', 'app/web/admin', 'lib/app/x']],
     ['/app/', ['app/run', 'app/web', 'app/web/admin']],
@@ -73,7 +76,7 @@ function inWords(text: string, repository: string): boolean {
   const parts = repository.split('/')
   const above = parts.slice(0, -1).map((_, i) => parts.slice(0, i + 1).join('/'))
   if (text.endsWith('/')) return last === '**' ? above.some(matches) || matches(repository) : above.some(matches)
-  if (whole && plain.includes('/') && last === '*') return matches(repository)
+  if (whole && last === '*') return matches(repository)
   return matches(repository) || above.some(matches)
 }
 
@@ -102,20 +105,20 @@ test('a pattern that would take a matcher that tries everything for ever is no b
 
 describe('the lines of owners', () => {
   test('patterns, owners, comments and blanks', () => {
-    const { rules, faults } = ownerRules('# who\n\n* ops@example.org\t@ada  # all\r\n  app/ @bob\nlib/base\n#end')
-    expect(faults).toEqual([])
-    expect(rules.map(({ line, pattern, owners }) => [line, pattern, owners])).toEqual([
-      [3, '*', ['ops@example.org', '@ada']],
-      [4, 'app/', ['@bob']],
-      [5, 'lib/base', []],
+    const rules = ownerRules('# who\n\n* ops@example.org\t@ada  # all\r\n  app/ @bob\nlib/base\n#end')
+    expect(rules.map(({ line, pattern, owners, fault }) => [line, pattern, owners, fault])).toEqual([
+      [3, '*', ['ops@example.org', '@ada'], null],
+      [4, 'app/', ['@bob'], null],
+      [5, 'lib/base', [], null],
     ])
   })
   test.each(['!app @ada', 'app/[ab] @ada', 'App @ada', 'a\\b @ada', 'a//b @ada', '/ @ada', 'a/**b @ada', 'a:1 @ada'])(
-    '%s is left out, and named by its line',
+    '%s is no rule, and says why',
     (line) => {
-      const { rules, faults } = ownerRules(`\n${line}\nlib @bob`)
-      expect(rules.map(({ pattern: taken }) => taken)).toEqual(['lib'])
-      expect(faults).toEqual([expect.stringMatching(/^line 2: /)])
+      expect(ownerRules(`\n${line}\nlib @bob`).map(({ line: at, regex, fault }) => [at, regex, fault])).toEqual([
+        [2, '', expect.stringMatching(/./)],
+        [3, regexOf('lib'), null],
+      ])
     },
   )
 })
