@@ -1,9 +1,18 @@
+import { failureWords } from '../build/failure-words.ts'
 import type { NoticeContent } from '../notify/digest-outline.ts'
 import { formatInstant } from '../oci/instant.ts'
 import type { Telling, ToldBuild, ToldCause, ToldItem, ToldKind } from './notifier.ts'
 
+/** Of a build what its notice keeps; `code` is null where it succeeded, and absent in notices of before. */
+type Build = { id: string; finishedAt: string; code?: string | null }
+
 /** A notice that waits, oldest first; `build`: of follow-ups alone. */
-export type Waiting = { id: number; kind: ToldKind; ref: string; content: NoticeContent & { build?: ToldBuild } }
+export type Waiting = {
+  id: number
+  kind: ToldKind
+  ref: string
+  content: NoticeContent & { build?: Build }
+}
 
 /** How a tag stands when it is told of. */
 export type Standing = Pick<ToldItem, 'now' | 'digest' | 'rebuild'>
@@ -26,7 +35,7 @@ export function compose(
   const messages = [...groups.values()].map((some) => {
     const { kind, content } = some.at(-1)!
     const byRef = [...Map.groupBy(some, ({ ref }) => ref)].sort(([a], [b]) => (a < b ? -1 : 1))
-    const items = byRef.map(([ref, told]) => item(ref, told, standing.get(ref)))
+    const items = byRef.map(([ref, told]) => item(kind, ref, told, standing.get(ref)))
     return {
       telling: { kind, base: content.base, to: content.to, items },
       notices: some.map(({ id, ref }) => ({ id, now: nowOf(ref) })),
@@ -44,7 +53,7 @@ const holdsWhile: Record<ToldKind, ToldItem['now'] | null> = {
 }
 
 /** A base that moved again within the window has moved once, from the first digest to the last. */
-function item(ref: string, told: readonly Waiting[], standing: Standing | undefined): ToldItem {
+function item(kind: ToldKind, ref: string, told: readonly Waiting[], standing: Standing | undefined): ToldItem {
   const [first, last] = [told[0]!.content, told.at(-1)!.content]
   const since = told.map(({ content }) => BigInt(content.since)).reduce((a, b) => (b < a ? b : a))
   return {
@@ -55,9 +64,15 @@ function item(ref: string, told: readonly Waiting[], standing: Standing | undefi
     causes: [cause({ ...last, from: first.from })],
     rebuild: standing?.rebuild ?? { state: 'none', build: null, waitsFor: [] },
     now: standing?.now ?? 'deleted',
-    ...(last.build ? { build: last.build } : {}),
+    ...(last.build ? { build: buildOf(kind, last.build) } : {}),
   }
 }
+
+/** A channel is read by viewers: it is told what the code says, and no words of the build's own. */
+const buildOf = (kind: ToldKind, { id, finishedAt, code = null }: Build): ToldBuild => ({
+  ...{ id, finishedAt, code },
+  message: kind === 'failed' ? failureWords(code) : null,
+})
 
 const cause = ({ base, from, to, role, evidence, confidence, stillAt, via, platforms }: NoticeContent): ToldCause => ({
   ...{ base, from, to, role, evidence, confidence, stillAt, via, platforms },

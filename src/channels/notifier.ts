@@ -24,8 +24,8 @@ export type ToldCause = {
 /** How the rebuild of a tag stands, in the shape of `GET /outdated`. */
 export type ToldRebuild = { state: RebuildStateName; build: string | null; waitsFor: string[] }
 
-/** The build that a follow-up is of. `finishedAt`: ISO 8601, UTC. `message`: why it failed. */
-export type ToldBuild = { id: string; finishedAt: string; message: string | null }
+/** The build that a follow-up is of. `finishedAt`: ISO 8601, UTC. `code`, `message`: why it failed, as viewers of the namespace are told. */
+export type ToldBuild = { id: string; finishedAt: string; code: string | null; message: string | null }
 
 /** One tag, in the shape of `GET /outdated`, and how it stands `now`. `outdatedSince`: ISO 8601, UTC. `build`: of follow-ups alone. */
 export type ToldItem = {

@@ -10,9 +10,9 @@ import { heardBy, withHearers } from '../people/heard-by.ts'
 import { countedCauses } from './counted-causes.ts'
 import { isOff } from './every.ts'
 
-/** The build of a follow-up, as its content has it, of a row `b`: {id, finishedAt, message}. */
+/** The build of a follow-up, as its content has it, of a row `b`: {id, finishedAt, code}; what it said is looked up for those who may know. */
 export const buildOfRow = (sql: Sql | Tx) => sql`
-  jsonb_build_object('id', b.id, 'message', b.error ->> 'message',
+  jsonb_build_object('id', b.id, 'code', b.error ->> 'code',
     'finishedAt', to_char(b.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`
 
 /**

@@ -42,18 +42,20 @@ const failed = async (kind = 'base-moved') => {
   const id = await addBuild(pg.sql, run, root, sha('none'), world.now())
   await pg.sql`
     update build set state = 'failed', digest = null, reason = ${JSON.stringify({ kind })}::text::jsonb,
-      error = '{"code":"build-failed","message":"no space left"}' where id = ${id}`
+      error = '{"code":"git-auth","message":"https://git.test/secret.git refuses us"}' where id = ${id}`
   return id
 }
 
 describe('a rebuild that failed', () => {
-  test('is told once a cause, with the build and why, to who wants it', async () => {
+  test('is told once a cause, with the build and the kind of its fault, and nothing of a recipe, to who wants it', async () => {
     const first = await failed()
     await tell()
     expect(await told('hook')).toEqual(['outdated', `failed ${first}`])
     const [delivery] = (await world.deliveries('hook')).filter(({ type }) => type.endsWith('failed'))
     const { items } = JSON.parse(delivery!.body).data as { items: ToldItem[] }
-    expect(items).toMatchObject([{ ref: run, now: 'outdated', build: { id: first, message: 'no space left' } }])
+    const reads = { code: 'git-auth', message: 'its source could not be fetched' }
+    expect(items).toMatchObject([{ ref: run, now: 'outdated', build: { id: first, ...reads } }])
+    expect(delivery!.body).not.toContain('git.test')
     expect(items[0]!.build!.finishedAt).toMatch(/^2026-11-21T\d\d:\d\d:\d\d\.\d\d\dZ$/)
     await failed()
     await tell()

@@ -22,7 +22,12 @@ export function notifierSuite(name: string, notifier: Notifier, reader: Reader):
 
     test.each(['outdated', 'rebuilt', 'failed', 'still'] as const)('has words of its own for what is %s', (kind) => {
       const others = (['outdated', 'rebuilt', 'failed', 'still'] as const).filter((other) => other !== kind)
-      const build = { id: randomUUID(), finishedAt: '2026-11-21T03:00:00.000Z', message: 'no space left' }
+      const build = {
+        id: randomUUID(),
+        finishedAt: '2026-11-21T03:00:00.000Z',
+        code: 'disk-full',
+        message: 'no space left',
+      }
       const said = (which: typeof kind) =>
         reader.text(write(message([item('r.test/app/a:1', { build })], { kind: which }))[0]!.body)
       for (const other of others) expect(said(kind)).not.toBe(said(other))
@@ -67,7 +72,7 @@ export function notifierSuite(name: string, notifier: Notifier, reader: Reader):
           const told = some.map(({ ref, message: failure, waitsFor }) =>
             item(ref, {
               rebuild: { state: 'waiting', build: null, waitsFor },
-              build: { id: randomUUID(), finishedAt: '2026-11-21T03:00:00.000Z', message: failure },
+              build: { id: randomUUID(), finishedAt: '2026-11-21T03:00:00.000Z', code: 'disk-full', message: failure },
             }),
           )
           const written = write(message(told, { base: ofBase, kind }))
