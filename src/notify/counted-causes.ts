@@ -1,6 +1,11 @@
 import type { Config } from '../config.ts'
-import type { Tx } from '../db/postgres.ts'
+import type { Fragment, Sql, Tx } from '../db/postgres.ts'
 import { isCauseSnoozed, isTagSnoozed } from '../policy/snoozed.ts'
+
+/** In SQL, a row with the root of our build that pushed this digest, or its id where somebody asked for it; no row: none did. */
+export const rootOfDigest = (sql: Sql | Tx, digest: Fragment) => sql`(
+          select coalesce(b.root, b.id::text) as root from build b where b.digest = ${digest}
+          order by (b.root is null), b.created_at limit 1)`
 
 /**
  * The SQL behind `with`: `counted`, the causes anybody may be told of now, one row a tag and root base: ref, repository ("host/name"),
@@ -28,10 +33,7 @@ export const countedCauses = (sql: Tx, config: Pick<Config, 'registries'>, now: 
             'since', c.since::text) as content
         from cause c join tag t on t.id = c.tag_id
         join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-        left join lateral (
-          select coalesce(b.root, b.id::text) as root from build b where b.digest = c.to_digest
-          order by (b.root is null), b.created_at limit 1
-        ) as own on true
+        left join lateral ${rootOfDigest(sql, sql`c.to_digest`)} as own on true
         where c.counted and t.head_digest is not null and t.ignored is null and not g.outside
           and not ${isTagSnoozed(sql, now)} and not ${isCauseSnoozed(sql, now)}
         order by t.ref, c.base, c.role

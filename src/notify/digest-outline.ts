@@ -33,10 +33,13 @@ export type Proposed = { source: string | null; file: string | null; acceptable:
 /** How a build ended, with the last lines of its log. */
 export type BuildEnd = { id: string; error: string | null; log: string[]; digest: string | null }
 
-/** What has become of a tag by the time the mail is written; the rest only where it is outdated still. */
+/**
+ * What has become of a tag by the time the mail is written; the rest only where it is outdated still. replaced: pushed anew, and outdated by
+ * another base; settled: not outdated by this base any more, though neither has it been pushed anew nor has the base gone back.
+ */
 export type Outlook =
   | { fate: 'outdated'; rebuild: RebuildState; place?: Place; pins?: Pin[]; proposed?: Proposed }
-  | { fate: 'current' }
+  | { fate: 'current' | 'replaced' | 'settled' }
   | { fate: 'unknown' }
   | { fate: 'deleted' }
 

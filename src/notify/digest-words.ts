@@ -67,15 +67,17 @@ export function opening({ kind, sections }: Part): string {
     return `${many ? `${count} tags you look after were` : 'A tag you look after was'} rebuilt, and ${many ? 'are' : 'is'} current again.`
   if (kind === 'still')
     return `${many ? `${count} tags you look after are` : 'A tag you look after is'} still outdated.`
-  const still = entries.some(({ outlook }) => outlook.fate === 'outdated')
-  const who = many
-    ? `${count} tags you look after ${still ? 'are' : 'were'}`
-    : `A tag you look after ${still ? 'is' : 'was'}`
+  const outdated = new Set(entries.flatMap(({ ref, outlook }) => (outlook.fate === 'outdated' ? ref : []))).size
+  const said = outdated > 0 ? outdated : count
+  const who = said > 1 ? `${said} tags you look after` : 'A tag you look after'
+  const be = (one: number) => (outdated > 0 ? (one > 1 ? 'are' : 'is') : one > 1 ? 'were' : 'was')
   const why =
     sections.length > 1
-      ? 'bases they are built on have moved'
-      : `a base ${many ? 'they are' : 'it is'} built on has moved`
-  return `${who} outdated: ${why}.${still ? '' : ' None of it is any more.'}`
+      ? `bases ${said > 1 ? 'they are' : 'it is'} built on have moved`
+      : `a base ${said > 1 ? 'they are' : 'it is'} built on has moved`
+  const rest = count - said
+  const more = rest === 0 ? '' : ` What has become of ${rest} more is said below.`
+  return `${who} ${be(said)} outdated: ${why}.${outdated > 0 ? more : ' None of it is any more.'}`
 }
 
 export const partTitles: Record<Kind, string> = {
@@ -112,7 +114,7 @@ export function fromTo({ content, moves }: Entry): string {
 }
 
 export function throughWhom({ role, via }: NoticeContent): string {
-  if (via !== null) return `through ${via}, which is itself outdated`
+  if (via !== null) return `through ${via}, which is built on it`
   return role === 'build' ? 'in a build stage' : 'directly'
 }
 
@@ -150,6 +152,8 @@ const inThePlan = (place: Place | undefined): string =>
 
 const otherFates: Record<Exclude<Outlook['fate'], 'outdated'>, string> = {
   current: 'already rebuilt: it is current again, nothing to do',
+  replaced: 'already rebuilt: this base makes it outdated no more, but another does',
+  settled: 'not outdated by it any more, though it was not rebuilt: what is known of it, or a rule, has changed',
   deleted: 'the tag has been deleted since, nothing to do',
   unknown: 'its bases cannot be judged at the moment; the link says why',
 }

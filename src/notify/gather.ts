@@ -1,9 +1,10 @@
 import { setImmediate as turnsEnd } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
 import { heardBy, repositoryOfRef } from '../people/heard-by.ts'
-import type { Outlook } from './digest-outline.ts'
 import { dueAt, type Wish } from './digest-schedule.ts'
-import { type Content, loadWaiting } from './load-waiting.ts'
+import { loadWaiting } from './load-waiting.ts'
+import type { Standing } from './outlooks.ts'
+import type { Parsed } from './parse-content.ts'
 import { readersOf } from './readers.ts'
 import { saveMails, type Written } from './save-mails.ts'
 import { withdrawUnwanted } from './withdraw-unwanted.ts'
@@ -26,8 +27,8 @@ export type Waiting = Wish & {
 
 /** What one run has found out so far. `contents` by their text; `names`: the namespaces that an object names. */
 export type Known = {
-  outlooks: Map<string, Outlook>
-  contents: Map<string, Content | null>
+  outlooks: Map<string, Standing>
+  contents: Map<string, Parsed>
   names: WeakMap<object, ReadonlySet<string>>
 }
 

@@ -1,16 +1,22 @@
 import type { Deps } from '../deps.ts'
-import type { Kind, NoticeContent, Outlook, Told } from './digest-outline.ts'
+import type { Kind, Outlook, Told } from './digest-outline.ts'
+import { type Ended, fateOf, loadSinceThen, type SinceThen } from './fates.ts'
 import type { Known, Waiting } from './gather.ts'
 import { loadBuildEnds } from './load-build-ends.ts'
-import { loadOutlooks } from './outlooks.ts'
+import { loadOutlooks, type Standing } from './outlooks.ts'
+import { type Content, parseContent } from './parse-content.ts'
 
-/** A notice that is to be told; `content` null: it cannot be read. `root`: of its cause, without what tells a repetition. */
+/**
+ * A notice that is to be told; `content` null: nothing can be told of it, `odd` says why. `root`: of its cause, without what tells a
+ * repetition.
+ */
 export type Due = Omit<Told, 'content' | 'kind'> & {
   id: number
   userName: string
   kind: Kind
   root: string
-  content: NoticeContent | null
+  content: Content | null
+  odd?: string
 }
 
 /** All that is to be told at one address, oldest first; `users` by name, of whom the notices are; `others`: who has the address besides. */
@@ -35,7 +41,8 @@ type Row = {
 /** So many different contents are kept for what comes next. */
 const mostContents = 10_000
 
-/** What is due, with how it stands now. `over`: notices of follow-ups that do not hold any more. */
+/** What is due, with how it stands now. `over`: notices that go: of follow-ups that do not hold any more, and of a base
+ * that is back where it was before anybody was told. */
 export async function loadWaiting(
   d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock' | 'log'>,
   due: readonly Waiting[],
@@ -48,26 +55,35 @@ export async function loadWaiting(
     outlooks,
   )
   if (contents.size > mostContents) contents.clear()
-  for (const { content } of rows) if (!contents.has(content)) contents.set(content, parsed(content))
+  for (const { content } of rows) if (!contents.has(content)) contents.set(content, parseContent(content))
+  const contentOf = (row: Row): Content | null => contents.get(row.content)?.content ?? null
   const builds = await loadBuildEnds(
     d,
-    rows.flatMap((row) => contents.get(row.content)?.build?.id ?? []),
+    rows.flatMap((row) => contentOf(row)?.build?.id ?? []),
+  )
+  const then = await loadSinceThen(
+    d,
+    rows.flatMap((row) => endedOf(row, contentOf(row), outlooks.get(row.ref))),
   )
   const byId = new Map(rows.map((row) => [row.id, row]))
   const over: number[] = []
   const people = [...Map.groupBy(due, ({ address }) => address).values()].map((parts): DuePerson => {
     const own = parts.flatMap(({ ids }) => ids.flatMap((id) => byId.get(id) ?? [])).sort((a, b) => a.id - b.id)
     const users = [...new Set(own.map((row) => row.userName))].sort()
-    const notices = own.flatMap(({ id, kind, userName, namespace, ref, root, ...row }): Due[] => {
-      const content = contents.get(row.content) ?? null
-      const outlook = outlooks.get(ref) ?? { fate: 'deleted' as const }
-      const build = content?.build ? builds.get(content.build.id) : undefined
-      if (!holds(kind, outlook, build)) {
+    const notices = own.flatMap((row): Due[] => {
+      const { content, odd } = contents.get(row.content)!
+      const { id, kind, userName, namespace, ref } = row
+      const root = causeOf(row)
+      const outlook = outlooks.get(ref)?.outlook ?? { fate: 'deleted' as const }
+      const due = { id, kind, userName, namespace, ref, root, outlook }
+      if (content === null) return [{ ...due, content, odd }]
+      const build = content.build ? builds.get(content.build.id) : undefined
+      const told = outlookOf(content, outlook, then.get(id))
+      if (told === null || !holds(kind, told, build)) {
         over.push(id)
         return []
       }
-      const cause = root.replace(/#\d+$/, '')
-      return [{ id, kind, userName, namespace, ref, root: cause, content, outlook, ...(build ? { build } : {}) }]
+      return [{ ...due, content, outlook: told, ...(build ? { build } : {}) }]
     })
     const { email, displayName } = parts[0]!
     return { email, displayName: users.length === 1 ? displayName : null, users, notices }
@@ -82,12 +98,20 @@ function holds(kind: Kind, { fate }: Outlook, build: { isLatest: boolean } | und
   return kind === 'outdated' || fate === 'outdated'
 }
 
-/** As it is stored; `build`: of follow-ups. */
-export type Content = NoticeContent & { build?: { id: string } }
+const causeOf = ({ root }: Row): string => root.replace(/#\d+$/, '')
 
-function parsed(text: string): Content | null {
-  const content: unknown = JSON.parse(text)
-  return typeof content === 'object' && content !== null && 'base' in content ? (content as Content) : null
+/** Where its tag has no counted cause of its base any more. */
+function endedOf(row: Row, content: Content | null, standing: Standing | undefined): Ended[] {
+  if (content === null || !standing || (row.kind !== 'outdated' && row.kind !== 'still')) return []
+  const { base, to, since } = content
+  if (standing.bases === base || standing.bases.split(' ').includes(base)) return []
+  return [{ id: row.id, ref: row.ref, root: causeOf(row), base, to, since }]
+}
+
+function outlookOf(content: Content, outlook: Outlook, then: SinceThen | undefined): Outlook | null {
+  if (!then) return outlook
+  const fate = fateOf(content, outlook.fate, then)
+  return fate === null ? null : fate === 'outdated' ? outlook : { fate }
 }
 
 /**

@@ -125,7 +125,7 @@ test.each<[Partial<NoticeContent>, string]>([
 
 test.each<[Partial<NoticeContent>, string]>([
   [{}, 'directly'],
-  [{ via: 'r/mid:1' }, 'through r/mid:1, which is itself outdated'],
+  [{ via: 'r/mid:1' }, 'through r/mid:1, which is built on it'],
   [{ role: 'build' }, 'in a build stage'],
 ])('through whom: %j', (more, words) => {
   expect(throughWhom(content(more))).toContain(words)

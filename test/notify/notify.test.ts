@@ -158,6 +158,7 @@ describe('a mail', () => {
     for (const tag of ['bare', 'gone', 'fixed'])
       await addOutdated(pg.sql, `r.test/app/${tag}:1`, { base, to: sha('v2') })
     await notify(deps())
+    await addTag(pg.sql, 'r.test/app/fixed:1', { digest: sha('fixed'), at: nanoseconds(now) })
     await judge(pg.sql, 'r.test/app/fixed:1', [])
     await judge(pg.sql, 'r.test/app/gone:1', [])
     await addTag(pg.sql, 'r.test/app/gone:1', null)
