@@ -142,3 +142,6 @@ function everyText(value: unknown, of: (text: string) => string): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Date) return value
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [of(key), everyText(inner, of)]))
 }
+
+/** Whether a text stands for a name that is withheld. */
+export const isPlaceholder = (text: string): boolean => /^\(withheld(?: \d+)?\)$/.test(text)

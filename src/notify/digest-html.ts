@@ -1,13 +1,13 @@
 import { outdatedUrl, tagUrl } from '../links.ts'
+import type { Cut, CutGroup, CutSection } from './digest-cut.ts'
 import { escapeHtml, link } from './digest-escape.ts'
-import { type Cluster, clusters } from './digest-facts.ts'
 import { advice } from './digest-links.ts'
-import type { Kind, Outline, Part, Section } from './digest-outline.ts'
-import type { Reader } from './digest-text.ts'
+import type { Outline } from './digest-outline.ts'
+import { fewNames, moreWords, type Reader } from './digest-text.ts'
 import { namespaceTitle, opening, partTitles } from './digest-words.ts'
 
 /** The mail for a phone: one column, no image, no script, nothing fetched; styles inline, because readers drop the rest. */
-export function digestHtml(outline: Outline, to: Reader): string {
+export function digestHtml(outline: Outline, to: Reader, shown: Cut): string {
   const help = advice(outline, to.publicUrl).map(
     ({ title, lines }) => `<p>${escapeHtml(title)}</p><pre style="${preStyle}">${escapeHtml(lines.join('\n'))}</pre>`,
   )
@@ -18,7 +18,10 @@ export function digestHtml(outline: Outline, to: Reader): string {
     '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"></head>',
     `<body style="margin:0;padding:16px;font:16px/1.45 system-ui,sans-serif"><div style="max-width:42em;margin:0 auto">`,
     `<p>Hello ${escapeHtml(to.name)},</p>`,
-    ...outline.parts.map((part) => partHtml(part, several, to)),
+    ...shown.parts.map((part) => partHtml(part, several, to)),
+    ...(shown.more > 0
+      ? [`<p>${escapeHtml(moreWords(shown.more))} ${link(outdatedUrl(to.publicUrl), 'the list')}</p>`]
+      : []),
     ...help,
     `<p style="${quiet};border-top:1px solid #8886;padding-top:8px">${footer.join('<br>')}</p></div></body></html>`,
   ].join('\n')
@@ -28,44 +31,48 @@ const quiet = 'font-size:14px;opacity:.75'
 const anywhere = 'overflow-wrap:anywhere'
 const preStyle = `font-size:13px;white-space:pre-wrap;${anywhere};border:1px solid #8886;border-radius:4px;padding:8px`
 
-const partHtml = (part: Part, several: boolean, to: Reader): string =>
+const partHtml = ({ part, sections }: Cut['parts'][number], several: boolean, to: Reader): string =>
   [
     ...(several ? [`<h1 style="font-size:20px;margin:28px 0 4px">${partTitles[part.kind]}</h1>`] : []),
     `<p>${escapeHtml(opening(part))}</p>`,
-    ...part.sections.map((section) => sectionHtml(part.kind, section, to)),
+    ...sections.map((section) => sectionHtml(section, to.publicUrl)),
   ].join('\n')
 
-function sectionHtml(kind: Kind, section: Section, to: Reader): string {
+function sectionHtml(section: CutSection, publicUrl: string): string {
   const digests = [...section.from.map((digest) => `was ${digest}`), `now ${section.to}`]
   return [
     `<h2 style="font-size:18px;margin:24px 0 4px;${anywhere}">Base ${escapeHtml(section.base)}</h2>`,
     `<p style="margin:0;${quiet};${anywhere}">${digests.map(escapeHtml).join('<br>')}</p>`,
-    ...section.groups.map(({ namespace, entries }) => {
-      const found = clusters(kind, entries, to.publicUrl, to.now)
-      const items = found.map((cluster) => clusterHtml(cluster, to.publicUrl, { base: section.base, namespace }))
-      return (
+    ...section.groups.map(
+      ({ namespace, list, clusters }) =>
         `<h3 style="font-size:16px;margin:16px 0 4px">${escapeHtml(namespaceTitle(namespace))}</h3>\n` +
-        `<ul style="padding-left:20px;margin:0">\n${items.join('\n')}\n</ul>`
-      )
-    }),
+        `<ul style="padding-left:20px;margin:0;${anywhere}">\n` +
+        `${clusters.map((cluster) => clusterHtml(cluster, publicUrl, list)).join('\n')}\n</ul>`,
+    ),
   ].join('\n')
 }
 
-function clusterHtml(cluster: Cluster, publicUrl: string, of: { base: string; namespace: string }): string {
-  const { refs, facts, log, link: build } = cluster
-  const names = refs.map((ref) => `<strong style="${anywhere}">${link(tagUrl(publicUrl, ref), ref)}</strong>`)
+function clusterHtml(cluster: CutGroup['clusters'][number], publicUrl: string, list: string): string {
+  const { refs, count, facts, log, link: build } = cluster
+  const isMany = count > fewNames
+  const more = count - refs.length
+  const names = [
+    ...refs.map((ref) => `<strong>${link(tagUrl(publicUrl, ref), ref)}</strong>`),
+    ...(more > 0 ? [link(list, `and ${more} more`)] : []),
+  ]
   const said = facts.map(([label, words]) =>
     label === 'what next'
       ? `<strong>what next:</strong> ${escapeHtml(words)}`
       : `<span style="opacity:.75">${label}</span> ${escapeHtml(words)}`,
   )
-  const count = `(${refs.length} tags, of each of which: ${link(outdatedUrl(publicUrl, of), 'list')})`
+  const head = `${isMany ? `<strong>${count} tags</strong>` : `(${count} tags`}, of each of which: ${link(list, 'list')}`
+  const title = count > 1 ? [`${head}${isMany ? '' : ')'}`] : []
+  const before = isMany ? title : [...names, ...title]
   return (
-    `<li style="margin:8px 0;${anywhere}">${names.join('<br>')}<br>` +
-    (refs.length > 1 ? `${count}<br>` : '') +
-    said.join('<br>') +
+    `<li style="margin:8px 0">${[...before, ...said].join('<br>')}` +
     (build === null ? '' : ` (${link(build, 'the build')})`) +
     (log.length === 0 ? '' : `<pre style="${preStyle}">${escapeHtml(log.join('\n'))}</pre>`) +
+    (isMany ? `<br>${names.join('<br>')}` : '') +
     '</li>'
   )
 }

@@ -1,4 +1,5 @@
 import type { RebuildState } from '../plan/assemble-plan.ts'
+import type { Clean } from './digest-clean.ts'
 
 /** outdated: a base moved. failed, still, rebuilt: what became of it (src/notify/follow-ups.ts). */
 export type Kind = 'outdated' | 'failed' | 'still' | 'rebuilt'
@@ -66,7 +67,7 @@ export type Outline = { parts: Part[]; refs: string[]; namespaces: string[] }
  * Notices, oldest first, by what they are of, then base, namespace and tag, each by name. A base that moved again within the window is one
  * move.
  */
-export function outline(notices: readonly Told[]): Outline {
+export function outline(notices: readonly Clean[]): Outline {
   const parts = kinds.flatMap((kind) => {
     const ofKind = notices.filter((notice) => (notice.kind ?? 'outdated') === kind)
     return ofKind.length === 0 ? [] : [{ kind, sections: sectionsOf(ofKind) }]

@@ -1,7 +1,7 @@
 import { outdatedUrl, tagUrl } from '../links.ts'
-import { type Cluster, clusters } from './digest-facts.ts'
+import type { Cut, CutGroup, CutSection } from './digest-cut.ts'
 import { advice } from './digest-links.ts'
-import type { Kind, Outline, Part, Section } from './digest-outline.ts'
+import type { Outline } from './digest-outline.ts'
 import { namespaceTitle, opening, partTitles } from './digest-words.ts'
 import { wrap } from './digest-wrap.ts'
 
@@ -13,8 +13,11 @@ export type Reader = {
   footer: readonly { words: string; url: string | null }[]
 }
 
+/** So many names stand before what is said of them; of more, that comes first. */
+export const fewNames = 3
+
 /** The mail for a terminal. Refs, digests and links are never wrapped, so that they can be copied. */
-export function digestText(outline: Outline, to: Reader): string {
+export function digestText(outline: Outline, to: Reader, shown: Cut): string {
   const several = outline.parts.length > 1
   const help = advice(outline, to.publicUrl).map(({ title, lines }) =>
     [wrap(title), ...lines.map((line) => `  ${line}`)].join('\n'),
@@ -22,31 +25,34 @@ export function digestText(outline: Outline, to: Reader): string {
   const footer = to.footer.map(({ words, url }) => (url === null ? wrap(words) : `${wrap(`${words}:`)}\n${url}`))
   const parts = [
     wrap(`Hello ${to.name},`),
-    ...outline.parts.flatMap((part) => partText(part, several, to)),
+    ...shown.parts.flatMap((part) => partText(part, several, to)),
+    ...(shown.more > 0 ? [`${wrap(moreWords(shown.more))}\n${outdatedUrl(to.publicUrl)}`] : []),
     ...help,
     `-- \n${footer.join('\n')}`,
   ]
   return `${parts.join('\n\n')}\n`
 }
 
-function partText(part: Part, several: boolean, to: Reader): string[] {
+/** Of what is left out. */
+export const moreWords = (count: number): string =>
+  `This mail has no room for more. ${count} more ${count === 1 ? 'tag is' : 'tags are'} told of here alone:`
+
+function partText({ part, sections }: Cut['parts'][number], several: boolean, to: Reader): string[] {
   const title = partTitles[part.kind].toUpperCase()
   return [
     ...(several ? [title] : []),
     wrap(opening(part)),
-    ...part.sections.map((section) => sectionText(part.kind, section, to)),
+    ...sections.map((section) => sectionText(section, to.publicUrl)),
   ]
 }
 
-function sectionText(kind: Kind, section: Section, to: Reader): string {
+function sectionText(section: CutSection, publicUrl: string): string {
   const title = `Base ${section.base}`
   const head = [title, '='.repeat(title.length), ...section.from.map((digest) => `was ${digest}`), `now ${section.to}`]
-  const groups = section.groups.map(({ namespace, entries }) =>
+  const groups = section.groups.map((group) =>
     [
-      namespaceTitle(namespace),
-      ...clusters(kind, entries, to.publicUrl, to.now).map((cluster) =>
-        clusterText(cluster, to.publicUrl, { base: section.base, namespace }),
-      ),
+      namespaceTitle(group.namespace),
+      ...group.clusters.map((cluster) => clusterText(cluster, publicUrl, group.list)),
     ].join('\n\n'),
   )
   return [head.join('\n'), ...groups].join('\n\n')
@@ -54,16 +60,18 @@ function sectionText(kind: Kind, section: Section, to: Reader): string {
 
 const indent = 17
 
-function clusterText(cluster: Cluster, publicUrl: string, of: { base: string; namespace: string }): string {
-  const { refs, facts, log, link } = cluster
-  const [first] = refs
-  const details = refs.length === 1 ? tagUrl(publicUrl, first!) : outdatedUrl(publicUrl, of)
+function clusterText(cluster: CutGroup['clusters'][number], publicUrl: string, list: string): string {
+  const { refs, count, facts, log, link } = cluster
+  const names = refs.map((ref) => `* ${ref}`)
+  const isMany = count > fewNames
+  const more = count > refs.length ? [`  and ${count - refs.length} more, by the link above`] : []
   return [
-    ...refs.map((ref) => `* ${ref}`),
-    ...(refs.length > 1 ? [`  (${refs.length} tags, of each of which:)`] : []),
+    ...(isMany ? [] : names),
+    ...(count > 1 ? [`${isMany ? '' : '  ('}${count} tags, of each of which:${isMany ? '' : ')'}`] : []),
     ...facts.map(([label, words]) => wrap(words, `  ${label.padEnd(indent - 2)}`)),
     ...log.map((line) => `  | ${line}`),
     ...(link === null ? [] : [`  ${link}`]),
-    `  ${details}`,
+    `  ${count === 1 ? tagUrl(publicUrl, refs[0]!) : list}`,
+    ...(isMany ? [...names, ...more] : []),
   ].join('\n')
 }

@@ -1,8 +1,10 @@
 /**
  * In: one person's waiting notices, oldest first, each with how its tag stands now.
  * Out: one mail's subject, text and HTML.
- * Guarantees: every tag of every notice is in it; nothing in a notice can become a header or markup.
+ * Guarantees: every tag of every notice is in it by name or by number; nothing in a notice can become a header, a line of its own, or markup.
  */
+import { cleaned, cleanText } from './digest-clean.ts'
+import { cut } from './digest-cut.ts'
 import { digestHtml } from './digest-html.ts'
 import { outline, type Told } from './digest-outline.ts'
 import { digestText, type Reader } from './digest-text.ts'
@@ -18,7 +20,7 @@ export function digest(
   notices: readonly Told[],
   to: { name: string; publicUrl: string; now: Date; leave?: (namespace: string | null) => string },
 ): Digest {
-  const told = outline(notices)
+  const told = outline(notices.map(cleaned))
   const names = list(told.namespaces.map(namespaceTitle), 20)
   const own = told.namespaces.length <= mostLinks ? told.namespaces : []
   const footer: Reader['footer'] = [
@@ -33,8 +35,9 @@ export function digest(
           { words: 'No more mail at all', url: to.leave(null) },
         ]),
   ]
-  const reader = { name: to.name, publicUrl: to.publicUrl, now: to.now, footer }
-  return { subject: subject(told), text: digestText(told, reader), html: digestHtml(told, reader) }
+  const reader = { name: cleanText(to.name), publicUrl: to.publicUrl, now: to.now, footer }
+  const shown = cut(told, reader)
+  return { subject: subject(told), text: digestText(told, reader, shown), html: digestHtml(told, reader, shown) }
 }
 
 const mostLinks = 5

@@ -1,37 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { digest } from '../../src/notify/digest.ts'
-import type { NoticeContent, Outlook, Told } from '../../src/notify/digest-outline.ts'
+import type { NoticeContent, Outlook } from '../../src/notify/digest-outline.ts'
 import { howSure, nextStep, throughWhom } from '../../src/notify/digest-words.ts'
-
-const sha = (digit: string) => `sha256:${digit.repeat(64)}`
-const base = 'localhost:5000/lib/base:1'
-const run = 'localhost:5000/app/run:1'
-
-const content = (more: Partial<NoticeContent> = {}): NoticeContent => ({
-  base,
-  role: 'runtime',
-  from: sha('a'),
-  to: sha('b'),
-  evidence: ['layers'],
-  confidence: 'inferred',
-  stillAt: [],
-  via: null,
-  platforms: ['linux/amd64'],
-  pinned: false,
-  since: '1795229881000000000',
-  ...more,
-})
-const outdated = (state: string, more: object = {}): Outlook =>
-  ({ fate: 'outdated', rebuild: { state, build: null, waitsFor: [], ...more } }) as Outlook
-const told = (more: Partial<Told> = {}): Told => ({
-  namespace: 'app',
-  ref: run,
-  content: content(),
-  outlook: outdated('none'),
-  ...more,
-})
-const ada = { name: 'Ada', publicUrl: 'https://drydock.example.org', now: new Date('2026-11-22T00:00:00Z') }
+import { ada, base, content, outdated, readable, run, sha, squeezed, told } from './told.ts'
 
 describe('one notice', () => {
   const mail = digest([told()], ada)
@@ -210,12 +182,3 @@ describe('whatever is in a notice', () => {
     )
   })
 })
-
-const squeezed = (text: string) => text.replace(/\s+/g, ' ')
-
-/** What a reader of HTML alone sees, and where its links lead. */
-function readable(html: string): string {
-  const marks: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
-  const shown = html.replace(/<a href="([^"]*)">/g, '$1 ').replace(/<[^>]*>/g, '')
-  return squeezed(shown.replace(/&(#?\w+);/g, (_all, mark: string) => marks[mark]!))
-}
