@@ -116,10 +116,20 @@ async function postgres(): Promise<DatabaseHolder> {
   })
 }
 
-requires('mariadb')('Portus on MariaDB', () => portusSuite(mariaDb))
-describe('Portus on PostgreSQL', () => portusSuite(postgres))
+requires('mariadb')('Portus on MariaDB', () =>
+  portusSuite(mariaDb, {
+    noTls: 'does not support secure connection',
+    widen: 'alter table users modify id bigint not null; alter table team_users modify user_id bigint',
+  }),
+)
+describe('Portus on PostgreSQL', () =>
+  portusSuite(postgres, {
+    noTls: 'before secure TLS connection was established',
+    widen: 'alter table users alter id type bigint; alter table team_users alter user_id type bigint',
+  }))
 
-function portusSuite(start: () => Promise<DatabaseHolder>): void {
+/** `noTls`: how it is told that a server has no TLS; `widen`: makes ids of users bigints. */
+function portusSuite(start: () => Promise<DatabaseHolder>, { noTls, widen }: { noTls: string; widen: string }): void {
   let own: DatabaseHolder
   peopleSourceSuite(async () => (own = await start()), knows)
 
@@ -156,6 +166,15 @@ function portusSuite(start: () => Promise<DatabaseHolder>): void {
     expect(notes.join()).toContain('"ada"')
   })
 
+  test('ids of any width are ids', async () => {
+    await own.set(world())
+    await own.run(widen)
+    await own.run('update users set id = 9007199254740993 where id = 2')
+    await own.run('update team_users set user_id = 9007199254740993 where user_id = 2')
+    const { members } = await own.source(one).read(never)
+    expect(members.filter(({ user, namespace }) => user === 'ada' && namespace === 'app')).toHaveLength(1)
+  })
+
   test('a database that is none of Portus, or may not be read, is said to be', async () => {
     await own.run('alter table users rename to people')
     await expect(own.source(one).read(never)).rejects.toMatchObject({ code: 'nonsense' })
@@ -181,7 +200,9 @@ function portusSuite(start: () => Promise<DatabaseHolder>): void {
       registry: null,
       databaseUrl: `${own.url()}?sslmode=verify-full`,
     }
-    await expect(portusDatabase(config, one).read(never)).rejects.toMatchObject({ name: 'SourceError' })
+    await expect(portusDatabase(config, one).read(never)).rejects.toMatchObject({
+      ...{ name: 'SourceError', code: 'unreachable', message: expect.stringContaining(noTls) },
+    })
   })
 }
 

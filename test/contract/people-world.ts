@@ -32,10 +32,11 @@ export const world = (): World => ({
     user('root', { admin: true }),
     user('özgür', { email: 'o@example.org', displayName: '☃ Özgür' }),
     user('nomail', { email: null }),
+    user('Ann Marie Lee', { email: 'ann@example.org' }),
   ],
   teams: [
     { name: 'dev', members: { ada: 'owner', bob: 'contributor', eve: 'owner', ci: 'contributor', özgür: 'viewer' } },
-    { name: 'ops', members: { bob: 'viewer', nomail: 'owner' } },
+    { name: 'ops', members: { bob: 'viewer', nomail: 'owner', 'Ann Marie Lee': 'contributor' } },
     { name: 'ada', hidden: true, members: { ada: 'owner' } },
     { name: 'global', hidden: true, members: { root: 'owner' } },
     { name: 'nobody', members: {} },

@@ -17,7 +17,8 @@ export type MariaDb = {
 
 const patienceMs = 120_000
 
-export async function startMariaDb(): Promise<MariaDb> {
+/** `more`: options besides, each as one word. */
+export async function startMariaDb(more: readonly string[] = []): Promise<MariaDb> {
   const dir = mkdtempSync(join(tmpdir(), 'mariadb-'))
   const data = join(dir, 'data')
   const account = process.getuid?.() === 0 ? ['--user=root'] : []
@@ -32,7 +33,7 @@ export async function startMariaDb(): Promise<MariaDb> {
     [
       ...['--no-defaults', `--datadir=${data}`, `--port=${port}`, '--bind-address=127.0.0.1', ...account],
       ...[`--socket=${join(dir, 's')}`, `--pid-file=${join(dir, 'pid')}`, '--skip-log-bin', '--skip-name-resolve'],
-      ...['--innodb-buffer-pool-size=32M', '--innodb-flush-log-at-trx-commit=0', '--performance-schema=off'],
+      ...['--innodb-buffer-pool-size=32M', '--innodb-flush-log-at-trx-commit=0', '--performance-schema=off', ...more],
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )

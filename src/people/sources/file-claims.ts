@@ -24,7 +24,10 @@ const User = z.strictObject(
   'must be an address, or {email, name, enabled, bot, admin}',
 )
 const NamespaceEntry = z.strictObject(
-  { visibility: z.unknown().optional(), members: z.record(z.string(), z.unknown(), 'must be {name: role}').default({}) },
+  {
+    visibility: z.unknown().optional(),
+    members: z.record(z.string(), z.unknown(), 'must be {name: role}').default({}),
+  },
   'must be {visibility, members}',
 )
 type Registry = { registry: string }
