@@ -1,21 +1,25 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { countedCauses } from '../notify/counted-causes.ts'
-import { buildOfRow, failedRebuilds } from '../notify/follow-ups.ts'
+import { failedRebuilds } from '../notify/follow-ups.ts'
+import { rebuilt } from '../notify/rebuilt.ts'
 
 const day = 86_400
 const week = 7 * day
-/** A tag that was pushed anew longer ago is no news to a channel that begins to want such. */
-const rebuiltAtMost = 30 * day
 
 /**
  * What people are told of failed, outdated still and rebuilt (src/notify/follow-ups.ts), for the channels that want it: once a channel, tag,
- * root and kind, of what is outdated still once a week. Gives how many it raised. To be called under the lock of raise-notices.ts.
+ * root and kind, of what is outdated still once a week. How many it raised; `held`: to be looked at again soon. To be called under the lock of raise-notices.ts.
  */
-export async function raiseChannelFollowUps(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
+export async function raiseChannelFollowUps(
+  d: Pick<Deps, 'config'>,
+  tx: Tx,
+  now: Date,
+): Promise<{ raised: number; held: number }> {
   const failed = await raiseFailed(d, tx, now)
   const still = d.config.stillOutdatedDays > 0 ? await raiseStill(d, tx, now) : 0
-  return failed + still + (await raiseRebuilt(tx, now))
+  const rebuilt = await raiseRebuilt(tx, now)
+  return { raised: failed + still + rebuilt.raised, held: rebuilt.held }
 }
 
 async function raiseFailed(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
@@ -24,6 +28,7 @@ async function raiseFailed(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<
     insert into channel_notice (kind, channel_id, ref, root, content, created_at)
     select 'failed', ch.id, f.ref, f.root, f.content, ${now}
     from failed_rebuilds f join channel ch on ch.namespace_key = f.namespace and ch.enabled and 'failed' = any(ch.events)
+    where not exists (select from channel_notice n where n.channel_id = ch.id and n.ref = f.ref and n.root = f.root and n.kind = 'failed')
     order by ch.id, f.ref
     on conflict (channel_id, ref, root, kind) do nothing`
   return count
@@ -54,19 +59,19 @@ async function raiseStill(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<n
   return count
 }
 
-/** What it was told was outdated, and is current since a push that came later. `build`: ours that made it; absent: somebody else's push. */
-async function raiseRebuilt(tx: Tx, now: Date): Promise<number> {
-  const since = BigInt(now.getTime() - rebuiltAtMost * 1000) * 1_000_000n
-  const { count } = await tx`
-    insert into channel_notice (kind, channel_id, ref, root, content, created_at)
-    select 'rebuilt', n.channel_id, n.ref, n.root,
-      (n.content - 'told') || coalesce((select jsonb_build_object('build', ${buildOfRow(tx)}) from build b
-        where b.ref = t.ref and b.digest = t.head_digest and b.state = 'succeeded' order by b.created_at desc limit 1), '{}'), ${now}
+async function raiseRebuilt(tx: Tx, now: Date): Promise<{ raised: number; held: number }> {
+  const told = tx`(
+    select n.id, n.channel_id as hearer, n.ref, n.root, n.content
     from channel ch join channel_notice n on n.channel_id = ch.id and n.kind = 'outdated' and n.delivery_id is not null
-    join tag t on t.ref = n.ref and t.status in ('current', 'artifact') and t.head_digest is not null and t.ignored is null
-    where ch.enabled and 'rebuilt' = any(ch.events) and n.content ->> 'told' = 'outdated' and t.head_at > ${since.toString()}::bigint
-      and not exists (select from cause c where c.tag_id = t.id and c.counted)
-    order by n.channel_id, n.ref, n.id
-    on conflict (channel_id, ref, root, kind) do nothing`
-  return count
+    where ch.enabled and 'rebuilt' = any(ch.events))`
+  const [counts] = await tx<{ raised: number; held: number }[]>`
+    with due as materialized (${rebuilt(tx, now, { told, notices: tx`channel_notice`, of: tx`channel_id` })}), raised as (
+      insert into channel_notice (kind, channel_id, ref, root, content, created_at)
+      select 'rebuilt', hearer, ref, root, follow_up, ${now} from due where not held order by hearer, ref, id
+      on conflict (channel_id, ref, root, kind) do nothing
+      returning 1
+    )
+    select (select count(*)::int from raised) as raised, (select count(*)::int from due where held) as held`
+  if (!counts) throw new Error('a count gave no row')
+  return counts
 }

@@ -38,6 +38,7 @@ export async function raiseChannelNotices(
         (select count(*)::int from counted k where held and exists (
           select from channel ch where ch.namespace_key = k.namespace and ch.enabled)) as held`
     if (!counts) throw new Error('a count gave no row')
-    return { ...counts, raised: counts.raised + (await raiseChannelFollowUps(d, tx, now)) }
+    const after = await raiseChannelFollowUps(d, tx, now)
+    return { raised: counts.raised + after.raised, held: counts.held + after.held }
   })
 }

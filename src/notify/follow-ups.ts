@@ -9,11 +9,7 @@ import type { Deps } from '../deps.ts'
 import { heardBy, withHearers } from '../people/heard-by.ts'
 import { countedCauses } from './counted-causes.ts'
 import { isOff } from './every.ts'
-
-/** The build of a follow-up, as its content has it, of a row `b`: {id, finishedAt, code}; what it said is looked up for those who may know. */
-export const buildOfRow = (sql: Sql | Tx) => sql`
-  jsonb_build_object('id', b.id, 'code', b.error ->> 'code',
-    'finishedAt', to_char(b.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`
+import { buildOfRow, rebuilt } from './rebuilt.ts'
 
 /**
  * The SQL behind `with`, after countedCauses: `failed_rebuilds`, a row for each tag that may be told of and whose latest build failed:
@@ -30,18 +26,21 @@ export const failedRebuilds = (sql: Sql | Tx) => sql`
   )`
 
 const week = 7 * 86_400
-/** A tag that was pushed anew longer ago is no news to somebody who begins to want such mails. */
-const rebuiltAtMost = 30 * 86_400
 
-/** Gives how many it raised. To be called under the lock of raise-notices.ts. */
-export async function raiseFollowUps(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
+/** How many it raised; `held`: to be looked at again soon. To be called under the lock of raise-notices.ts. */
+export async function raiseFollowUps(
+  d: Pick<Deps, 'config'>,
+  tx: Tx,
+  now: Date,
+): Promise<{ raised: number; held: number }> {
   // where there is nothing to follow up, what is outdated is not gone through again
   const [some] = await tx<{ failed: boolean; told: boolean }[]>`
     select exists (select from build where state = 'failed' and job is null) as failed,
       exists (select from notice where kind = 'outdated' and mail_id is not null) as told`
   const failed = some?.failed ? await raiseFailed(d, tx, now) : 0
   const still = some?.told && d.config.stillOutdatedDays > 0 ? await raiseStill(d, tx, now) : 0
-  return failed + still + (await raiseRebuilt(tx, now))
+  const rebuilt = await raiseRebuilt(tx, now)
+  return { raised: failed + still + rebuilt.raised, held: rebuilt.held }
 }
 
 async function raiseFailed(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
@@ -86,20 +85,19 @@ async function raiseStill(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<n
   return count
 }
 
-/** What was told as outdated, and is current since a push that came later. `build`: ours that made it; absent: somebody else's push. */
-async function raiseRebuilt(tx: Tx, now: Date): Promise<number> {
-  const since = BigInt(now.getTime() - rebuiltAtMost * 1000) * 1_000_000n
-  const { count } = await tx`
-    insert into notice (kind, user_name, namespace, ref, root, content, created_at)
-    select 'rebuilt', n.user_name, n.namespace, n.ref, n.root,
-      n.content || coalesce((select jsonb_build_object('build', ${buildOfRow(tx)}) from build b
-        where b.ref = t.ref and b.digest = t.head_digest and b.state = 'succeeded' order by b.created_at desc limit 1), '{}'), ${now}
+async function raiseRebuilt(tx: Tx, now: Date): Promise<{ raised: number; held: number }> {
+  const told = tx`(
+    select n.id, n.user_name as hearer, n.namespace, n.ref, n.root, n.content
     from notify_person wish join notice n on n.user_name = wish.user_name and n.kind = 'outdated' and n.mail_id is not null
-    join tag t on t.ref = n.ref and t.status in ('current', 'artifact') and t.head_digest is not null and t.ignored is null
-    where wish.rebuilt and coalesce(n.content ->> 'told', 'outdated') = 'outdated' and t.head_at > ${since.toString()}::bigint
-      and not exists (select from cause c where c.tag_id = t.id and c.counted)
-      and not ${isOff(tx, tx`n.user_name`, tx`n.namespace`)}
-    order by n.user_name, n.ref, n.id
-    on conflict (user_name, ref, root, kind) do nothing`
-  return count
+    where wish.rebuilt and not ${isOff(tx, tx`n.user_name`, tx`n.namespace`)})`
+  const [counts] = await tx<{ raised: number; held: number }[]>`
+    with due as materialized (${rebuilt(tx, now, { told, notices: tx`notice`, of: tx`user_name` })}), raised as (
+      insert into notice (kind, user_name, namespace, ref, root, content, created_at)
+      select 'rebuilt', hearer, namespace, ref, root, follow_up, ${now} from due where not held order by hearer, ref, id
+      on conflict (user_name, ref, root, kind) do nothing
+      returning 1
+    )
+    select (select count(*)::int from raised) as raised, (select count(*)::int from due where held) as held`
+  if (!counts) throw new Error('a count gave no row')
+  return counts
 }

@@ -49,6 +49,7 @@ export async function raiseNotices(
       )
       select (select count(*)::int from raised) as raised, (select count(*)::int from counted where held) as held`
     if (!counts) throw new Error('a count gave no row')
-    return { ...counts, raised: counts.raised + (await raiseFollowUps(d, tx, now)) }
+    const after = await raiseFollowUps(d, tx, now)
+    return { raised: counts.raised + after.raised, held: counts.held + after.held }
   })
 }

@@ -5,7 +5,7 @@ import { type NotifySettings, putNotifySettings } from '../../src/notify/notify-
 import { testDeps } from '../support/deps.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { configFor, vault } from './config.ts'
-import { addBuild, addMember, addOutdated, addTag, judge, nanoseconds, sha, wipe } from './flags.ts'
+import { addBuild, addMember, addOutdated, judge, sha, wipe } from './flags.ts'
 
 let pg: TestDatabase
 let now: Date
@@ -103,47 +103,6 @@ describe('a rebuild that failed', () => {
     await pg.sql`update build set reason = '{"kind":"manual"}' where id = ${id}`
     await gather()
     expect(await subjects()).toEqual([told])
-  })
-})
-
-describe('what was rebuilt', () => {
-  const rebuild = async () => {
-    const id = await addBuild(pg.sql, run, root, sha('new'), now)
-    await addTag(pg.sql, run, { digest: sha('new'), at: nanoseconds(now) })
-    await judge(pg.sql, run, [])
-    return id
-  }
-
-  test('is told once, to who wants it', async () => {
-    await wants({ rebuilt: true })
-    await addMember(pg.sql, 'app', 'bob')
-    await outdated()
-    await gather()
-    const id = await rebuild()
-    await gather()
-    await gather()
-    expect((await subjects()).toSorted()).toEqual([told, told, `${run} was rebuilt on ${base}`])
-    const [mail] = await mails()
-    expect(mail).toMatchObject({ user: 'ada', text: expect.stringContaining(`/builds/${id}`) })
-  })
-
-  test('is not told where the first mail said so already, nor where it is outdated again', async () => {
-    await wants({ rebuilt: true })
-    await outdated()
-    await notify(deps())
-    await rebuild()
-    later(300)
-    await notify(deps())
-    await gather()
-    expect(await subjects()).toEqual([`${run} was outdated: ${base} has moved`])
-    await addOutdated(pg.sql, run, { base, to: sha('v3') })
-    await gather()
-    await rebuild()
-    await notify(deps())
-    await addOutdated(pg.sql, run, { base, to: sha('v4') })
-    later(300)
-    await notify(deps())
-    expect((await subjects()).filter((subject) => subject.includes('rebuilt'))).toEqual([])
   })
 })
 
