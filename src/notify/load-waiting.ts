@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { arrayOf } from './array-of.ts'
 import type { Kind, Outlook, Told } from './digest-outline.ts'
 import { type Ended, fateOf, loadSinceThen, type SinceThen } from './fates.ts'
 import type { Known, Waiting } from './gather.ts'
@@ -120,4 +121,4 @@ function outlookOf(content: Content, outlook: Outlook, then: SinceThen | undefin
  */
 const waitingRows = ({ sql }: Pick<Deps, 'sql'>, due: readonly Waiting[]): Promise<Row[]> => sql<Row[]>`
   select id, kind, user_name, namespace, ref, root, content::text as content
-  from notice where mail_id is null and id = any(${due.flatMap(({ ids }) => ids)}::int[])`
+  from notice where mail_id is null and id = any(${arrayOf(due.flatMap(({ ids }) => ids))}::int[])`

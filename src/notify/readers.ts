@@ -33,8 +33,9 @@ export async function readersOf(
     return known
   }
   const inAll = (notices: readonly object[]): Set<string> => {
-    const parts = new Set(notices.flatMap(partsOf))
-    return new Set([...parts].flatMap((part) => [...keysOf(part)]))
+    const keys = new Set<string>()
+    for (const part of partsOf(notices)) for (const key of keysOf(part)) keys.add(key)
+    return keys
   }
   const shared = people.flatMap(({ users, notices }) => (users.length > 1 ? notices : []))
   const keys = [
@@ -88,6 +89,10 @@ function partition<T>(all: readonly T[], is: (one: T) => boolean): [T[], T[]] {
   return [yes, no]
 }
 
-/** The objects within a notice that are shared by many: each is looked through once. */
-const partsOf = (notice: object): object[] =>
-  Object.values(notice).filter((part): part is object => typeof part === 'object' && part !== null)
+/** The objects within notices, many of which share them: each once. */
+function partsOf(notices: readonly object[]): Set<object> {
+  const parts = new Set<object>()
+  for (const notice of notices)
+    for (const part of Object.values(notice)) if (typeof part === 'object' && part !== null) parts.add(part)
+  return parts
+}

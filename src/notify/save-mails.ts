@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Deps } from '../deps.ts'
+import { arrayOf } from './array-of.ts'
+import type { Outlook } from './digest-outline.ts'
 import { enqueueMail, laneOf } from './enqueue-mail.ts'
+import { expectMany } from './expect-many.ts'
 import { mailDomain } from './mail-headers.ts'
 
 /** A mail that is to be sent. `named`: see readers.ts; `notices`: which are in it, and as what they are told. */
@@ -12,8 +15,11 @@ export type Written = {
   html: string
   references: string[]
   named: string[]
-  notices: { id: number; told: string }[]
+  notices: { id: number; told: Outlook['fate'] }[]
 }
+
+const least = (a: number, b: number): number => Math.min(a, b)
+const most = (a: number, b: number): number => Math.max(a, b)
 
 /**
  * Mails, their notices and the jobs that send them, or none of it; `over`: notices that go. Message-IDs are fixed here. False where one of the
@@ -26,7 +32,7 @@ export async function saveMails(
 ): Promise<boolean> {
   const kept = d.config.observe || d.mailer === null
   const rows = mails.map((mail) => ({ id: randomUUID() as string, ...mail }))
-  const notices = rows.flatMap(({ id, notices }) => notices.map((notice) => ({ mail: id, ...notice })))
+  const notices = rows.flatMap((row) => row.notices.map(({ id }) => id))
   const changed = new Error('another has changed these notices')
   try {
     await d.sql.begin(async (tx) => {
@@ -41,13 +47,14 @@ export async function saveMails(
           ${all((r) => r.subject)}::text[], ${all((r) => r.text)}::text[], ${all((r) => r.html)}::text[],
           ${all((r) => r.references.join(' '))}::text[], ${all((r) => r.named.join(' '))}::text[])
           as mail (id, user_name, "to", subject, text, html, threads, named)`
-      // by their ids once more, so that not all that waits is gone through to find them
+      await expectMany(tx)
       const claimed = await tx`
-        update notice set mail_id = mine.mail_id, error = null,
+        update notice set mail_id = mail.id, error = null,
           content = case when mine.told = 'outdated' then content else content || jsonb_build_object('told', mine.told) end
-        from unnest(${notices.map(({ id }) => id)}::int[], ${notices.map(({ mail }) => mail)}::uuid[], ${notices.map(({ told }) => told)}::text[])
-          as mine (id, mail_id, told)
-        where notice.id = mine.id and notice.id = any(${notices.map(({ id }) => id)}::int[]) and notice.mail_id is null`
+        from unnest(${all((r) => r.id)}::uuid[], ${all((r) => arrayOf(r.notices.map(({ id }) => id)))}::text[],
+          ${all((r) => arrayOf(r.notices.map(({ told }) => told)))}::text[]) as mail (id, notices, told)
+          cross join lateral unnest(mail.notices::int[], mail.told::text[]) as mine (id, told)
+        where notice.id = mine.id and notice.id between ${notices.reduce(least)} and ${notices.reduce(most)} and notice.mail_id is null`
       if (claimed.count !== notices.length) throw changed
       if (!kept)
         await enqueueMail(
