@@ -1,6 +1,8 @@
+import { buildersIn } from '../access/builders-in.ts'
 import { personCalled } from '../access/principal.ts'
 import { vocabulary, withheldFrom } from '../access/withheld-from.ts'
 import { keysIn } from '../access/withhold.ts'
+import { failureWords } from '../build/failure-words.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { namespaceOf, parseReference } from '../oci/reference.ts'
@@ -18,7 +20,8 @@ const mostNamed = 20
 
 /**
  * Tells the owners and contributors of the base's namespace that its fan-out was stopped; where it has none (a base outside, changed
- * recipes), those of the tags whose builds failed. One mail an address, in the transaction that stops it.
+ * recipes), those of the tags whose builds failed. One mail an address, in the transaction that stops it; why a build failed is told in words
+ * to who may build there alone.
  */
 export async function tellStopped(d: Needs, tx: Tx, plan: Stopped): Promise<void> {
   const failures = await tx<Failure[]>`
@@ -32,7 +35,13 @@ export async function tellStopped(d: Needs, tx: Tx, plan: Stopped): Promise<void
   const byAddress = new Map([...people.values()].flat().map((person) => [person.email.toLowerCase(), person]))
   for (const person of byAddress.values()) {
     const readable = { sql: tx, config: d.config }
-    const said = await withheldFrom(readable, personCalled(person.userName), { plan, failures })
+    const reader = personCalled(person.userName)
+    const keyOf = ({ ref }: Failure) => placeOf(d, ref).namespace
+    const mayBuild = await buildersIn(readable, reader, failures.map(keyOf))
+    const known = failures.map((failed) =>
+      mayBuild(keyOf(failed)) ? failed : { ...failed, message: failureWords(failed.code) },
+    )
+    const said = await withheldFrom(readable, reader, { plan, failures: known })
     const own = new Set(places.map(({ namespace }) => namespace))
     const named = [...keysIn(said, vocabulary(d))].filter((key) => !own.has(key))
     await insertMail(d, tx, { ...letter(d, said.plan, said.failures, person), about, named, references: [] })

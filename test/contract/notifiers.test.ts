@@ -17,7 +17,7 @@ const slack: Reader = {
   most: 16_000,
   strange(body) {
     const text = textOf(body, 'text')
-    const ofOurs = new RegExp(`<${publicUrl}/[^<>|\\s]+\\|(?:details|log|all of them)>`, 'g')
+    const ofOurs = new RegExp(`<${publicUrl}/[^<>|\\s]+\\|(?:details|the build|all of them)>`, 'g')
     const outside = text.replace(/`[^`\n]*`/g, '').replace(ofOurs, '')
     const inside = [...text.matchAll(/`([^`\n]*)`/g)].map(([, code]) => code!)
     return [
@@ -34,7 +34,7 @@ const matrix: Reader = {
   most: 60_000,
   strange(body) {
     const html = textOf(body, 'html')
-    const ofOurs = new RegExp(`<a href="${publicUrl}/[^"<>\\s]+">(?:details|log|all of them)</a>`, 'g')
+    const ofOurs = new RegExp(`<a href="${publicUrl}/[^"<>\\s]+">(?:details|the build|all of them)</a>`, 'g')
     const rest = html
       .replace(ofOurs, '')
       .replace(/<code>([^<>]*)<\/code>/g, '$1')

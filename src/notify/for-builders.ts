@@ -1,0 +1,47 @@
+import type { Standing } from '../access/access.ts'
+import { mayIn } from '../access/access.ts'
+import { personCalled } from '../access/principal.ts'
+import { failureWords } from '../build/failure-words.ts'
+import type { Deps } from '../deps.ts'
+import type { DuePerson } from './load-waiting.ts'
+
+/**
+ * What is told of builds, at each address, in namespaces where not all of its users may build: what kind of fault it was, without the build's
+ * own words and the end of its log (src/build/failure-words.ts). Two statements, and none where no build is told of.
+ */
+export async function forBuilders({ sql }: Pick<Deps, 'sql'>, people: readonly DuePerson[]): Promise<DuePerson[]> {
+  const told = people.filter(({ notices }) => notices.some(({ build }) => build))
+  if (told.length === 0) return [...people]
+  const keys = [...new Set(told.flatMap(({ notices }) => notices.flatMap((n) => (n.build ? n.namespace : []))))]
+  const users = [...new Set(told.flatMap((person) => person.users))]
+  const rows = await sql<{ name: string; admin: boolean; namespace: string; role: Standing['role'] }[]>`
+    select p.name, p.admin, asked.key as namespace, m.role
+    from person p cross join unnest(${keys}::text[]) as asked (key)
+    left join member m on m.user_name = p.name and m.namespace_key = asked.key
+    where p.name = any(${users})`
+  const builders = new Set(
+    rows.flatMap(({ name, admin, namespace, role }) =>
+      mayIn(personCalled(name, admin), 'build', namespace, { role, visibility: null }, 'read')
+        ? `${name} ${namespace}`
+        : [],
+    ),
+  )
+  const mayKnow = (person: DuePerson, namespace: string) =>
+    person.users.every((user) => builders.has(`${user} ${namespace}`))
+  const silent = told.flatMap((person) =>
+    person.notices.flatMap(({ namespace, build }) => (build && !mayKnow(person, namespace) ? build.id : [])),
+  )
+  if (silent.length === 0) return [...people]
+  const failed = await sql<{ id: string; code: string | null }[]>`
+    select id, error ->> 'code' as code from build where id = any(${[...new Set(silent)]}::uuid[]) and error is not null`
+  const codes = new Map(failed.map(({ id, code }) => [id, code]))
+  return people.map((person) => ({
+    ...person,
+    notices: person.notices.map((notice) => {
+      const { build, namespace } = notice
+      if (!build || mayKnow(person, namespace)) return notice
+      const error = codes.has(build.id) ? failureWords(codes.get(build.id) ?? null) : null
+      return { ...notice, build: { ...build, error, log: [] } }
+    }),
+  }))
+}
