@@ -1,7 +1,9 @@
 import { setImmediate as turnsEnd } from 'node:timers/promises'
+import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { heardBy, repositoryOfRef } from '../people/heard-by.ts'
 import { dueAt, type Wish } from './digest-schedule.ts'
+import { expectMany } from './expect-many.ts'
 import { forBuilders } from './for-builders.ts'
 import { loadWaiting } from './load-waiting.ts'
 import type { Standing } from './outlooks.ts'
@@ -51,7 +53,8 @@ export async function gather(d: Needs): Promise<Date | null> {
     await lock`select pg_advisory_xact_lock(${gatherLock})`
     const now = d.clock()
     await withdrawUnwanted(d.sql)
-    const waiting = (await waitingAddresses(d, now)).map((one) => ({ ...one, due: dueOf(d, one, now) }))
+    await expectMany(lock)
+    const waiting = (await waitingAddresses(lock, now)).map((one) => ({ ...one, due: dueOf(d, one, now) }))
     const known: Known = { outlooks: new Map(), contents: new Map(), names: new WeakMap() }
     const due = waiting.filter(({ due }) => due !== null && due <= now)
     let missed = false
@@ -72,7 +75,7 @@ function dueOf({ config }: Pick<Deps, 'config'>, { heldUntil, oldest, ...wish }:
  * One row an address and how often it is written to, with no more than the ids of the notices: these are read some addresses at a time. Here
  * alone it is asked who hears; and once more before a mail is sent.
  */
-const waitingAddresses = ({ sql }: Pick<Deps, 'sql'>, now: Date): Promise<Waiting[]> => sql<Waiting[]>`
+const waitingAddresses = (sql: Tx, now: Date): Promise<Waiting[]> => sql<Waiting[]>`
   with ${heardBy(sql, sql`select namespace, ${repositoryOfRef(sql, sql`ref`)} as repository from notice where mail_id is null`)},
   listener as materialized (select * from heard),
   waiting as materialized (
