@@ -22,6 +22,7 @@ import { makeJobs } from './jobs/jobs.ts'
 import { type Roles, runWorkers } from './jobs/run-workers.ts'
 import { makeLog } from './log.ts'
 import { makeMailer } from './notify/mailer.ts'
+import { moveKeys } from './people/move-keys.ts'
 import { enqueueSync, introduceSources } from './people/people-sources.ts'
 import { every, startPeriodic } from './periodic.ts'
 import { pipeline } from './pipeline.ts'
@@ -74,6 +75,7 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     const applied = await migrate(database.url)
     if (applied.length > 0) log.info({ applied }, 'migrated')
     const d = await assemble(config, log, database.url, closers)
+    await moveKeys(d)
     await introduceRegistries(d)
     if (roles.includes('worker')) {
       await enqueueReconcile(d)

@@ -16,3 +16,17 @@ export function parseNamespaceKey(text: string, registries: readonly string[]): 
   if (name !== '_' && (name.includes('/') || !isRepository(name))) return null
   return namespaceKey(host ?? '', name, registries.length)
 }
+
+/**
+ * The key of a namespace once there are other registries than at the last start; null where it stays as it is. From one registry to several
+ * it gets that one's name; from several to one those of the one that is left lose it. What was of several, or of none, stays: of which it
+ * is cannot be told. `before`, `now`: the names of the registries that send events.
+ */
+export function movedKey(key: string, before: readonly string[], now: readonly string[]): string | null {
+  const [first] = before
+  const [left] = now
+  if (before.length === 1 && now.length > 1) return key.includes('/') ? null : `${first}/${key}`
+  if (before.length <= 1 || now.length !== 1 || !key.startsWith(`${left}/`)) return null
+  const name = key.slice(`${left}/`.length)
+  return name.includes('/') ? null : name
+}

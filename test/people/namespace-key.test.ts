@@ -1,5 +1,6 @@
-import { expect, test } from '@jest/globals'
-import { namespaceKey, parseNamespaceKey } from '../../src/people/namespace-key.ts'
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { movedKey, namespaceKey, parseNamespaceKey } from '../../src/people/namespace-key.ts'
 
 test.each([
   ['one registry', 1, 'app', 'app'],
@@ -28,4 +29,34 @@ test.each<[string, string[], string | null]>([
   ['a\r\nb', one, null],
 ])('%j with %j is the key %j', (text, registries, key) => {
   expect(parseNamespaceKey(text, registries)).toBe(key)
+})
+
+describe('with other registries than before', () => {
+  test.each<[string, string[], string[], string | null]>([
+    ['app', ['a.test'], ['a.test', 'b.test'], 'a.test/app'],
+    ['_', ['a.test'], ['b.test', 'a.test'], 'a.test/_'],
+    ['app', ['a.test'], ['b.test', 'c.test'], 'a.test/app'],
+    ['a.test/app', ['a.test'], ['a.test', 'b.test'], null],
+    ['a.test/app', ['a.test', 'b.test'], ['a.test'], 'app'],
+    ['b.test/app', ['a.test', 'b.test'], ['a.test'], null],
+    ['a.test/app/web', ['a.test', 'b.test'], ['a.test'], null],
+    ['app', ['a.test', 'b.test'], ['a.test', 'c.test'], null],
+    ['app', ['a.test', 'c.test'], ['a.test', 'b.test'], null],
+    ['app', ['a.test'], ['b.test'], null],
+    ['a.test/app', ['a.test'], ['a.test'], null],
+    ['app', [], ['a.test', 'b.test'], null],
+    ['app', ['a.test'], [], null],
+  ])('%s of %j is with %j %s', (key, before, now, moved) => {
+    expect(movedKey(key, before, now)).toBe(moved)
+  })
+
+  test('there and back again is where it was', () => {
+    const name = fc.stringMatching(/^[a-z]{1,4}$/)
+    fc.assert(
+      fc.property(name, fc.uniqueArray(name, { minLength: 2, maxLength: 4 }), (key, hosts) => {
+        const moved = movedKey(key, [hosts[0]!], hosts)!
+        expect(movedKey(moved, hosts, [hosts[0]!])).toBe(key)
+      }),
+    )
+  })
 })

@@ -24,14 +24,14 @@ const recipientsOf = async (repository: string) =>
 const user = (email: string | null, more = {}) => PutUser.parse({ email, ...more })
 
 describe('users', () => {
-  test('are made, replaced, and listed by name, page by page', async () => {
+  test('are made, changed in what is said, and listed by name, page by page', async () => {
     for (const name of ['cyd', 'ada', 'bob'])
       await putUser(pg, name, user(`${name}@example.org`, { displayName: name }))
     await putUser(pg, 'ada', user('a@example.org', { enabled: false, bot: true }))
     expect(await getUser(pg, 'ada')).toEqual({
       name: 'ada',
       email: 'a@example.org',
-      displayName: null,
+      displayName: 'ada',
       enabled: false,
       bot: true,
       admin: false,
