@@ -24,8 +24,10 @@ export const barredMails = (sql: Tx, ids: readonly string[]) => {
       select mail_id, address, user_name, namespace, repository from ${withHearers(sql, sql`places`)} as place
       where hearer = user_name and lower(hearer_email) = address and not ${isOff(sql, sql`place.user_name`, sql`place.namespace`)}
     ), narrowed as (
-      select m.id as mail_id from mail m cross join lateral unnest(m.named) as shown (key) join person p
-        on p.name = m.user_name or p.name in (select n.user_name from noticed n where n.mail_id = m.id)
+      select reader.mail_id from (
+        select n.mail_id, n.user_name from noticed n union select m.id, m.user_name from mail m where m.id = ${these}
+      ) as reader join mail m on m.id = reader.mail_id join person p on p.name = reader.user_name
+      cross join lateral unnest(m.named) as shown (key)
       where m.id = ${these} and not p.admin
         and not exists (select from namespace n where n.key = shown.key and n.visibility in ('public', 'protected'))
         and not exists (select from member r where r.namespace_key = shown.key and r.user_name = p.name)
