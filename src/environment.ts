@@ -21,6 +21,10 @@ const url = (protocols: RegExp, example: string) =>
 const token = z.string().refine(isToken, tokenFault)
 const secret = z.string().min(16, 'must have at least 16 characters')
 
+/** An address, or a name (in quotes where it has more than words) and an address in angle brackets: what a mail program takes for one. */
+const oneAddress =
+  /^(?:[^\s@<>,;:"()\\]+@[^\s@<>,;:"()\\]+|(?:"[^"\\\p{Cc}]*"|[^@<>,;:"()\\\p{Cc}]*)\s*<[^\s@<>,;:"()\\]+@[^\s@<>,;:"()\\]+>)$/u
+
 /** What stands between commas, without blanks around it. */
 export const listOf = (text: string): string[] =>
   text
@@ -50,7 +54,7 @@ export const environment = z.object({
   SMTP_URL: url(/^smtps?$/, 'smtp://user:pass@host:587').optional(),
   MAIL_FROM: z
     .string()
-    .regex(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'must be a mail address')
+    .regex(oneAddress, 'must be one mail address, perhaps with a name: Drydock <drydock@example.com>')
     .optional(),
   DRYDOCK_NOTIFY_WINDOW: seconds(300),
   DRYDOCK_STILL_OUTDATED_DAYS: whole(0, 3650, 7),

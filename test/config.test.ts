@@ -109,6 +109,30 @@ describe('addresses', () => {
     expect(load({ DRYDOCK_PUBLIC_URL: 'https://d.example.org' }).mailFrom).toBe('drydock@d.example.org')
     expect(load({ MAIL_FROM: 'Dock <dock@example.org>' }).mailFrom).toBe('Dock <dock@example.org>')
   })
+
+  test.each(['d@example.org', '<d@example.org>', 'Dry Dock <d@exämple.org>', '"Dock, Dry" <d@example.org>'])(
+    'the sender may be %s',
+    (from) => {
+      expect(load({ MAIL_FROM: from }).mailFrom).toBe(from)
+    },
+  )
+
+  test.each([
+    ...[
+      'a@b, c@d',
+      'a@b.org,c@d.org',
+      'a@b.org <c@d.org>',
+      'Dock, Dry <d@example.org>',
+      'a: b@c.org;',
+      'dock',
+      '<dock>',
+    ],
+    ...['d@example.org>', 'x <a@b.org> <c@d.org>', 'd@example.org\r\nBcc: e@example.org', 'Do\nck <d@example.org>'],
+  ])('the sender may not be %j', (from) => {
+    expect(faultsOf({ DRYDOCK_REGISTRY_URL: 'http://127.0.0.1:1', MAIL_FROM: from })).toEqual([
+      expect.stringContaining('MAIL_FROM'),
+    ])
+  })
 })
 
 describe('registries', () => {

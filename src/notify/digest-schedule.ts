@@ -13,6 +13,8 @@ export function isTimeZone(name: string): boolean {
 }
 
 const day = 86_400_000
+/** From which on a clock change may leave out the rest of a day: none is longer than two hours. */
+const lateHour = 22
 
 /**
  * The last time up to `now` and the first after it at which a daily or weekly mail is made. An hour that a clock change leaves out is the
@@ -21,12 +23,28 @@ const day = 86_400_000
 export function slots({ every, timeZone, hour }: Wish, now: Date): { last: Date; next: Date } {
   // a zone that this version of the time zone data does not know any more
   const timezone = isTimeZone(timeZone) ? timeZone : 'UTC'
-  const cron = new Cron(`0 ${hour} * * ${every === 'weekly' ? '1' : '*'}`, { timezone, mode: '5-part', paused: true })
-  const after = (time: Date): Date => {
-    const found = cron.nextRun(time)
-    if (!found) throw new Error(`no ${hour} o'clock after ${time.toISOString()} in ${timezone}`)
-    return found
+  const nextAt = (hourOf: number, days: string) => {
+    const cron = new Cron(`0 ${hourOf} * * ${days}`, { timezone, mode: '5-part', paused: true })
+    return (time: Date): Date => {
+      const found = cron.nextRun(time)
+      if (!found) throw new Error(`no ${hourOf} o'clock after ${time.toISOString()} in ${timezone}`)
+      return found
+    }
   }
+  const usual = nextAt(hour, every === 'weekly' ? '1' : '*')
+  // croner passes over an hour that is left out at a day's end, since the moment after it is of the next day: there that day has none
+  const ofLateHour = () => {
+    const [midnight, dayAfter] = [nextAt(0, '*'), nextAt(0, every === 'weekly' ? '2' : '*')]
+    return (time: Date): Date => {
+      const found = usual(time)
+      for (let end = dayAfter(time); end < found; end = dayAfter(end)) {
+        const begin = midnight(new Date(end.getTime() - 1.1 * day))
+        if (usual(new Date(begin.getTime() - 1)) >= end) return end
+      }
+      return found
+    }
+  }
+  const after = hour < lateHour ? usual : ofLateHour()
   let last = after(new Date(now.getTime() - (every === 'weekly' ? 9 : 3) * day))
   let next = after(last)
   while (next <= now) [last, next] = [next, after(next)]

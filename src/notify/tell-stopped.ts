@@ -8,6 +8,7 @@ import type { Deps } from '../deps.ts'
 import { namespaceOf, parseReference } from '../oci/reference.ts'
 import { namespaceKey } from '../people/namespace-key.ts'
 import { type Place, type Recipient, recipientsByNamespace } from '../people/recipients.ts'
+import { cleanText } from './digest-clean.ts'
 import { insertMail } from './insert-mail.ts'
 
 type Needs = Pick<Deps, 'jobs' | 'clock' | 'config' | 'mailer'>
@@ -55,12 +56,14 @@ function placeOf({ config }: Needs, ref: string): Place {
 }
 
 function letter({ config }: Needs, { id, base, toDigest }: Stopped, failures: Failure[], person: Recipient) {
-  const named = failures.slice(0, mostNamed).map(({ ref, code, message }) => [ref, message ?? code ?? ''] as const)
+  const named = failures
+    .slice(0, mostNamed)
+    .map(({ ref, code, message }) => [ref, cleanText(message ?? code ?? '')] as const)
   const more = failures.length - named.length
   const change = base === null ? 'recipes that were changed' : `${base} at ${toDigest}`
   const facts = `More than half of the first builds on ${change} failed. Nothing more is built for it until somebody approves the plan.`
   const approve = `drydock approve ${id}`
-  const hello = `Hello ${person.displayName ?? person.userName},`
+  const hello = `Hello ${cleanText(person.displayName ?? person.userName)},`
   const text = [
     ...[hello, '', facts, '', 'Failed:', ...named.map(([ref, why]) => `  ${ref}: ${why}`)],
     ...(more > 0 ? [`  and ${more} more`] : []),

@@ -21,11 +21,19 @@ const archAlias: Record<string, string> = {
   armel: 'arm',
 }
 
-/** Normalises as containerd does: arm64 = arm64/v8, arm = arm/v7, amd64/v1 = amd64; `os.version` counts for Windows only. Null without os or architecture. */
+/** What a platform is made of, as in containerd: others show it, and an image may say anything. */
+const part = /^[A-Za-z0-9_.-]{1,64}$/
+
+/**
+ * Normalises as containerd does: arm64 = arm64/v8, arm = arm/v7, amd64/v1 = amd64; `os.version` counts for Windows only. Null without os or
+ * architecture, or where one of them is no word.
+ */
 export function normalisePlatform(p: PlatformFields): Platform | null {
   const os = p.os?.toLowerCase() === 'macos' ? 'darwin' : p.os?.toLowerCase()
   const given = p.architecture?.toLowerCase()
   if (!os || !given) return null
+  if (![os, given, p.variant || 'v1', (os === 'windows' && p['os.version']) || '0'].every((one) => part.test(one)))
+    return null
   const architecture = archAlias[given] ?? given
   const variant = normaliseVariant(architecture, given, p.variant?.toLowerCase() ?? '')
   const version = os === 'windows' && p['os.version'] ? `;${p['os.version']}` : ''

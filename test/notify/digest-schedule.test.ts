@@ -39,6 +39,20 @@ describe('slots', () => {
       '2026-10-25T00:00:00Z',
       '2026-10-26T01:00:00Z',
     ],
+    [
+      'an hour at the end of a day that is left out',
+      { every: 'daily', timeZone: 'America/Nuuk', hour: 23 },
+      '2026-03-28T12:00:00Z',
+      '2026-03-28T01:00:00Z',
+      '2026-03-29T01:00:00Z',
+    ],
+    [
+      'the day after it',
+      { every: 'daily', timeZone: 'America/Nuuk', hour: 23 },
+      '2026-03-29T01:00:00Z',
+      '2026-03-29T01:00:00Z',
+      '2026-03-30T00:00:00Z',
+    ],
     ['a week, on Monday', berlin('weekly'), '2026-11-21T12:00:00Z', '2026-11-16T07:00:00Z', '2026-11-23T07:00:00Z'],
     [
       'where it is Monday',
