@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
+import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { AccessError } from './access-error.ts'
-import type { Principal } from './principal.ts'
+import { type Principal, tokenIdOf } from './principal.ts'
 import { scopesAllow, scopesWithin } from './scopes.ts'
 
 /** A token as it is shown: never the token itself. */
@@ -48,7 +49,7 @@ export async function principalOf(d: Pick<Deps, 'sql' | 'clock'>, token: string)
 
 /**
  * Makes a token and answers it, this once. For oneself, or, by an admin, for anybody who is known and enabled. What a token makes
- * goes no further than that token and does not outlive it.
+ * goes no further than that token, does not outlive it, and is revoked with it.
  */
 export async function makeToken(
   d: Pick<Deps, 'sql' | 'clock'>,
@@ -61,7 +62,7 @@ export async function makeToken(
     throw new AccessError('forbidden', 'a token makes none that may do more than itself')
   const token = `ddk_${randomBytes(32).toString('base64url')}`
   return d.sql.begin(async (tx) => {
-    const own = by.via.startsWith('token:') ? by.via.slice('token:'.length) : null
+    const own = tokenIdOf(by)
     const [parent] =
       own === null
         ? []
@@ -72,8 +73,8 @@ export async function makeToken(
     if (latest !== null && (wanted.expiresAt === null || wanted.expiresAt > latest))
       throw new AccessError('forbidden', 'a token makes none that outlives it: say an earlier expiresAt')
     const [made] = await tx<TokenView[]>`
-      insert into token (user_name, name, hash, scopes, created_at, expires_at)
-      select p.name, ${wanted.name}, ${hashOf(token)}, ${wanted.scopes}, ${d.clock()}, ${wanted.expiresAt}
+      insert into token (user_name, name, hash, scopes, created_at, expires_at, made_by)
+      select p.name, ${wanted.name}, ${hashOf(token)}, ${wanted.scopes}, ${d.clock()}, ${wanted.expiresAt}, ${own}::uuid
       from person p where p.name = ${wanted.user} and p.enabled for share
       returning ${columns(d.sql)}`
     if (!made) throw new AccessError('no-such-user', `no user "${wanted.user}" who is enabled`)
@@ -81,20 +82,45 @@ export async function makeToken(
   })
 }
 
-/** Tokens that are not revoked, of one person or (null) of all; those after `after`, by age. */
+/**
+ * Tokens that are not revoked, of one person or (null) of all; those after `after`, by age. `within`: this token and what was made with it
+ * alone, for one that is narrowed to namespaces, and must not learn of others from what they are for.
+ */
 export const listTokens = (
   d: Pick<Deps, 'sql'>,
-  { user, after, limit }: { user: string | null; after: readonly [string, string] | null; limit: number },
+  {
+    user,
+    within = null,
+    after,
+    limit,
+  }: { user: string | null; within?: string | null; after: readonly [string, string] | null; limit: number },
 ): Promise<TokenView[]> => d.sql<TokenView[]>`
   select ${columns(d.sql)} from token
   where revoked_at is null and (${user}::text is null or user_name = ${user})
+    and (${within}::uuid is null or id = ${within} or made_by = ${within})
     and (${after === null} or (created_at, id) < (${after?.[0] ?? '1970-01-01T00:00:00Z'}::timestamptz, ${after?.[1] ?? null}::uuid))
   order by created_at desc, id desc limit ${limit}`
 
-/** False where there is none of that id, or (`user` not null) it is somebody else's. From then on it opens nothing. */
-export async function revokeToken(d: Pick<Deps, 'sql' | 'clock'>, id: string, user: string | null): Promise<boolean> {
-  const done = await d.sql`
-    update token set revoked_at = ${d.clock()}
-    where id = ${id} and revoked_at is null and (${user}::text is null or user_name = ${user})`
-  return done.count > 0
+/**
+ * False where there is none of that id, or (`user` not null) it is somebody else's. From then on it opens nothing, nor does what was made
+ * with it, whoever's that is.
+ */
+export const revokeToken = (d: Pick<Deps, 'sql' | 'clock'>, id: string, user: string | null): Promise<boolean> =>
+  d.sql.begin(async (tx) => {
+    const [own] = await tx<{ id: string }[]>`
+      update token set revoked_at = ${d.clock()}
+      where id = ${id} and revoked_at is null and (${user}::text is null or user_name = ${user}) returning id`
+    await revokeTokens(tx, own ? [own] : [])
+    return own !== undefined
+  })
+
+/**
+ * Revokes what was made with these, which are revoked already: generation by generation, since one that is just being made is there only
+ * when its maker's row is free.
+ */
+export async function revokeTokens(tx: Tx, makers: readonly { id: string }[]): Promise<void> {
+  if (makers.length === 0) return
+  const made = await tx<{ id: string }[]>`
+    update token set revoked_at = coalesce(revoked_at, now()) where made_by = any(${makers.map(({ id }) => id)}::uuid[]) returning id`
+  await revokeTokens(tx, made)
 }

@@ -1,12 +1,15 @@
 /**
  * in: calls that change something, by whom, of what namespace.
  * out: rows of `audit`: written before the call is handled, completed when it has ended.
- * guarantees: nothing is changed through the API without a row; no body, no query and no token is stored.
+ * guarantees: nothing is changed through the API without a row; of a body only what the route chooses is stored, and no secret.
  */
 import type { Sql, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import type { Principal } from './principal.ts'
 import { readableBy } from './readable-by.ts'
+
+/** What exactly was asked for, of what a route chooses to tell (route.ts): never a secret. */
+export type Details = { readonly [field: string]: string | number | boolean | null | undefined | readonly string[] }
 
 export type AuditEntry = {
   id: bigint
@@ -16,6 +19,7 @@ export type AuditEntry = {
   action: string
   subject: string
   namespace: string | null
+  details: Details | null
   status: number | null
   problem: string | null
   requestId: string
@@ -25,11 +29,12 @@ export type AuditEntry = {
 export async function beginAudit(
   d: Pick<Deps, 'sql' | 'clock'>,
   { name, via }: Principal,
-  what: Pick<AuditEntry, 'action' | 'subject' | 'namespace' | 'requestId'>,
+  what: Pick<AuditEntry, 'action' | 'subject' | 'namespace' | 'requestId'> & { details?: Details | null },
 ): Promise<bigint> {
   const [row] = await d.sql<{ id: bigint }[]>`
-    insert into audit (at, actor, via, action, subject, namespace, request_id)
-    values (${d.clock()}, ${name}, ${via}, ${what.action}, ${what.subject}, ${what.namespace}, ${what.requestId})
+    insert into audit (at, actor, via, action, subject, namespace, details, request_id)
+    values (${d.clock()}, ${name}, ${via}, ${what.action}, ${what.subject}, ${what.namespace},
+      ${what.details ? JSON.stringify(what.details) : null}::text::jsonb, ${what.requestId})
     returning id`
   if (!row) throw new Error('an insert gave no row')
   return row.id
@@ -47,15 +52,18 @@ export async function endAudit(
 export type AuditFilter = { actor: string | null; namespace: string | null; after: bigint | null; limit: number }
 
 /** Newest first: everything to admins, else what was done in the namespaces that the person owns. */
-export const listAudit = (
+export async function listAudit(
   d: Pick<Deps, 'sql'>,
   principal: Principal,
   { actor, namespace, after, limit }: AuditFilter,
-): Promise<AuditEntry[]> => d.sql<AuditEntry[]>`
-  select id, at, actor, via, action, subject, namespace, status, problem, request_id from audit
-  where (${actor}::text is null or actor = ${actor}) and (${namespace}::text is null or namespace = ${namespace})
-    and (${after}::bigint is null or id < ${after}::bigint) and ${seenBy(d.sql, principal)}
-  order by id desc limit ${limit}`
+): Promise<AuditEntry[]> {
+  const rows = await d.sql<(Omit<AuditEntry, 'details'> & { details: string | null })[]>`
+    select id, at, actor, via, action, subject, namespace, details::text as details, status, problem, request_id from audit
+    where (${actor}::text is null or actor = ${actor}) and (${namespace}::text is null or namespace = ${namespace})
+      and (${after}::bigint is null or id < ${after}::bigint) and ${seenBy(d.sql, principal)}
+    order by id desc limit ${limit}`
+  return rows.map((row) => ({ ...row, details: row.details === null ? null : (JSON.parse(row.details) as Details) }))
+}
 
 function seenBy(sql: Sql | Tx, principal: Principal) {
   const readable = readableBy(sql, principal, sql`namespace`)

@@ -18,9 +18,11 @@ import { bySession } from './session-cookie.ts'
  * Origin is our own.
  */
 export type Authenticator = {
-  shows(request: IncomingMessage): boolean
-  find(d: Deps, request: IncomingMessage): Promise<Principal | null>
+  shows(request: Asking): boolean
+  find(d: Deps, request: Asking): Promise<Principal | null>
 }
+/** `ip`: from where, as Express finds it out behind proxies. */
+export type Asking = IncomingMessage & { ip?: string | undefined }
 
 const hash = (text: string): Buffer => createHash('sha256').update(text).digest()
 
@@ -47,7 +49,7 @@ function portusAuth(portus: HttpPlace): Authenticator {
   const check = makePortusCheck(portus)
   return {
     shows: (request) => request.headers['portus-auth'] !== undefined,
-    find: (d, request) => portusPrincipal(d, check, String(request.headers['portus-auth'])),
+    find: (d, request) => portusPrincipal(d, check, String(request.headers['portus-auth']), request.ip ?? ''),
   }
 }
 
@@ -58,12 +60,8 @@ export const authenticators = ({ portus }: Pick<Deps['config'], 'portus'>): Auth
   ...(portus === null ? [] : [portusAuth(portus)]),
 ]
 
-/** Who asks; `nobody` where nothing is shown. AccessError: `unauthorized`, `two-credentials`, `portus-failed`. */
-export async function authenticate(
-  d: Deps,
-  ways: readonly Authenticator[],
-  request: IncomingMessage,
-): Promise<Principal> {
+/** Who asks; `nobody` where nothing is shown. AccessError: `unauthorized`, `two-credentials`, `portus-failed`, `too-many-attempts`. */
+export async function authenticate(d: Deps, ways: readonly Authenticator[], request: Asking): Promise<Principal> {
   const [shown, another] = ways.filter((way) => way.shows(request))
   if (!shown) return nobody
   if (another) throw new AccessError('two-credentials', 'show one thing that says who you are, not several')

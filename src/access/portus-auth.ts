@@ -6,6 +6,7 @@ import { SourceError } from '../people/sources/source.ts'
 import type { HttpPlace } from '../people-settings.ts'
 import { AccessError } from './access-error.ts'
 import type { Principal } from './principal.ts'
+import { type Attempt, makeGuard } from './sign-in-guard.ts'
 
 /** `user:token` as Portus writes it; application tokens are Devise's, which hold no colon. */
 const header = /^([A-Za-z0-9][A-Za-z0-9._@+-]{0,254}):([\x21-\x39\x3b-\x7e]{1,500})$/
@@ -17,22 +18,34 @@ const mostKept = 10_000
 
 const Validated = z.object({ valid: z.boolean() })
 type Answer = 'accepted' | 'refused'
+export type PortusCheck = (pair: string, attempt: Attempt) => Promise<Answer>
 type Kept = { until: number; answer: Promise<Answer> }
 
 /**
- * Asks a Portus whether `user:token` is right, and remembers the answer. The call is `GET /api/v1/namespaces/validate`: any user may
+ * Asks a Portus whether `user:token` is right, and remembers the answer. What is not remembered counts as an attempt of this name from
+ * this address, before Portus is asked, and is none where it was right or Portus did not say (`too-many-attempts`). The call is `GET /api/v1/namespaces/validate`: any user may
  * make it, and it does nothing but look whether a name is free
  * (https://github.com/SUSE/Portus/blob/master/lib/api/v1/namespaces.rb, authorization!(force_admin: false) in lib/api/helpers.rb).
  * Refused: 401 and 403; anything else that is not its answer is `portus-failed`, and is not kept.
  */
-export function makePortusCheck(portus: HttpPlace, now: () => number = Date.now): (pair: string) => Promise<Answer> {
+export function makePortusCheck(portus: HttpPlace, now: () => number = Date.now): PortusCheck {
   const kept = new Map<string, Kept>()
-  return (pair) => {
+  const guard = makeGuard()
+  const guarded = async (pair: string, attempt: Attempt): Promise<Answer> => {
+    await guard.attempt(attempt)
+    const said = await ask(portus, pair).catch(async (error: unknown) => {
+      await guard.withdrawn(attempt)
+      throw error
+    })
+    if (said === 'accepted') await guard.succeeded(attempt)
+    return said
+  }
+  return (pair, attempt) => {
     const key = createHash('sha256').update(pair).digest('base64')
     const known = kept.get(key)
     // a clock that is set back keeps nothing for longer than it was meant to be kept
     if (known && known.until > now() && known.until <= now() + keptMs.accepted) return known.answer
-    const answer = ask(portus, pair)
+    const answer = guarded(pair, attempt)
     const entry = { until: now() + keptMs.refused, answer }
     kept.delete(key)
     if (kept.size >= mostKept) kept.delete(kept.keys().next().value as string)
@@ -66,19 +79,26 @@ async function ask(portus: HttpPlace, pair: string): Promise<Answer> {
 
 /**
  * The person whom Portus knows by this header; null where it refuses, or they are not known and enabled here. Portus compares names as
- * its database does, where "Alice" may be "alice": so a name counts only while nobody else here has it but for capitals.
+ * its database does, where "Alice" may be "alice": so a name counts only while nobody else here has it but for capitals. Anybody may take
+ * a free name in Portus: once a Portus is a source of people, a name counts only if that says it, and as an admin only if that says so.
  */
 export async function portusPrincipal(
   d: Pick<Deps, 'sql'>,
-  check: (pair: string) => Promise<Answer>,
+  check: PortusCheck,
   pair: string,
+  address: string,
 ): Promise<Principal | null> {
   const name = header.exec(pair)?.[1]
   if (name === undefined) return null
-  const people = await d.sql<{ name: string; admin: boolean; enabled: boolean }[]>`
-    select name, admin, enabled from person where lower(name) = lower(${name}) limit 2`
+  const people = await d.sql<{ name: string; admin: boolean; enabled: boolean; said: boolean }[]>`
+    with portus as (select name from people_source where kind in ('portus-database', 'portus-api') and synced_at is not null)
+    select p.name, p.enabled, p.admin and coalesce(portus.admin, false) as admin,
+      portus.admin is not null or not exists (select from portus) as said
+    from person p cross join lateral (
+      select bool_or(s.admin) as admin from person_said s where s.name = p.name and s.source in (select name from portus)) portus
+    where lower(p.name) = lower(${name}) limit 2`
   const [found] = people
-  if (people.length !== 1 || found?.name !== name || !found.enabled) return null
-  if ((await check(pair)) === 'refused') return null
+  if (people.length !== 1 || found?.name !== name || !found.enabled || !found.said) return null
+  if ((await check(pair, { name, address })) === 'refused') return null
   return { name, via: 'portus', admin: found.admin, scopes: [] }
 }

@@ -21,3 +21,7 @@ export const nobody: Principal = Object.freeze({ name: '', via: 'nobody', admin:
 
 /** A person as they would be without a token's limits: for what is written to them. */
 export const personCalled = (name: string, admin = false): Principal => ({ name, via: 'mail', admin, scopes: [] })
+
+/** The id of the API token that was shown; null where it was something else. */
+export const tokenIdOf = ({ via }: Pick<Principal, 'via'>): string | null =>
+  via.startsWith('token:') ? via.slice('token:'.length) : null

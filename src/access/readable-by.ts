@@ -7,6 +7,10 @@ import { namespacesOf, scopesAllow } from './scopes.ts'
 /** What the conditions are for: `everything` where nothing is left out, so that an admin's statements stay as they are. */
 export const readsEverything = (principal: Principal): boolean => principal.admin && namespacesOf(principal) === null
 
+/** Whether somebody's address, and what they are called, is for the principal: an admin, or themselves. */
+export const seesAddressOf = (principal: Principal, name: string): boolean =>
+  readsEverything(principal) || (principal.name === name && principal.via !== 'bootstrap' && principal.via !== 'nobody')
+
 /**
  * Conditions for lists, the same as `mayRead` (access.ts) says of one namespace. The namespaces are found by the person's memberships
  * and by what is not private, once a statement.

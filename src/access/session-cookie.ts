@@ -3,6 +3,7 @@ import { parseCookie, stringifySetCookie } from 'cookie'
 import type { Deps } from '../deps.ts'
 import { AccessError } from './access-error.ts'
 import type { Authenticator } from './authenticate.ts'
+import { nobody } from './principal.ts'
 import { sessionPrincipal } from './sessions.ts'
 
 export const sessionCookie = 'drydock_session'
@@ -35,12 +36,15 @@ export function isFromOurPages({ headers }: IncomingMessage, publicUrl: string):
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** The cookie of a session. What changes something must come from our own pages. */
+/**
+ * The cookie of a session. What changes something must come from our own pages. A browser sends it along until it is told otherwise: one
+ * that is of no session any more is nobody's, who is let in where everybody is.
+ */
 export const bySession: Authenticator = {
   shows: (request) => cookieOf(request, sessionCookie) !== null,
   async find(d, request) {
     if (!safe.has(request.method ?? '') && !isFromOurPages(request, d.config.publicUrl))
       throw new AccessError('forbidden', `signed in, this is asked from the pages at ${d.config.publicUrl} alone`)
-    return sessionPrincipal(d, cookieOf(request, sessionCookie) ?? '')
+    return (await sessionPrincipal(d, cookieOf(request, sessionCookie) ?? '')) ?? nobody
   },
 }

@@ -1,5 +1,5 @@
 /**
- * in: attempts to sign in, by name and by address. out: room for one more, or a refusal.
+ * in: attempts to sign in, and to show a Portus token, by name and by address. out: room for one more, or a refusal.
  * guarantees: an attempt counts before its password is looked at, so that many at once are no more than many in turn; at most two
  * passwords are hashed at once, and few wait.
  */
@@ -20,6 +20,8 @@ export type SignInGuard = {
   attempt(attempt: Attempt): Promise<void>
   /** It was right: the name begins anew, and the address has not failed. */
   succeeded(attempt: Attempt): Promise<void>
+  /** It could not be looked at: as if it had not been made. */
+  withdrawn(attempt: Attempt): Promise<void>
   /** Runs what hashes a password in its turn, or throws `busy`. */
   hashing<T>(work: () => Promise<T>): Promise<T>
 }
@@ -35,7 +37,7 @@ export function guardOf({ config }: Pick<Deps, 'config'>): SignInGuard {
   return made
 }
 
-function makeGuard(): SignInGuard {
+export function makeGuard(): SignInGuard {
   const duration = attemptsAllowed.seconds
   const byName = new RateLimiterMemory({ keyPrefix: 'name', points: attemptsAllowed.name, duration })
   const byAddress = new RateLimiterMemory({ keyPrefix: 'address', points: attemptsAllowed.address, duration })
@@ -47,6 +49,10 @@ function makeGuard(): SignInGuard {
     },
     async succeeded({ name, address }) {
       await byName.delete(name)
+      await byAddress.reward(networkOf(address))
+    },
+    async withdrawn({ name, address }) {
+      await byName.reward(name)
       await byAddress.reward(networkOf(address))
     },
     hashing(work) {
@@ -61,7 +67,7 @@ async function counted(limiter: RateLimiterMemory, key: string): Promise<void> {
   await limiter.consume(key).catch((refused: unknown) => {
     if (!(refused instanceof RateLimiterRes)) throw refused
     const minutes = Math.ceil(refused.msBeforeNext / 60_000)
-    throw new AccessError('too-many-attempts', `too many wrong passwords: try again in ${minutes} min`)
+    throw new AccessError('too-many-attempts', `too many wrong attempts: try again in ${minutes} min`)
   })
 }
 

@@ -1,7 +1,8 @@
 /**
  * in: anything that is about to be written for somebody (JSON, or a text), and which namespaces they may not read.
  * out: the same, with "(withheld)" in place of each name in such a namespace, alone or within a sentence.
- * guarantees: pure; whatever is no name of a configured registry stays as it is; one name is one placeholder; shapes stay.
+ * guarantees: pure; whatever is no name of a configured registry stays as it is; one name is one placeholder; shapes stay; of what is
+ * withheld by its `ref` neither digest nor state is told.
  */
 
 /** `hosts`: under which our registries are written, each with its registry's name; `several`: namespaces' keys begin with a host. */
@@ -140,8 +141,14 @@ function everyText(value: unknown, of: (text: string) => string): unknown {
   if (typeof value === 'string') return of(value)
   if (Array.isArray(value)) return value.map((item) => everyText(item, of))
   if (typeof value !== 'object' || value === null || value instanceof Date) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [of(key), everyText(inner, of)]))
+  const silent =
+    'ref' in value && typeof value.ref === 'string' && isPlaceholder(of(value.ref)) && !isPlaceholder(value.ref)
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [of(key), silent && toldOfRef.has(key) ? null : everyText(inner, of)]),
+  )
 }
 
+/** Fields that say something of the thing which an object's `ref` names. Where such an object may be withheld, its schema lets them be null. */
+const toldOfRef = new Set(['digest', 'status', 'decision', 'seconds', 'rebuild'])
 /** Whether a text stands for a name that is withheld. */
 export const isPlaceholder = (text: string): boolean => /^\(withheld(?: \d+)?\)$/.test(text)

@@ -95,6 +95,8 @@ const trackerOnly =
 function apiRouter(d: Deps, routes: readonly Route[], identify: Identify, limit = '1mb'): express.Router {
   const router = express.Router()
   router.use(async (request, response, next) => {
+    // what one may read is no other's: handlers that mean it otherwise (a badge) say so
+    response.setHeader('cache-control', 'no-store')
     response.locals.principal = await identify(request)
     next()
   })

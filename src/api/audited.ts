@@ -1,6 +1,6 @@
 import type { Response } from 'express'
 import type { Key } from '../access/access.ts'
-import { beginAudit, endAudit } from '../access/audit.ts'
+import { beginAudit, type Details, endAudit } from '../access/audit.ts'
 import type { Deps } from '../deps.ts'
 import { problemOf } from './problem.ts'
 import type { Answer, Route } from './route.ts'
@@ -27,6 +27,7 @@ export async function audited(
     action: `${r.method.toUpperCase()} ${r.path}`,
     subject: subjectOf(r, input),
     namespace: await onlyOne(keys),
+    details: await detailsOf(d, r, input),
     requestId: String(response.getHeader('x-request-id')),
   })
   const ended = async (status: number, problem: string | null) =>
@@ -46,6 +47,20 @@ export async function audited(
 
 const subjectOf = (r: Route, input: AnyInput): string =>
   (r.subject?.(input) ?? Object.values((input.params ?? {}) as Record<string, unknown>).join(' ')).slice(0, 1000)
+
+/** What the route chooses to tell, cut where it is long. What cannot be found out is the call's own problem too. */
+async function detailsOf(d: Deps, r: Route, input: AnyInput): Promise<Details | null> {
+  if (r.method === 'get' || r.details === null) return null
+  const said = await (async () => r.details?.(d, input))().catch(() => null)
+  const told = Object.entries(said ?? {}).filter(([, value]) => value !== undefined)
+  return told.length === 0 ? null : Object.fromEntries(told.map(([field, value]) => [field, cut(value)]))
+}
+
+const [longestText, mostItems] = [300, 30]
+function cut(value: Details[string]): Details[string] {
+  if (typeof value === 'string') return value.slice(0, longestText)
+  return Array.isArray(value) ? value.slice(0, mostItems).map((text: string) => text.slice(0, longestText)) : value
+}
 
 /** The namespace, where the call is about one. What cannot be found out is the call's own problem, and not this log's. */
 async function onlyOne(keys: () => Promise<readonly Key[]>): Promise<string | null> {

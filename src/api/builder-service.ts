@@ -40,6 +40,7 @@ export const builderRoutes = [
     body: RemoteJob,
     responses: { 200: RemoteBuild, 201: RemoteBuild },
     problems: ['build-conflict', 'same-database'],
+    details: null,
     async handle(d, { body }) {
       const accepted = await acceptJob(d, d.config.builderToken ?? '', body)
       if (accepted === 'conflict')
@@ -87,6 +88,7 @@ export const builderRoutes = [
     params: IdParams,
     responses: { 202: RemoteBuild },
     problems: ['no-such-build', 'build-over'],
+    details: null,
     async handle(d, { params }) {
       await buildOf(d, params.id)
       if ((await cancelBuild(d, params.id)) === 'over') throw new ApiError('build-over', 'the build has ended')

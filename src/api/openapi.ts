@@ -18,6 +18,7 @@ const always: ProblemCode[] = [
   'unauthorized',
   'two-credentials',
   'portus-failed',
+  'too-many-attempts',
   'database-down',
   'internal',
 ]

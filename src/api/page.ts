@@ -53,3 +53,10 @@ export const instantAndName = z.tuple([
     .refine((text) => BigInt.asIntN(64, BigInt(text)) === BigInt(text)),
   z.string(),
 ])
+
+/** Of lists that are read by their last item’s name alone. */
+export const cursorOf = (text: string | undefined) => decodeCursor(text, oneText)?.[0] ?? null
+export const listOf = <T>(found: { items: T[]; next: string | null }) => ({
+  items: found.items,
+  next: found.next === null ? null : encodeCursor([found.next]),
+})

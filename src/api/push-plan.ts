@@ -4,7 +4,9 @@
  * guarantees: nothing is changed; all is read in one snapshot, by a number of statements that does not depend on how many tags there are.
  */
 import { mayIn, mayRead } from '../access/access.ts'
+import { keyOfRef } from '../access/key-of-ref.ts'
 import type { Principal } from '../access/principal.ts'
+import { readsEverything, seesAddressOf } from '../access/readable-by.ts'
 import { standingsOf, unknownStanding } from '../access/standing.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
@@ -21,8 +23,10 @@ export async function pushPlan(d: Needs, principal: Principal, { ref, digest }: 
   return d.sql.begin('isolation level repeatable read read only', async (tx) => {
     const { input, dependents, truncated } = await loadPreview(d, tx, ref)
     const { nodes, cycles, seconds, cut } = preview(input)
+    const isOpen = await openRefs(d, tx, principal, nodes)
+    const open = nodes.filter(isOpen)
     const counts = Object.fromEntries(
-      decisions.map((decision) => [decision, nodes.filter((node) => node.decision === decision).length]),
+      decisions.map((decision) => [decision, open.filter((node) => node.decision === decision).length]),
     ) as Record<Decision, number>
     const heard = nodes.filter((node) => !silentDecisions.has(node.decision)).map((node) => node.ref)
     const told = await toldOf(d, tx, principal, heard)
@@ -30,9 +34,22 @@ export async function pushPlan(d: Needs, principal: Principal, { ref, digest }: 
   }) as Promise<PushPlan>
 }
 
+/** Of which nodes the principal may read: others stand in the plan withheld, and are counted among `dependents` alone. */
+async function openRefs(
+  { config }: Needs,
+  tx: Tx,
+  principal: Principal,
+  nodes: readonly { ref: string }[],
+): Promise<(node: { ref: string }) => boolean> {
+  if (readsEverything(principal)) return () => true
+  const keyOf = ({ ref }: { ref: string }) => keyOfRef({ config }, ref)
+  const standings = await standingsOf({ sql: tx, config }, principal, [...new Set(nodes.map(keyOf))])
+  return (node) => mayRead(principal, keyOf(node), standings.get(keyOf(node)) ?? unknownStanding)
+}
+
 /**
  * By namespace, with those that have nobody to tell: of what the principal may read. Whom, only where they are told themselves, as
- * contributors and owners (or admins); elsewhere addresses are nobody's business.
+ * contributors and owners (or admins); at which address, only admins and themselves.
  */
 export async function toldOf(
   { config }: Needs,
@@ -60,6 +77,8 @@ export async function toldOf(
   return seen.map(({ namespace, tags }) => ({
     namespace,
     tags,
-    people: (people.get(namespace) ?? []).map(({ userName, email }) => ({ user: userName, email })),
+    people: (people.get(namespace) ?? []).map(({ userName, email }) => ({
+      ...{ user: userName, email: seesAddressOf(principal, userName) ? email : null },
+    })),
   }))
 }

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express'
 import type { z } from 'zod'
 import type { Key, NamespaceNeed, PlainNeed } from '../access/access.ts'
+import type { Details } from '../access/audit.ts'
 import { nobody, type Principal } from '../access/principal.ts'
 import { withheldFrom } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
@@ -39,8 +40,18 @@ export type Access<I> =
  * OpenAPI's (`/tags/{ref}`), below /api/v1. `responses`: what it answers besides problems, by status; null = no body, a list = texts of
  * these media types. `stream` handlers write the response themselves and return null.
  */
-export type Route<P extends Shape = Shape, Q extends Shape = Shape, B extends z.ZodType = z.ZodType> = {
-  method: 'get' | 'put' | 'post' | 'delete'
+export type Route<P extends Shape = Shape, Q extends Shape = Shape, B extends z.ZodType = z.ZodType> = Call<P, Q, B> &
+  ({ method: 'get' } | { method: 'put' | 'post' | 'delete'; details: Tells<P, Q, B> })
+
+/**
+ * What the audit log keeps of a call that changes something, besides to what it was done: what somebody will ask for later (which role, how
+ * visible, which token an id was), chosen field by field, and never a secret. null: there is nothing more to know.
+ */
+type Tells<P extends Shape, Q extends Shape, B extends z.ZodType> =
+  | ((d: Deps, input: Asked<P, Q, B>) => Details | null | Promise<Details | null>)
+  | null
+
+type Call<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   path: `/${string}`
   summary: string
   access: Access<Asked<P, Q, B>>

@@ -3,9 +3,11 @@ import { auditRoutes } from './routes/audit.ts'
 import { badgeRoutes } from './routes/badges.ts'
 import { buildRoutes } from './routes/builds.ts'
 import { channelRoutes } from './routes/channels.ts'
+import { credentialRoutes } from './routes/credentials.ts'
 import { deliveryRoutes } from './routes/deliveries.ts'
 import { eventRoutes } from './routes/events.ts'
 import { gitHookRoutes } from './routes/git-hooks.ts'
+import { identityRoutes } from './routes/identities.ts'
 import { machineRoutes } from './routes/machines.ts'
 import { mailRoutes } from './routes/mails.ts'
 import { meRoutes } from './routes/me.ts'
@@ -26,6 +28,7 @@ import { snoozeRoutes } from './routes/snoozes.ts'
 import { tagViewRoutes } from './routes/tag-views.ts'
 import { tagRoutes } from './routes/tags.ts'
 import { tokenRoutes } from './routes/tokens.ts'
+import { userRoutes } from './routes/users.ts'
 import { watchRoutes } from './routes/watches.ts'
 
 /** Every call of the API, in the order of the document. Longer paths of one prefix need not come first: REF has no slash. */
@@ -39,10 +42,13 @@ export const routes: readonly Route[] = [
   ...snoozeRoutes,
   ...pauseRoutes,
   ...peopleRoutes,
+  ...credentialRoutes,
+  ...userRoutes,
   ...peopleSourceRoutes,
   ...tokenRoutes,
   ...meRoutes,
   ...passwordRoutes,
+  ...identityRoutes,
   ...gitHookRoutes,
   ...channelRoutes,
   ...deliveryRoutes,

@@ -34,7 +34,10 @@ function linesOf(ctx: Context, plan: PlanView): string[] {
     ...plan.cycles.map((cycle) => `based on each other, so that each is rebuilt once at most: ${listed(cycle)}`),
     ...(plan.told.length > 0 ? ['told:'] : []),
     ...plan.told.map(({ namespace, tags, people }) => {
-      const who = people.length === 0 ? 'nobody' : people.map(({ user, email }) => `${user} <${email}>`).join(', ')
+      const who =
+        people.length === 0
+          ? 'nobody'
+          : people.map(({ user, email }) => (email === null ? user : `${user} <${email}>`)).join(', ')
       return `  ${namespace}  ${who}  ${dim(ctx, `of ${count(tags, 'tag')}`)}`
     }),
   ]
@@ -65,7 +68,7 @@ function builtLine(ctx: Context, { ref, level, decision, waitsFor, cycle, second
 function reason({ decision, waitsFor, because }: Node, asked: string): string {
   if (decision === 'waits') return `it waits for ${listed(waitsFor)}, outdated itself`
   const others = because.filter((base) => base !== asked)
-  const words = decisionWords[decision as Decision] ?? decision
+  const words = decision === null ? 'not yours to see' : (decisionWords[decision as Decision] ?? decision)
   return others.length > 0 ? `${words} (through ${listed(others)})` : words
 }
 

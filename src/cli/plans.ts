@@ -26,7 +26,7 @@ type Node = {
 type Whole = Plan & {
   nodes: Node[]
   next: string | null
-  told: { namespace: string; people: { user: string; email: string }[] }[]
+  told: { namespace: string; people: { user: string; email: string | null }[] }[]
 }
 
 const states = ['approval', 'open', 'stopped', 'cancelled', 'done']

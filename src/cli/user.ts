@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
-import { at, client, say } from './client.ts'
+import { at, client, print, say } from './client.ts'
 import type { Context } from './context.ts'
 import { readInput } from './read-input.ts'
+import { table } from './table.ts'
 
-/** `drydock user password NAME`: a password never stands on the command line, where others can read it. */
+type IdentityView = { issuer: string; subject: string; createdAt: string }
+
+/** `drydock user password|identities NAME`: a password never stands on the command line, where others can read it. */
 export const userCommand = (program: Command, ctx: Context): void => {
   const user = program.command('user').description('people who sign in')
   user
@@ -21,5 +24,28 @@ export const userCommand = (program: Command, ctx: Context): void => {
       if (password === '') return ctx.fail('no password on standard input', 2)
       await client(ctx.env).json('PUT', path, { password })
       say(ctx, `the password of ${name} is set; their sessions have ended`)
+    })
+  user
+    .command('identities')
+    .description('who a user is to OpenID providers')
+    .argument('<name>')
+    .option('--json', 'print JSON')
+    .option(
+      '--untie',
+      'forget that, and end the sessions that began there: who signs in next by that name is tied to it',
+    )
+    .action(async (name: string, o: { untie?: boolean; json?: boolean }) => {
+      const path = `/users/${at(name)}/identities`
+      if (o.untie) {
+        await client(ctx.env).json('DELETE', path)
+        return say(ctx, `${name} is tied to no provider any more`)
+      }
+      const found = await client(ctx.env).json<{ items: IdentityView[] }>('GET', path)
+      if (o.json) return print(ctx, found.items)
+      table(
+        ctx,
+        ['issuer', 'subject', 'since'],
+        found.items.map(({ issuer, subject, createdAt }) => [issuer, subject, createdAt]),
+      )
     })
 }

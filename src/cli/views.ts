@@ -55,7 +55,7 @@ export type ChainView = CauseView & {
   pinned: boolean
   since: string
   movedAt: string | null
-  through: { ref: string; digest: string | null; status: string | null; rebuild: RebuildView }[]
+  through: { ref: string; digest: string | null; status: string | null; rebuild: RebuildView | null }[]
 }
 export type WhyView = {
   ref: string
@@ -72,7 +72,7 @@ export type PlanView = {
   seconds: number | null
   nodes: {
     ref: string
-    decision: string
+    decision: string | null
     level: number | null
     because: string[]
     waitsFor: string[]
@@ -80,7 +80,7 @@ export type PlanView = {
     seconds: number | null
   }[]
   cycles: string[][]
-  told: { namespace: string; tags: number; people: { user: string; email: string }[] }[]
+  told: { namespace: string; tags: number; people: { user: string; email: string | null }[] }[]
 }
 export type BuildView = {
   id: string

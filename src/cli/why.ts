@@ -72,6 +72,7 @@ function chainLines(ctx: Context, chain: ChainView): string[] {
   ]
   return [
     ...chain.through.map(({ ref, digest, status, rebuild }) => {
+      if (rebuild === null) return `through ${ref}`
       const itself = status === 'outdated' ? 'which is itself outdated' : `which is ${status ?? 'gone'} now`
       return `through ${ref} at ${short(digest)}, ${itself}${rebuild.state === 'none' ? '' : ` (${rebuildWords(rebuild)})`}`
     }),

@@ -35,6 +35,8 @@ export type PlanRow = {
   toBuild: number
   /** of these, tags that a build of it has pushed */
   built: number
+  /** all that is to be built is the reader's to see: what was counted for everybody says no more than `toBuild` */
+  whole: boolean
   builds: Partial<Record<(typeof buildStates)[number], number>>
 }
 
@@ -56,6 +58,7 @@ const columns = (d: Pick<Deps, 'sql'>, { node, build }: PlanReader) => d.sql`
   plan.approved_by, plan.approved_at, plan.approved_nodes, plan.ended_at, plan.seconds, plan.truncated, plan.cycles,
   (select count(*)::int from plan_node where plan_id = plan.id and ${node(d.sql`ref`)}) as nodes,
   (select count(*)::int from plan_node where plan_id = plan.id and ${isToBuild(d.sql, 'plan_node')} and ${node(d.sql`ref`)}) as to_build,
+  not exists (select from plan_node where plan_id = plan.id and ${isToBuild(d.sql, 'plan_node')} and not ${node(d.sql`ref`)}) as whole,
   (select count(distinct ref)::int from build where plan_id = plan.id and state = 'succeeded' and ${build(d.sql`namespace_key`)}) as built,
   (select coalesce(jsonb_object_agg(state, n), '{}') from (
     select state, count(*)::int as n from build where plan_id = plan.id and ${build(d.sql`namespace_key`)} group by state) counted) as builds`

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { makePortusCheck } from '../../src/access/portus-auth.ts'
+import { attemptsAllowed } from '../../src/access/sign-in-guard.ts'
 import { put } from '../api/access-world.ts'
 import { startApi, type TestApi } from '../api/start-api.ts'
 import { configFor } from '../notify/config.ts'
@@ -26,7 +27,7 @@ beforeAll(async () => {
   pg = await testDatabase()
   const place = { url: portus.url, caFile: null, insecure: false, username: null, token: null }
   api = await startApi(pg, configFor(['reg:5000']).registries, { outside: [], watch: [], portus: place })
-  for (const name of ['ann', 'bob', 'Bob']) await put(api, `users/${name}`, { email: null })
+  for (const name of ['ann', 'bob', 'Bob', 'bob2']) await put(api, `users/${name}`, { email: null })
   await put(api, 'users/gone', { email: null, enabled: false })
 })
 afterAll(async () => {
@@ -51,7 +52,7 @@ test('whom Portus knows, and we know, passes; Portus is asked once', async () =>
 
 test.each([
   ['a wrong token', 'ann:bad', 1],
-  ['somebody who is not known here', 'ghost:good', 0],
+  ['somebody who is not known here', 'stray:good', 0],
   ['somebody who is disabled here', 'gone:good', 0],
   ['another writing of a name, which Portus’ database takes for the same', 'ANN:good', 0],
   ['one of two names that differ in capitals', 'Bob:good', 0],
@@ -85,7 +86,7 @@ test.each(['broken', 'a web page', 'elsewhere'] as const)(
 test('an answer is kept for its time, and no longer where the clock is set back', async () => {
   let now = 1_000_000
   const check = makePortusCheck({ url: portus.url, caFile: null, insecure: false }, () => now)
-  const ask = async (pair: string) => [await check(pair), asked.length]
+  const ask = async (pair: string) => [await check(pair, { name: 'ann', address: '127.0.0.1' }), asked.length]
   expect(await ask('ann:good')).toEqual(['accepted', 1])
   now += 59_000
   expect(await ask('ann:good')).toEqual(['accepted', 1])
@@ -98,4 +99,32 @@ test('an answer is kept for its time, and no longer where the clock is set back'
   expect(await ask('ann:bad')).toEqual(['refused', 4])
   now += 2000
   expect(await ask('ann:bad')).toEqual(['refused', 5])
+})
+
+test('wrong tokens of one name are refused before Portus is asked; what it accepted goes on', async () => {
+  expect((await me('ann:good')).status).toBe(200)
+  asked.length = 0
+  const statuses = await Promise.all(Array.from({ length: 60 }, async (_, i) => (await me(`bob2:wrong${i}`)).status))
+  const refused = statuses.filter((status) => status === 429).length
+  expect([statuses.filter((status) => status === 401).length + refused, asked.length + refused]).toEqual([60, 60])
+  expect(asked.length).toBeLessThanOrEqual(attemptsAllowed.name)
+  const answer = await me('bob2:good')
+  expect([answer.status, answer.body.code]).toEqual([429, 'too-many-attempts'])
+  expect((await me('ann:good')).status).toBe(200)
+})
+
+test('who takes a free name in Portus is nobody here, once Portus says who its people are', async () => {
+  await put(api, 'users/ghost', { email: null, admin: true })
+  const local = await me('ghost:good')
+  expect([local.status, local.body.name, local.body.admin]).toEqual([200, 'ghost', false])
+  await pg.sql`insert into people_source (name, kind, registry) values ('p', 'portus-database', 'reg:5000')`
+  expect((await me('ghost:good')).status).toBe(200)
+  await pg.sql`update people_source set synced_at = now() where name = 'p'`
+  expect((await me('ghost:good')).status).toBe(401)
+  await pg.sql`insert into person_said (source, name) values ('p', 'ghost')`
+  expect((await me('ghost:good')).body).toMatchObject({ name: 'ghost', admin: false })
+  await pg.sql`update person_said set admin = true where source = 'p'`
+  expect((await me('ghost:good')).body).toMatchObject({ name: 'ghost', admin: true })
+  await pg.sql`update people_source set kind = 'file' where name = 'p'`
+  expect((await me('ghost:good')).body).toMatchObject({ name: 'ghost', admin: false })
 })

@@ -10,11 +10,18 @@ import type { TestApi } from './start-api.ts'
 export const visibilities = { hush: 'private', guarded: 'protected', plaza: 'public', elsewhere: 'private' } as const
 export type Ns = keyof typeof visibilities
 export const namespaces = Object.keys(visibilities) as Ns[]
+/** A repository and a tag of each, built on its `run`, in words that occur nowhere else. */
+export const rooms = {
+  ...{ hush: 'whisperroom:whispertag', guarded: 'guardroom:guardtag', plaza: 'marketroom:markettag' },
+  elsewhere: 'farroom:fartag',
+} as const
 export type Role = 'viewer' | 'contributor' | 'owner' | null
 
 /** Somebody who calls: what they send, and what this test holds of them, in words of its own. */
 export type Caller = {
   name: string
+  /** whose address they may see; empty: nobody's */
+  user: string
   headers: Record<string, string>
   known: boolean
   admin: boolean
@@ -27,19 +34,26 @@ export type Caller = {
  * hush/base:1 ← guarded/run:1 ← plaza/run:1 ← elsewhere/run:1, and hush/base:1 ← hush/run:1, plaza/plain:1 (by layers alone); then hush/base:1 moves, its old content stays at
  * hush/base:old. In each namespace a recipe, a build that failed because of that base, a plan, a policy, a pause, a snooze.
  */
-export async function storeAccessWorld(pg: TestDatabase, api: TestApi): Promise<Record<Ns, Record<string, string>>> {
+export async function storeAccessWorld(
+  pg: TestDatabase,
+  api: TestApi,
+  { rooms: withRooms = false } = {},
+): Promise<Record<Ns, Record<string, string>>> {
   const e = estate()
   const base = e.build([layer('a')])
   const moved = e.build([layer('a2')])
   e.push('hush/base:1', base)
   e.push('hush/base:old', base)
   let below = { built: base, ref: 'hush/base:1' }
-  e.push('hush/run:1', e.from(base, [layer('hush')]))
+  const hush = e.from(base, [layer('hush')])
+  e.push('hush/run:1', hush)
+  if (withRooms) e.push(`hush/${rooms.hush}`, e.from(hush, [layer(rooms.hush)]))
   e.push('plaza/plain:1', e.from(base, [layer('plain')]))
   for (const ns of ['guarded', 'plaza', 'elsewhere'] as const) {
     const built = e.from(below.built, [layer(ns)])
     e.push(`${ns}/run:1`, built)
     e.declare(built, 'annotation', { name: `${host}/${below.ref}`, digest: e.digest(below.built) })
+    if (withRooms) e.push(`${ns}/${rooms[ns]}`, e.from(built, [layer(rooms[ns])]))
     below = { built, ref: `${ns}/run:1` }
   }
   e.push('hush/base:1', moved)
@@ -48,7 +62,11 @@ export async function storeAccessWorld(pg: TestDatabase, api: TestApi): Promise<
   await markDirty(pg.sql, dirty)
   await refresh(testDeps(pg))
   for (const name of ['owen', 'cora', 'vera', 'stranger', 'gone', 'someone', 'root'])
-    await put(api, `users/${name}`, { email: `${name}@example.org`, admin: name === 'root' })
+    await put(api, `users/${name}`, {
+      email: `${name}@example.org`,
+      displayName: `${name} the Person`,
+      admin: name === 'root',
+    })
   const ids = {} as Record<Ns, Record<string, string>>
   for (const ns of namespaces) ids[ns] = await furnish(pg, api, ns)
   await pg.sql`
@@ -90,12 +108,20 @@ async function furnish(pg: TestDatabase, api: TestApi, ns: Ns): Promise<Record<s
     values (${ref}, 'k', 'failed', 'rebase', ${sql.json(reason)}, ${`${host}/hush/base:1@sha256:x`}, '{}', now(), now(), now(),
       null, ${sql.json(error)}, ${ns}, ${plan!.id}) returning id`
   await sql`insert into build_log (build_id, seq, at, text) values (${build!.id}, 0, now(), 'a log')`
-  const ids = { plan: plan!.id, build: build!.id, delivery: crypto.randomUUID(), snooze: crypto.randomUUID() }
+  const mine = { delivery: crypto.randomUUID(), snooze: crypto.randomUUID(), token: crypto.randomUUID() }
+  const ids = { plan: plan!.id, build: build!.id, mail: crypto.randomUUID(), event: crypto.randomUUID(), ...mine }
+  await sql`
+    insert into mail (id, message_id, user_name, "to", subject, text, html, state)
+    values (${ids.mail}, ${`<${ids.mail}>`}, 'someone', 'someone@example.org', ${`${ns} moved`}, ${ref}, ${ref}, 'kept')`
+  await sql`
+    insert into event (id, registry_id, event_id, action, repository, at)
+    select ${ids.event}, id, ${ids.event}, 'push', ${`${ns}/run`}, 1 from registry where name = ${host}`
+  await put(api, 'address-faults/someone@example.org', { message: `of ${ns}` })
   await restore(pg, api, ns, ids)
   return ids
 }
 
-/** Puts back what a call may have removed: the snooze of a namespace's tag, its channel with a delivery. */
+/** Puts back what a call may have removed: somebody's token, the snooze of a namespace's tag, its channel with a delivery. */
 export async function restore({ sql }: TestDatabase, api: TestApi, ns: Ns, ids: Record<string, string>): Promise<void> {
   const ref = `${host}/${ns}/run:1`
   await sql`
@@ -103,6 +129,9 @@ export async function restore({ sql }: TestDatabase, api: TestApi, ns: Ns, ids: 
     insert into snooze (id, kind, ref, reason, author, created_at, expires_at)
     values (${ids.snooze!}, 'tag', ${ref}, ${`until ${host}/hush/base:1 is mended`}, 'root', now(), now() + interval '1 day')
     on conflict do nothing`
+  await sql`
+    insert into token (id, user_name, name, hash, scopes, created_at) values (${ids.token!}, 'someone', ${`for ${ns}`}, ${ids.token!}, '{}', now())
+    on conflict (id) do update set revoked_at = null`
   const [delivery] = await sql`select from delivery where id = ${ids.delivery!}`
   if (delivery) return
   await put(api, `namespaces/${ns}/channels/n`, { kind: 'slack', url: 'https://chat.test/hook' })

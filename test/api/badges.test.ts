@@ -66,3 +66,20 @@ test('says it to members of a private namespace, and is not kept for others', as
   expect((await badge('solo:latest', token)).status).toBe(404)
   expect(await badge('lib/base:1', 'ddk_wrong')).toMatchObject({ status: 401 })
 })
+
+test('a cookie of no session is nobody’s: what is open stays open, what is not does not', async () => {
+  const headers = { cookie: `drydock_session=${'x'.repeat(43)}` }
+  const open = (await api.call('GET', 'tags?limit=1')).body.items[0]!.ref
+  const badge = (more: object) => api.call('GET', `badge/${encodeURIComponent(open)}.svg`, { token: null, ...more })
+  expect((await badge({ headers })).text).toBe((await badge({})).text)
+  expect((await badge({ headers })).status).toBe((await badge({})).status)
+  expect((await api.call('GET', 'me', { token: null, headers })).status).toBe(401)
+  expect((await badge({ headers: { authorization: 'Bearer wrong' } })).status).toBe(401)
+})
+
+test('nobody keeps what the API answers, but for a badge', async () => {
+  const kept = async (path: string, token?: null) =>
+    (await api.call('GET', path, token === null ? { token } : {})).headers.get('cache-control')
+  expect([await kept('tags'), await kept('tags/nothing'), await kept('me', null)]).toEqual(Array(3).fill('no-store'))
+  expect(await kept('badge/nothing.svg', null)).toMatch(/^public, max-age=/)
+})

@@ -73,7 +73,7 @@ test('expired, revoked, or of somebody disabled: at once nothing', async () => {
     expect([answer.status, answer.body.code]).toEqual([401, 'unauthorized'])
   }
   expect((await make({ user: 'bob' })).body.code).toBe('no-such-user')
-  await put(api, 'users/bob', { email: null })
+  await put(api, 'users/bob', { email: null, enabled: true })
   expect((await me(disabled.token)).status).toBe(200)
 })
 
@@ -106,6 +106,41 @@ test('what a token makes goes no further, and lives no longer', async () => {
   expect((await api.call('DELETE', `tokens/${others.id}`, { token: narrow.token })).body.code).toBe('forbidden')
   expect((await api.call('DELETE', `tokens/${narrow.id}`, { token: narrow.token })).status).toBe(204)
   expect((await me(narrow.token)).status).toBe(401)
+})
+
+test('revoking a token revokes what was made with it, and what was made with that, whoever’s it is', async () => {
+  const root = await tokenOf('root')
+  const [other, child] = [await tokenOf('root'), (await make({ user: 'ann' }, root.token)).body]
+  const grandchild = (await make({}, String(child.token))).body
+  const made = [child, grandchild].map(({ token }) => String(token))
+  for (const token of made) expect((await me(token)).status).toBe(200)
+  expect((await api.call('DELETE', `tokens/${root.id}`)).status).toBe(204)
+  for (const token of [root.token, ...made]) expect((await me(token)).status).toBe(401)
+  expect((await me(other.token)).status).toBe(200)
+})
+
+test('none that is just being made outlives the one it is made with', async () => {
+  const root = await tokenOf('root')
+  const [gone, ...made] = await Promise.all([
+    api.call('DELETE', `tokens/${root.id}`),
+    ...Array.from({ length: 8 }, () => make({}, root.token)),
+  ])
+  expect(gone.status).toBe(204)
+  for (const { status, body } of made) {
+    expect([201, 401]).toContain(status)
+    if (status === 201) expect((await me(String(body.token))).status).toBe(401)
+  }
+})
+
+test('one that is narrowed to a namespace reads of no other: not among tokens, not among settings', async () => {
+  await api.call('PUT', 'users/ann/notifications', { body: { namespaces: { hush: 'off', app: 'daily' } } })
+  await tokenOf('ann', { scopes: ['read:hush'], name: 'for hush' })
+  const narrow = await tokenOf('ann', { scopes: ['read:app'] })
+  const own = await make({ scopes: ['read:app'], name: 'of narrow' }, narrow.token)
+  const tokens = await api.call('GET', 'tokens', { token: narrow.token })
+  expect(new Set(tokens.body.items.map(({ id }) => id))).toEqual(new Set([narrow.id, own.body.id]))
+  const settings = await api.call('GET', 'me/notifications', { token: narrow.token })
+  expect(settings.body.namespaces).toEqual({ app: 'daily' })
 })
 
 test.each([

@@ -77,7 +77,7 @@ describe('who is not let in', () => {
     const cookie = await cookieOfAda()
     await put(pages.api, 'users/ada', { email: null, enabled: false })
     expect([(await me(cookie)).status, (await signIn()).status]).toEqual([401, 401])
-    await put(pages.api, 'users/ada', { email: null })
+    await put(pages.api, 'users/ada', { email: null, enabled: true })
     expect([(await me(cookie)).status, (await signIn()).status]).toEqual([401, 303])
   })
 

@@ -16,6 +16,10 @@ const Audited = z
     action: z.string().describe('the call: `PUT /recipes/{ref}`'),
     subject: z.string().describe('what it was done to'),
     namespace: z.string().nullable().describe('null: of none, or of several'),
+    details: z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]))
+      .nullable()
+      .describe('what exactly, as far as the call has more to tell: a role, a visibility, whose token; never a secret'),
     status: z.int().nullable().describe('of the answer; null: it was begun, and the service ended before it did'),
     problem: z.string().nullable().describe('code, where it was refused or failed'),
     requestId: z.string(),

@@ -6,6 +6,7 @@ import { cancelBuild } from '../../build/cancel.ts'
 import { requestBuild } from '../../build/request.ts'
 import type { Deps } from '../../deps.ts'
 import { ofBuild, person } from '../access-of.ts'
+import { lookUp } from '../look-up-details.ts'
 import { IdParams, nameOf, refOf } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -41,6 +42,7 @@ export const buildRoutes = [
     responses: { 200: Build, 201: Build },
     problems: ['no-recipe', 'no-such-registry', 'no-such-tag'],
     subject: ({ body }) => body.ref,
+    details: (_, { body }) => ({ note: body.note }),
     async handle(d, { body, principal }) {
       const ref = refOf(d, body.ref)
       const request = { ref, reason: { kind: 'manual' as const }, root: null, note: body.note ?? null }
@@ -114,6 +116,8 @@ export const buildRoutes = [
     params: IdParams,
     responses: { 202: Build },
     problems: ['no-such-build', 'build-over'],
+    details: (d, { params }) =>
+      lookUp(d, params.id, (id) => d.sql`select ref from build where id = ${id} and job is null`),
     async handle(d, { params, principal }) {
       await rowOf(d, params.id)
       if ((await cancelBuild(d, params.id)) === 'over') throw new ApiError('build-over', 'the build has ended')

@@ -83,6 +83,7 @@ export const channelRoutes = [
     params: channelParams,
     body: PutChannel,
     responses: { 200: StoredChannel },
+    details: (_, { body: { kind, events, enabled } }) => ({ kind, events, enabled }),
     async handle(d, { params, body }) {
       const stored = await putChannel(d, namespaceOfPath(d, params.ns), params.name, body).catch((error: unknown) => {
         if (!(error instanceof ChannelError)) throw error
@@ -100,6 +101,7 @@ export const channelRoutes = [
     params: channelParams,
     responses: { 204: null },
     problems: ['no-such-channel'],
+    details: null,
     async handle(d, { params }) {
       if (!(await removeChannel(d, namespaceOfPath(d, params.ns), params.name)))
         throw new ApiError('no-such-channel', `${params.ns} has no channel ${params.name}`)
@@ -114,6 +116,7 @@ export const channelRoutes = [
     params: channelParams,
     responses: { 202: Queued },
     problems: ['no-such-channel', 'channel-disabled'],
+    details: null,
     async handle(d, { params }) {
       const channel = await channelOf(d, params)
       if (!channel.enabled) throw new ApiError('channel-disabled', `${params.name} is disabled`)

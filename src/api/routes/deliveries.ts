@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type DeliveryView, getDelivery, listDeliveries, replayDelivery } from '../../channels/deliveries.ts'
 import type { Deps } from '../../deps.ts'
 import { ofNamespace } from '../access-of.ts'
+import { lookUp } from '../look-up-details.ts'
 import { IdParams } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -85,6 +86,13 @@ export const deliveryRoutes = [
     params: IdParams,
     responses: { 202: null },
     problems: ['no-such-delivery', 'channel-disabled', 'not-replayable'],
+    details: (d, { params }) =>
+      lookUp(
+        d,
+        params.id,
+        (id) => d.sql`
+        select c.name as channel, v.type from delivery v join channel c on c.id = v.channel_id where v.id = ${id}`,
+      ),
     async handle(d, { params }) {
       const done = await replayDelivery(d, params.id)
       if (done === 'not-found') throw noSuch(params.id)

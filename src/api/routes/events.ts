@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { replay } from '../../inbox/replay.ts'
 import { admin } from '../access-of.ts'
+import { lookUp } from '../look-up-details.ts'
 import { IdParams } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -78,6 +79,8 @@ export const eventRoutes = [
     params: IdParams,
     responses: { 202: null },
     problems: ['no-such-event', 'not-replayable'],
+    details: (d, { params }) =>
+      lookUp(d, params.id, (id) => d.sql`select repository, tag, action from event where id = ${id}`),
     async handle(d, { params }) {
       const done = await replay(d, params.id)
       if (done === 'not-found') throw new ApiError('no-such-event', `no event ${params.id}`)

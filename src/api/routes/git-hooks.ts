@@ -52,6 +52,7 @@ export const gitHookRoutes = [
     params,
     body: PutGitHook,
     responses: { 200: StoredGitHook },
+    details: null,
     async handle(d, input) {
       const stored = await putGitHook(d, namespaceOfPath(d, input.params.ns), input.body.secret)
       return { status: 200, body: { ...stored, updatedAt: showDate(stored.updatedAt) } }
@@ -65,6 +66,7 @@ export const gitHookRoutes = [
     params,
     responses: { 204: null },
     problems: ['no-such-git-hook'],
+    details: null,
     async handle(d, input) {
       if (!(await removeGitHook(d, namespaceOfPath(d, input.params.ns))))
         throw new ApiError('no-such-git-hook', `${input.params.ns} has no git hook`)

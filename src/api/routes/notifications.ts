@@ -49,11 +49,13 @@ export const notificationRoutes = [
     method: 'get',
     path: '/me/notifications',
     access: self,
-    summary: 'How one is written to oneself',
+    summary: 'How one is written to oneself; to a token for some namespaces alone nothing of others',
     responses: { 200: Settings },
     problems: ['no-such-user'],
     async handle(d, { principal }) {
-      return { status: 200, body: await getNotifySettings(d, ownName(principal)) }
+      const settings = await getNotifySettings(d, ownName(principal))
+      const open = Object.entries(settings.namespaces).filter(([key]) => scopesAllow(principal.scopes, 'read', key))
+      return { status: 200, body: { ...settings, namespaces: Object.fromEntries(open) } }
     },
   }),
   route({
@@ -64,6 +66,7 @@ export const notificationRoutes = [
     body: Settings,
     responses: { 200: Settings },
     problems: ['no-such-user', 'forbidden'],
+    details: (_, { body: { every } }) => ({ every }),
     async handle(d, { principal, body }) {
       if (!scopesAllow(principal.scopes, 'manage', null)) throw new ApiError('forbidden', 'this token is not for that')
       return put(d, ownName(principal), body)
@@ -90,6 +93,7 @@ export const notificationRoutes = [
     body: Settings,
     responses: { 200: Settings },
     problems: ['no-such-user'],
+    details: (_, { body: { every } }) => ({ every }),
     handle: (d, { params, body }) => put(d, params.name, body),
   }),
   route({
@@ -118,6 +122,7 @@ export const notificationRoutes = [
     params: AddressParams,
     body: z.strictObject({ message: z.string().trim().min(1).max(1000) }),
     responses: { 204: null },
+    details: (_, { body: { message } }) => ({ message }),
     async handle(d, { params, body }) {
       await recordFault(d.sql, { address: params.address, message: body.message, at: d.clock() })
       return { status: 204 }
@@ -131,6 +136,7 @@ export const notificationRoutes = [
     params: AddressParams,
     responses: { 204: null },
     problems: ['no-such-address-fault'],
+    details: null,
     async handle(d, { params }) {
       if (!(await clearFault(d.sql, params.address)))
         throw new ApiError('no-such-address-fault', `nothing is known against ${params.address}`)

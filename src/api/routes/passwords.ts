@@ -22,6 +22,7 @@ export const passwordRoutes = [
     body: ChangePassword,
     responses: { 204: null },
     problems: ['forbidden', 'no-such-user', 'wrong-password', 'too-many-attempts', 'busy'],
+    details: null,
     async handle(d, { principal, body, request }) {
       if (principal.via === 'bootstrap') throw new ApiError('no-such-user', 'the bootstrap token is of no person')
       if (!scopesAllow(principal.scopes, 'manage', null)) throw new ApiError('forbidden', 'this token is not for that')
@@ -43,6 +44,7 @@ export const passwordRoutes = [
     body: SetPassword,
     responses: { 204: null },
     problems: ['no-such-user', 'busy'],
+    details: null,
     async handle(d, { params, body }) {
       await setPassword(d, params.name, body.password)
       return { status: 204 }
@@ -56,6 +58,7 @@ export const passwordRoutes = [
     params: PersonParams,
     responses: { 204: null },
     problems: ['no-such-user'],
+    details: null,
     async handle(d, { params }) {
       if (!(await removePassword(d, params.name)))
         throw new ApiError('no-such-user', `no user "${params.name}" who has a password`)

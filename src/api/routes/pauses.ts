@@ -60,6 +60,7 @@ export const pauseRoutes = [
     body: PutPause,
     responses: { 200: StoredPause },
     problems: ['no-such-namespace'],
+    details: (_, { body: { reason, by } }) => ({ reason, by }),
     async handle(d, { params, body, principal }) {
       const scope = scopeOf(d, params.scope)
       return {
@@ -76,6 +77,7 @@ export const pauseRoutes = [
     params: ScopeParams,
     responses: { 204: null },
     problems: ['no-such-pause'],
+    details: null,
     async handle(d, { params }) {
       if (!(await removePause(d, scopeOf(d, params.scope))))
         throw new ApiError('no-such-pause', `${params.scope} is not paused`)

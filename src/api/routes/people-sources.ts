@@ -52,6 +52,7 @@ export const peopleSourceRoutes = [
     body: Sync,
     responses: { 202: z.object({ name: z.string() }) },
     problems: ['no-such-source'],
+    details: (_, { body: { believe } }) => ({ believe }),
     async handle(d, { params: { name }, body: { believe } }) {
       if (!d.config.peopleSources.some((source) => source.name === name))
         throw new ApiError('no-such-source', `no source of people is called ${name}`)

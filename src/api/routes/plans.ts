@@ -15,6 +15,7 @@ import {
   planNodes,
 } from '../../plan/read-plans.ts'
 import { ofPlan, person } from '../access-of.ts'
+import { lookUp } from '../look-up-details.ts'
 import { IdParams } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -63,6 +64,15 @@ async function decided(
   if ((await decide()) === 'over') throw new ApiError('plan-over', `the plan is ${state}`)
   return showPlan(await planOf(d, mine, id))
 }
+
+/** Of which change the fan-out is, and in whose name it is decided. */
+const planSaid = async (
+  d: Pick<Deps, 'sql'>,
+  { params, body }: { params: { id: string }; body: z.infer<typeof By> },
+) => ({
+  ...(await lookUp(d, params.id, (id) => d.sql`select root, base from plan where id = ${id}`)),
+  by: body.by,
+})
 
 export const planRoutes = [
   route({
@@ -131,6 +141,7 @@ export const planRoutes = [
     body: By,
     responses: { 200: FanOut },
     problems: ['no-such-plan', 'plan-over'],
+    details: planSaid,
     handle: async (d, { params, body, principal }) => ({
       status: 200,
       body: await decided(d, principal, params.id, () => approvePlan(d, params.id, saidBy(principal, body.by))),
@@ -145,6 +156,7 @@ export const planRoutes = [
     body: By,
     responses: { 200: FanOut },
     problems: ['no-such-plan', 'plan-over'],
+    details: planSaid,
     handle: async (d, { params, body, principal }) => ({
       status: 200,
       body: await decided(d, principal, params.id, () => cancelPlan(d, params.id, saidBy(principal, body.by))),

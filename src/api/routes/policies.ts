@@ -73,6 +73,7 @@ export const policyRoutes = [
     body: TagPolicy,
     responses: { 200: StoredTagPolicy },
     problems: ['no-such-registry'],
+    details: (_, { body }) => body,
     async handle(d, { params, body }) {
       return { status: 200, body: show(await putPolicy(d, policyScope(d, params.scope), body)) }
     },
@@ -85,6 +86,7 @@ export const policyRoutes = [
     params: ScopeParams,
     responses: { 204: null },
     problems: ['no-such-policy', 'no-such-registry'],
+    details: null,
     async handle(d, { params }) {
       if (!(await removePolicy(d, policyScope(d, params.scope))))
         throw new ApiError('no-such-policy', `${params.scope} has no policy of its own`)

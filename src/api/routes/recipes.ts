@@ -68,6 +68,7 @@ export const recipeRoutes = [
     params: RefParams,
     body: Recipe,
     responses: { 200: RecipeView },
+    details: (_, { body: { strategy, auto, on } }) => ({ strategy, auto, on }),
     async handle(d, { params, request }) {
       const ref = refOf(d, params.ref)
       const parsed = parseRecipe(request.body ?? {}, { gitProtocols: d.config.gitProtocols })
@@ -91,6 +92,7 @@ export const recipeRoutes = [
     params: RefParams,
     responses: { 204: null },
     problems: ['no-such-recipe'],
+    details: null,
     async handle(d, { params }) {
       if (!(await removeRecipe(d, refOf(d, params.ref))))
         throw new ApiError('no-such-recipe', `${params.ref} has no recipe`)

@@ -60,6 +60,7 @@ export const reconcileRoutes = [
     },
     problems: ['no-such-registry', 'registry-failed'],
     subject: ({ body }) => `${body.registry ?? 'all'}${body.dryRun ? ' (dry run)' : ''}`,
+    details: (_, { body: { dryRun } }) => ({ dryRun }),
     async handle(d, { body }) {
       const all = d.config.registries.map((registry) => registry.name)
       const only = body.registry === undefined ? null : d.registries.canonicalHost(body.registry)

@@ -33,6 +33,7 @@ export const restoreRoutes = [
     params: RefParams,
     responses: { 200: Restored },
     problems: ['no-such-registry', 'no-such-tag', 'no-previous', 'at-previous', 'build-running', 'registry-failed'],
+    details: null,
     async handle(d, { params }) {
       const ref = refOf(d, params.ref)
       const done = await restoreTag(d, ref).catch((cause: unknown) => {

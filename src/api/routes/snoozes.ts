@@ -3,6 +3,7 @@ import { keyOfRef } from '../../access/key-of-ref.ts'
 import { readableRef } from '../../access/readable-by.ts'
 import { addSnooze, isKnown, listSnoozes, removeSnooze, type Snooze } from '../../policy/snoozes.ts'
 import { ofSnooze, person } from '../access-of.ts'
+import { lookUp } from '../look-up-details.ts'
 import { IdParams, nameOf, refOf } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -78,6 +79,7 @@ export const snoozeRoutes = [
     responses: { 201: StoredSnooze },
     problems: ['no-such-tag', 'no-such-registry'],
     subject: ({ body }) => `${body.kind} ${body.ref}`,
+    details: (_, { body: { reason, expiresAt, by } }) => ({ reason, expiresAt, by }),
     async handle(d, { body: { kind, reason, by, ...body }, principal }) {
       const ref = kind === 'tag' ? refOf(d, body.ref) : nameOf(d, body.ref)
       const expiresAt = new Date(body.expiresAt)
@@ -99,6 +101,13 @@ export const snoozeRoutes = [
     params: IdParams,
     responses: { 204: null },
     problems: ['no-such-snooze'],
+    details: (d, { params }) =>
+      lookUp(
+        d,
+        params.id,
+        (id) =>
+          d.sql`select kind::text as kind, ref, author as by, expires_at::text as expires_at from snooze where id = ${id}`,
+      ),
     async handle(d, { params }) {
       const isId = z.uuid().safeParse(params.id).success
       if (!isId || !(await removeSnooze(d, params.id))) throw new ApiError('no-such-snooze', `no snooze ${params.id}`)

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { listTokens, makeToken, revokeToken, type TokenView } from '../../access/api-tokens.ts'
-import type { Principal } from '../../access/principal.ts'
+import { type Principal, tokenIdOf } from '../../access/principal.ts'
 import { parseScope, scopesAllow } from '../../access/scopes.ts'
 import type { Deps } from '../../deps.ts'
 import { UserName } from '../../people/person.ts'
 import { self } from '../access-of.ts'
+import { lookUp } from '../look-up-details.ts'
 import { IdParams, namespaceOfPath } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery, timeAndId } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -64,7 +65,8 @@ export const tokenRoutes = [
     method: 'get',
     path: '/tokens',
     access: self,
-    summary: 'API tokens, newest first: one’s own; an admin sees all',
+    summary:
+      'API tokens, newest first: one’s own; an admin sees all; a token for some namespaces alone itself, and what was made with it',
     query: z.object({ ...pageQuery, user: z.string().max(255).optional().describe('an admin: of this user alone') }),
     responses: { 200: pageOf(Token) },
     async handle(d, { query, principal }) {
@@ -72,7 +74,8 @@ export const tokenRoutes = [
       const all = isAdmin(principal, 'read')
       const user = all ? (query.user ?? null) : principal.name
       const none = !all && query.user !== undefined && query.user !== user
-      const rows = none ? [] : await listTokens(d, { user, after, limit: query.limit + 1 })
+      const within = scopesAllow(principal.scopes, 'read', null) ? null : tokenIdOf(principal)
+      const rows = none ? [] : await listTokens(d, { user, within, after, limit: query.limit + 1 })
       return { status: 200, body: page(rows, query.limit, (row) => [row.createdAt.toISOString(), row.id], show) }
     },
   }),
@@ -85,6 +88,7 @@ export const tokenRoutes = [
     responses: { 201: MadeToken },
     problems: ['forbidden', 'no-such-user'],
     subject: ({ body, principal }) => `${body.user ?? principal.name} ${body.name}`,
+    details: (_, { body: { scopes, expiresAt } }) => ({ scopes, expiresAt }),
     async handle(d, { body, principal }) {
       const expiresAt = body.expiresAt === null ? null : new Date(body.expiresAt)
       if (expiresAt !== null && expiresAt <= d.clock())
@@ -102,10 +106,12 @@ export const tokenRoutes = [
     method: 'delete',
     path: '/tokens/{id}',
     access: self,
-    summary: 'Revoke a token: from then on it opens nothing',
+    summary: 'Revoke a token, and those made with it: from then on they open nothing',
     params: IdParams,
     responses: { 204: null },
     problems: ['forbidden', 'no-such-token'],
+    details: (d, { params }) =>
+      lookUp(d, params.id, (id) => d.sql`select user_name as user, name, scopes from token where id = ${id}`),
     async handle(d, { params, principal }) {
       const own = principal.via === `token:${params.id}`
       if (!own && !scopesAllow(principal.scopes, 'manage', null))

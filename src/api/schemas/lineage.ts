@@ -7,7 +7,9 @@ export const LineageNode = z
     aliases: z
       .array(z.string())
       .describe('other tags at the same digest that stand for it here: bases of, or based on, the same'),
-    digest: Digest.nullable().describe('its head; null: nothing is known of it here, or it was deleted'),
+    digest: Digest.nullable().describe(
+      'its head; null: nothing is known of it here, it was deleted, or it is withheld',
+    ),
     status: Status.nullable(),
     platforms: z
       .array(z.string())

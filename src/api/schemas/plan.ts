@@ -2,14 +2,13 @@ import { z } from 'zod'
 import { decisions, decisionWords } from '../../plan/preview-node.ts'
 import { Digest } from './tag.ts'
 
-export const Decision = z
-  .enum(decisions)
-  .describe(decisions.map((decision) => `${decision}: ${decisionWords[decision]}`).join('; '))
+const decisionsSaid = decisions.map((decision) => `${decision}: ${decisionWords[decision]}`).join('; ')
+export const Decision = z.enum(decisions).describe(decisionsSaid)
 
 export const PlanNode = z
   .object({
     ref: z.string(),
-    decision: Decision,
+    decision: Decision.nullable().describe(`${decisionsSaid}; null: it is withheld`),
     level: z
       .int()
       .min(1)
@@ -27,7 +26,7 @@ export const Told = z
     namespace: z.string(),
     tags: z.int().describe('of it that become outdated'),
     people: z
-      .array(z.object({ user: z.string(), email: z.string() }))
+      .array(z.object({ user: z.string(), email: z.string().nullable().describe('null: for admins and themselves') }))
       .describe('shown to contributors and owners of the namespace'),
   })
   .meta({ id: 'Told' })
@@ -40,7 +39,7 @@ export const PushPlan = z
     truncated: z
       .boolean()
       .describe('only the nearest 2,000 of them, or 100 levels, were looked at: levels may then be higher in truth'),
-    counts: z.record(Decision, z.int()).describe('of `nodes`, by decision'),
+    counts: z.record(Decision, z.int()).describe('of `nodes` that are not withheld, by decision'),
     seconds: z
       .int()
       .nullable()

@@ -28,7 +28,7 @@ export const FanOut = z
     approvedBy: z.string().nullable(),
     approvedAt: Time.nullable(),
     approvedNodes: Count.nullable().describe(
-      'tags to be built when it was approved: where `builds.approveOver` more than these have come to be, it waits again',
+      'tags to be built when it was approved: where `builds.approveOver` more than these have come to be, it waits again; null also where some of them are not yours to see',
     ),
     endedAt: Time.nullable(),
     seconds: z
@@ -78,13 +78,18 @@ export const WholeFanOut = FanOut.extend({
   told: z.array(Told).describe('who is mailed about these tags'),
 }).meta({ id: 'WholeFanOut' })
 
-export const showPlan = ({ nodes, toBuild, built, builds, ...row }: PlanRow): z.infer<typeof FanOut> => ({
+/** Where the reader may not see all that is to be built, what was counted of all is left out: the words of `too-many` name numbers. */
+export const showPlan = ({ nodes, toBuild, built, builds, whole, ...row }: PlanRow): z.infer<typeof FanOut> => ({
   ...row,
+  approvedNodes: whole ? row.approvedNodes : null,
+  because: whole || row.because?.code !== 'too-many' ? row.because : { code: 'too-many', message: tooMany },
   createdAt: row.createdAt.toISOString(),
   approvedAt: row.approvedAt?.toISOString() ?? null,
   endedAt: row.endedAt?.toISOString() ?? null,
   counts: { nodes, toBuild, built },
   builds: { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0, ...builds },
 })
+
+const tooMany = 'more tags would be built than may be without approval'
 
 export const showNode = (node: NodeRow): z.infer<typeof FanOutNode> => node

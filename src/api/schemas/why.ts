@@ -3,7 +3,12 @@ import { Build } from './build.ts'
 import { Cause, Digest, Rebuild, Status, TagStatus, Time } from './tag.ts'
 
 const Step = z
-  .object({ ref: z.string(), digest: Digest.nullable(), status: Status.nullable(), rebuild: Rebuild })
+  .object({
+    ref: z.string(),
+    digest: Digest.nullable(),
+    status: Status.nullable(),
+    rebuild: Rebuild.nullable().describe('null: the tag is withheld'),
+  })
   .meta({ id: 'WhyStep' })
 
 /** A cause with the way from the tag to the root. */
