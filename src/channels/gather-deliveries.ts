@@ -40,7 +40,7 @@ export async function gatherDeliveries(d: Needs): Promise<{ next: Date | null; f
 
 async function tell(d: Needs, channel: Due, known: Map<string, Standing>): Promise<void> {
   const rows = await d.sql<(Omit<Waiting, 'content'> & { content: string })[]>`
-    select id, kind::text as kind, ref, content::text as content from channel_notice
+    select id::float8 as id, kind::text as kind, ref, content::text as content from channel_notice
     where channel_id = ${channel.id} and delivery_id is null order by id`
   await loadStanding(
     d,
@@ -69,7 +69,7 @@ async function save(d: Needs, channel: Due, { telling, notices }: Composed): Pro
       const ids = await insertDeliveries(d, tx, channel, message)
       const claimed = await tx`
         update channel_notice n set delivery_id = ${ids[0]!}, content = n.content || jsonb_build_object('told', v.now)
-        from unnest(${notices.map(({ id }) => id)}::int[], ${notices.map(({ now }) => now)}::text[]) as v (id, now)
+        from unnest(${notices.map(({ id }) => id)}::bigint[], ${notices.map(({ now }) => now)}::text[]) as v (id, now)
         where n.id = v.id and n.delivery_id is null`
       if (claimed.count !== notices.length) throw taken
     })

@@ -16,7 +16,7 @@ import { markFaulty, writeMail } from './write-mail.ts'
 type Needs = Pick<Deps, 'sql' | 'db' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer' | 'vault'>
 
 /**
- * What waits for one address and is to come in the same way, of all users that have it. `ids`: the notices; `oldest`: of them. `heldUntil`: the
+ * What waits for one address and is to come in the same way, of all users that have it. `ids`: the notices, exact to 2^53; `oldest`: of them. `heldUntil`: the
  * address was refused, and is not written to before then.
  */
 export type Waiting = Wish & {
@@ -97,7 +97,7 @@ const waitingAddresses = (sql: Tx, now: Date): Promise<Waiting[]> => sql<Waiting
   )
   select address, min(email) as email, case when count(distinct user_name) = 1 then min(display_name) end as display_name, every,
     coalesce(min(time_zone), 'UTC') as time_zone, coalesce(min(hour), 8)::int as hour, min(oldest) as oldest,
-    (array_agg(distinct id))::int[] as ids, min(f.next_try_at) filter (where f.next_try_at > ${now} and f.next_try_at <= ${now}::timestamptz + interval '1 day') as held_until
+    (array_agg(distinct id))::float8[] as ids, min(f.next_try_at) filter (where f.next_try_at > ${now} and f.next_try_at <= ${now}::timestamptz + interval '1 day') as held_until
   from one cross join lateral unnest(ids) as id left join address_fault f using (address)
   group by address, every order by oldest, address`
 

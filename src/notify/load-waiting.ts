@@ -120,5 +120,5 @@ function outlookOf(content: Content, outlook: Outlook, then: SinceThen | undefin
  * the same ones in the statement would take it longer than to send them all.
  */
 const waitingRows = ({ sql }: Pick<Deps, 'sql'>, due: readonly Waiting[]): Promise<Row[]> => sql<Row[]>`
-  select id, kind, user_name, namespace, ref, root, content::text as content
-  from notice where mail_id is null and id = any(${arrayOf(due.flatMap(({ ids }) => ids))}::int[])`
+  select id::float8 as id, kind, user_name, namespace, ref, root, content::text as content
+  from notice where mail_id is null and id = any(${arrayOf(due.flatMap(({ ids }) => ids))}::bigint[])`

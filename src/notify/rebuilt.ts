@@ -28,6 +28,7 @@ export const rebuilt = (
     ) as made on true
     where coalesce(n.content ->> 'told', 'outdated') = 'outdated'
       and t.head_at > ${(BigInt(now.getTime() - rebuiltAtMost * 1000) * 1_000_000n).toString()}::bigint
+      and t.head_at > case when n.content ->> 'since' ~ '^[0-8]?[0-9]{1,18}$' then (n.content ->> 'since')::bigint else 0 end
       and not exists (select from cause c where c.tag_id = t.id and c.counted)
       and not exists (
         select from ${notices} known where known.${of} = n.hearer and known.ref = n.ref and known.root = n.root and known.kind = 'rebuilt')`

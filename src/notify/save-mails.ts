@@ -53,7 +53,7 @@ export async function saveMails(
           content = case when mine.told = 'outdated' then content else content || jsonb_build_object('told', mine.told) end
         from unnest(${all((r) => r.id)}::uuid[], ${all((r) => arrayOf(r.notices.map(({ id }) => id)))}::text[],
           ${all((r) => arrayOf(r.notices.map(({ told }) => told)))}::text[]) as mail (id, notices, told)
-          cross join lateral unnest(mail.notices::int[], mail.told::text[]) as mine (id, told)
+          cross join lateral unnest(mail.notices::bigint[], mail.told::text[]) as mine (id, told)
         where notice.id = mine.id and notice.id between ${notices.reduce(least)} and ${notices.reduce(most)} and notice.mail_id is null`
       if (claimed.count !== notices.length) throw changed
       if (!kept)

@@ -71,6 +71,6 @@ export async function markFaulty(
 ): Promise<void> {
   await sql`
     update notice set error = said.error, tried_at = ${clock()}
-    from unnest(${faulty.map(({ id }) => id)}::int[], ${faulty.map(({ error }) => error.slice(0, 2000))}::text[]) as said (id, error)
+    from unnest(${faulty.map(({ id }) => id)}::bigint[], ${faulty.map(({ error }) => error.slice(0, 2000))}::text[]) as said (id, error)
     where notice.id = said.id and notice.mail_id is null`
 }

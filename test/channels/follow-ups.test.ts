@@ -135,3 +135,11 @@ test.each([
 ])('a channel can want %j: %s', (events, may) => {
   expect(PutChannel.safeParse({ kind: 'slack', url, events }).success).toBe(may)
 })
+
+test('more notices than an integer counts', async () => {
+  await pg.sql`select setval('channel_notice_id_seq', 3000000000)`
+  await failed()
+  await tell()
+  expect(await told('hook')).toHaveLength(2)
+  expect(await pg.sql`select from channel_notice where delivery_id is null`).toHaveLength(0)
+})

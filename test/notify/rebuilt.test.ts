@@ -128,4 +128,27 @@ describe('what was rebuilt', () => {
     await notify(deps())
     expect((await subjects()).filter((subject) => subject.includes('rebuilt'))).toEqual([])
   })
+
+  test('is not told of what went back: nobody pushed it', async () => {
+    await wants({ rebuilt: true })
+    await addTag(pg.sql, base, { digest: sha('v2') })
+    await addTag(pg.sql, run, { digest: sha(run), at: nanoseconds(now) - 600_000_000_000n })
+    await judge(pg.sql, run, [{ base, from: sha('v1'), to: sha('v2') }])
+    await gather()
+    await addTag(pg.sql, base, { digest: sha('v1') })
+    await judge(pg.sql, run, [])
+    await gather()
+    expect(await subjects()).toEqual([told])
+  })
+})
+
+test('more notices than an integer counts', async () => {
+  await pg.sql`select setval('notice_id_seq', 3000000000)`
+  for (const tag of [1, 2, 3]) await addOutdated(pg.sql, `r.test/app/run:${tag}`, { base, to: sha('v2') })
+  await notify(deps())
+  await pg.sql`update notice set content = content || '{"since": null}' where ref = 'r.test/app/run:2'`
+  later(300)
+  await notify(deps())
+  expect(await subjects()).toEqual([`2 tags are outdated: ${base} has moved`])
+  expect(await pg.sql`select ref from notice where error <> ''`).toEqual([{ ref: 'r.test/app/run:2' }])
 })
