@@ -2,7 +2,9 @@ import { type Command, Option } from 'commander'
 import { at, client, print, say } from './client.ts'
 import type { Context } from './context.ts'
 
-/** `drydock member set|rm`: who is told of a namespace's tags. */
+type Left = { user: string; role: string | null; sources: string[] }
+
+/** `drydock member set|rm`: who has which role in a namespace. */
 export const memberCommand = (program: Command, ctx: Context): void => {
   const member = program.command('member').description('members of a namespace')
   const path = (ns: string, user: string) => `/namespaces/${at(ns)}/members/${at(user)}`
@@ -15,12 +17,13 @@ export const memberCommand = (program: Command, ctx: Context): void => {
     .option('--email <address>', 'makes a user that is new')
     .option('--json', 'print JSON')
     .action(async (ns: string, user: string, o: { role: string; email?: string; json?: boolean }) => {
-      const stored = await client(ctx.env).json('PUT', path(ns, user), {
+      const stored = await client(ctx.env).json<{ role: string }>('PUT', path(ns, user), {
         role: o.role,
         ...(o.email ? { email: o.email } : {}),
       })
       if (o.json) print(ctx, stored)
-      else say(ctx, `${user} is ${o.role} of ${ns}`)
+      else if (stored.role === o.role) say(ctx, `${user} is ${stored.role} of ${ns}`)
+      else say(ctx, `${user} is ${stored.role} of ${ns}: another source gives more than ${o.role}`)
     })
   member
     .command('rm')
@@ -29,8 +32,10 @@ export const memberCommand = (program: Command, ctx: Context): void => {
     .argument('<user>')
     .option('--json', 'print JSON')
     .action(async (ns: string, user: string, o: { json?: boolean }) => {
-      await client(ctx.env).json('DELETE', path(ns, user))
-      if (o.json) print(ctx, { namespace: ns, user, removed: true })
-      else say(ctx, `${user} is no member of ${ns}`)
+      const left = await client(ctx.env).json<Left>('DELETE', path(ns, user))
+      if (o.json) print(ctx, { namespace: ns, removed: left.role === null, ...left })
+      else if (left.role === null) say(ctx, `${user} is no member of ${ns}`)
+      else
+        say(ctx, `${user} is ${left.role} of ${ns} still, by what ${left.sources.join(', ')} says: to be changed there`)
     })
 }

@@ -44,24 +44,31 @@ export function putMember(d: Pick<Deps, 'sql'>, key: string, user: string, membe
   })
 }
 
+/** What is left of a member after what the API said of them was taken back: the role by others' word, null for none; and who says it. */
+export type MemberLeft = { user: string; role: MemberRole | null; sources: string[] }
+
 /**
- * Takes back the role that the source "local" gives; what another source says holds on. False where there is no such member. Throws
- * `managed-elsewhere` where another source alone makes them one.
+ * Takes back the role that the source "local" gives; what another source says holds on, and is answered. Null where there is no such member.
+ * Throws `managed-elsewhere` where another source alone makes them one.
  */
-export function removeMember(d: Pick<Deps, 'sql'>, key: string, user: string): Promise<boolean> {
+export function removeMember(d: Pick<Deps, 'sql'>, key: string, user: string): Promise<MemberLeft | null> {
   return d.sql.begin(async (tx) => {
     await lockPeople(tx)
     const { count } = await tx`
       delete from member_said where source = 'local' and namespace_key = ${key} and user_name = ${user}`
-    if (count === 0) {
-      const sources = await tx<{ source: string }[]>`
-        select source from member_said where namespace_key = ${key} and user_name = ${user} order by source`
-      if (sources.length === 0) return false
-      const names = sources.map(({ source }) => source).join(', ')
-      throw new PeopleError('managed-elsewhere', `${user} is a member by what ${names} says: to be changed there`)
-    }
+    const said = await tx<{ source: string }[]>`
+      select source from member_said where namespace_key = ${key} and user_name = ${user} order by source`
+    const sources = said.map(({ source }) => source)
+    if (count === 0 && sources.length === 0) return null
+    if (count === 0)
+      throw new PeopleError(
+        'managed-elsewhere',
+        `${user} is a member by what ${sources.join(', ')} says: to be changed there`,
+      )
     await mergePeople(tx, { people: [], namespaces: [], members: [{ namespace: key, user }] })
-    return true
+    const [left] = await tx<{ role: MemberRole }[]>`
+      select role from member where namespace_key = ${key} and user_name = ${user}`
+    return { user, role: left?.role ?? null, sources }
   })
 }
 

@@ -50,3 +50,21 @@ test('people: read now, shown with notes; a failed reading fails the command and
   const unknown = await drydock(['people', 'sync', 'other'], env)
   expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining('no source of people is called other')])
 })
+
+test('a role that is given or taken back is told as it then is, also by what a source says', async () => {
+  writeFileSync(path, 'users: {ada: ada@example.org}\nnamespaces: {app: {members: {ada: owner}}}\n')
+  await drydock(['people', 'sync'], env)
+  const said = async (...args: string[]) => (await drydock(['member', ...args], env)).out
+  expect(await said('set', 'app', 'ada', '--role', 'viewer')).toBe(
+    'ada is owner of app: another source gives more than viewer\n',
+  )
+  expect(await said('rm', 'app', 'ada')).toBe('ada is owner of app still, by what team says: to be changed there\n')
+  await drydock(['member', 'set', 'app', 'ada'], env)
+  expect(JSON.parse(await said('rm', 'app', 'ada', '--json'))).toEqual({
+    ...{ namespace: 'app', user: 'ada', removed: false, role: 'owner', sources: ['team'] },
+  })
+  expect(await said('set', 'app', 'Ann Marie Lee', '--email', 'ann@example.org')).toBe(
+    'Ann Marie Lee is contributor of app\n',
+  )
+  expect(await said('rm', 'app', 'Ann Marie Lee')).toBe('Ann Marie Lee is no member of app\n')
+})

@@ -100,7 +100,7 @@ describe('a member', () => {
   test('whom a source says stays when the API takes its role back', async () => {
     await member('portus', 'app', 'ada', 'viewer')
     expect(await putMember(pg, 'app', 'ada', { role: 'owner' })).toMatchObject({ role: 'owner' })
-    expect(await removeMember(pg, 'app', 'ada')).toBe(true)
+    expect(await removeMember(pg, 'app', 'ada')).toEqual({ user: 'ada', role: 'viewer', sources: ['portus'] })
     expect(await roles('app')).toEqual(['ada viewer'])
     await expect(removeMember(pg, 'app', 'ada')).rejects.toMatchObject({ code: 'managed-elsewhere' })
     expect(await roles('app')).toEqual(['ada viewer'])

@@ -74,8 +74,8 @@ describe('members', () => {
 
   test('are removed once', async () => {
     await putMember(pg, 'app', 'ada', { role: 'owner', email: 'ada@example.org' })
-    expect(await removeMember(pg, 'app', 'ada')).toBe(true)
-    expect(await removeMember(pg, 'app', 'ada')).toBe(false)
+    expect(await removeMember(pg, 'app', 'ada')).toEqual({ user: 'ada', role: null, sources: [] })
+    expect(await removeMember(pg, 'app', 'ada')).toBeNull()
     expect(await listMembers(pg, 'app')).toEqual([])
   })
 })
