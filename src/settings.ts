@@ -120,7 +120,8 @@ export const settings: readonly Setting[] = [
   {
     name: 'DRYDOCK_CLAIR_URL',
     default: 'none',
-    meaning: 'a real Clair (v1) behind that, whose findings pass through',
+    meaning:
+      'a real Clair (v1) behind that, whose findings pass through; needs PORTUS_URL, PORTUS_USERNAME, PORTUS_TOKEN',
   },
   {
     name: 'DRYDOCK_PEOPLE_INTERVAL',

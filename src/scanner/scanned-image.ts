@@ -38,8 +38,9 @@ export type ScannedTag = { id: number; ref: string; platform: string | null }
  * The tags at the image of which this is the top layer, in the repository that was told: the image whose layers were told last, all of
  * them. Empty where none was told whole, or that is not known. An image is told from its lowest layer up, so that of two images with one
  * top layer the one visited last is the one whose least recent layer is the more recent; what is only a part of the same telling is
- * shorter. The image is found by all its layers (manifest_told_layers_idx; Portus leaves out the empty tar of old manifests): ten of
- * thousands may share the top one.
+ * shorter. The image is found by all its layers (manifest_told_layers_idx; Portus leaves out the empty tar of old manifests): tens of
+ * thousands may share the top one. `offset 0`: each step goes by an index, where the planner took 3,000 rows for fewer to be read whole,
+ * ten times (7.5 ms; so 1 ms).
  */
 export async function scannedTags(d: Pick<Deps, 'sql'>, name: string): Promise<ScannedTag[]> {
   return d.sql<ScannedTag[]>`
@@ -48,24 +49,25 @@ export async function scannedTags(d: Pick<Deps, 'sql'>, name: string): Promise<S
       from (select * from scanned_layer where name = ${name} order by turn desc limit ${mostImages}) top
       union all
       select chain.top, l.below, chain.repository_id, least(chain.since, l.turn), l.name || chain.names, chain.depth + 1
-      from chain join scanned_layer l on l.id = chain.below where chain.depth < ${deepest}
+      from chain cross join lateral (select * from scanned_layer where id = chain.below offset 0) l where chain.depth < ${deepest}
     ), whole as (
       select *, max(since) over () as latest from chain where below = 0
     ), told as (
       select * from whole where since = latest
     ), image as (
-      select m.digest, m.platform, told.repository_id, told.depth from told join manifest m on m.kind = 'image'
-        and md5(jsonb_path_query_array(m.layers, '$[*] ? (@.digest != "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4").digest')::text)
-          = md5(to_jsonb(told.names)::text)
+      select m.digest, m.platform, told.repository_id, told.depth from told cross join lateral (
+        select digest, platform from manifest where kind = 'image'
+          and md5(jsonb_path_query_array(layers, '$[*] ? (@.digest != "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4").digest')::text)
+            = md5(to_jsonb(told.names)::text) offset 0) m
     ), head as (
       select digest, platform, repository_id, depth from image
       union select e.index_digest, image.platform, image.repository_id, image.depth
-      from image join index_entry e on e.manifest_digest = image.digest
+      from image cross join lateral (select index_digest from index_entry where manifest_digest = image.digest offset 0) e
     ), found as (
       select t.id, t.ref, head.platform, head.depth, max(head.depth) over () as most from head
-      join tag t on t.head_digest = head.digest and t.repository_id = head.repository_id
+      cross join lateral (select * from tag where head_digest = head.digest offset 0) t
       join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-      where t.ignored is null and not g.outside
+      where t.repository_id = head.repository_id and t.ignored is null and not g.outside
     )
     select distinct id, ref, platform from found where depth = most order by ref`
 }

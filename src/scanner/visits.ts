@@ -1,7 +1,7 @@
 /**
  * In: what is to be written for a visit of Portus, in order, and questions to the database for its answer.
  * Out: answers, or an UnansweredError within `patience`; the writes done, later where the database is away or slow.
- * Guarantees: nobody waits longer than `patience` milliseconds, and not at all while something hangs; no more than `mostWaiting` writes are
+ * Guarantees: nobody waits longer than `patience` milliseconds, and not at all while nothing moves; no more than `mostWaiting` writes are
  * kept; where one is lost, `overflowed` is written instead.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -31,26 +31,38 @@ export function makeVisits(
 ): Visits {
   const never = new AbortController().signal
   const waiting: { what: () => Promise<unknown>; done: () => void }[] = []
-  let hanging = 0
+  let asked = 0
+  let movedAt = 0
+  let away = false
   let lost = false
   let draining: Promise<void> | null = null
 
-  const within = async <T>(work: Promise<T>): Promise<T> =>
-    timed(work, patience, never, () => {
-      // open until it has ended, however it ends
-      hanging++
-      const ended = () => void hanging--
-      work.then(ended, ended)
-    })
+  /** Something was asked of the database longer ago than anybody is patient, and nothing came of it or of anything else since. */
+  const isStuck = (): boolean => away || (asked > 0 && performance.now() - movedAt > patience)
+  const within = <T>(work: Promise<T>): Promise<T> => timed(work, patience, never, () => work.catch(() => undefined))
+
+  const followed = async <T>(what: () => Promise<T>): Promise<T> => {
+    if (asked === 0) movedAt = performance.now()
+    asked++
+    try {
+      const found = await what()
+      away = false
+      return found
+    } finally {
+      asked--
+      movedAt = performance.now()
+    }
+  }
 
   /** Tried again while the database is away; what it refuses is told and left out. */
   const done = async (what: () => Promise<unknown>): Promise<void> => {
     for (;;) {
       try {
-        return void (await what())
+        return void (await followed(what))
       } catch (err) {
         if (hasEnded(err)) return
-        if (!isLostDatabase(err)) return d.log.warn({ err }, 'what Portus told could not be kept')
+        away = isLostDatabase(err)
+        if (!away) return d.log.warn({ err }, 'what Portus told could not be kept')
         await sleep(againMs, undefined, { ref: false })
       }
     }
@@ -81,11 +93,11 @@ export function makeVisits(
       }
       const written = new Promise<void>((resolve) => waiting.push({ what, done: resolve }))
       void drained()
-      if (hanging === 0) await within(written).catch(() => undefined)
+      if (!isStuck()) await within(written).catch(() => undefined)
     },
     async ask(what) {
-      if (hanging > 0) throw new UnansweredError('the database does not answer')
-      const work = (waiting.length > 0 ? drained() : Promise.resolve()).then(what)
+      if (isStuck()) throw new UnansweredError('the database does not answer')
+      const work = (waiting.length > 0 ? drained() : Promise.resolve()).then(() => followed(what))
       try {
         return await within(work)
       } catch (cause) {
