@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { PeopleError } from '../people/people-error.ts'
 import { isTimeZone } from './digest-schedule.ts'
@@ -34,6 +35,9 @@ export async function getNotifySettings({ db }: Pick<Deps, 'db'>, person: string
   return NotifySettings.parse({ ...said, namespaces })
 }
 
+/** Any number, the same in every process: wishes are changed one after another, so that none is written over what was read before another. */
+const settingsLock = 7_233_025
+
 /**
  * In the place of what was there. What waits and is not wanted now is taken back: should it be wanted again, what is outdated still is told
  * anew. Key: the person. Error: `no-such-user`.
@@ -44,6 +48,7 @@ export async function putNotifySettings(
   { every, timeZone, hour, rebuilt, failed, still, namespaces }: NotifySettings,
 ): Promise<void> {
   await d.sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(${settingsLock})`
     const [known] = await tx`select 1 from person where name = ${person} for key share`
     if (!known) throw new PeopleError('no-such-user', `no user "${person}"`)
     await tx`
@@ -62,21 +67,30 @@ export async function putNotifySettings(
 
 /**
  * What an unsubscribe link asks for: no mail of a namespace, or none at all; for the person and whoever else has their address, since the
- * mailbox is one. Answers how it was before, by person, so that it can be set back.
+ * mailbox is one. Answers how it was before, by person, so that it can be set back. Nothing else of their wishes is written, and mail
+ * providers may follow several links of a mailbox at once: they are done one after another.
  */
 export async function unsubscribe(
   d: Pick<Deps, 'sql' | 'jobs' | 'db'>,
   { person, namespace }: { person: string; namespace: string | null },
 ): Promise<Record<string, NotifySettings>> {
-  const before: Record<string, NotifySettings> = {}
-  for (const name of await withSameAddress(d, person)) {
-    const settings = await getNotifySettings(d, name)
-    before[name] = settings
-    const namespaces: NotifySettings['namespaces'] =
-      namespace === null ? {} : { ...settings.namespaces, [namespace]: 'off' }
-    await putNotifySettings(d, name, { ...settings, ...(namespace === null ? { every: 'off' } : {}), namespaces })
-  }
-  return before
+  return d.sql.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock(${settingsLock})`
+    const names = await withSameAddress({ sql: tx }, person)
+    const before: Record<string, NotifySettings> = {}
+    for (const name of names) before[name] = await getNotifySettings(d, name)
+    if (namespace === null) {
+      await tx`
+        insert into notify_person (user_name, every) select name, 'off'::every from unnest(${names}::text[]) as one (name)
+        on conflict (user_name) do update set every = excluded.every`
+      await tx`delete from notify_namespace where user_name = any(${names})`
+    } else
+      await tx`
+        insert into notify_namespace (user_name, namespace_key, every) select name, ${namespace}, 'off'::every from unnest(${names}::text[]) as one (name)
+        on conflict (user_name, namespace_key) do update set every = excluded.every`
+    await d.jobs.enqueue(tx, 'notify', {}, { key: 'notify', queue: 'notify' })
+    return before
+  })
 }
 
 /** Whether nothing comes to that mailbox of it. */
@@ -92,7 +106,7 @@ export async function isUnsubscribed(
   return true
 }
 
-const withSameAddress = async ({ sql }: Pick<Deps, 'sql'>, person: string): Promise<string[]> =>
+const withSameAddress = async ({ sql }: { sql: Tx }, person: string): Promise<string[]> =>
   (
     await sql<{ name: string }[]>`
       select other.name from person p join person other on other.name = p.name or (p.email <> '' and lower(other.email) = lower(p.email))

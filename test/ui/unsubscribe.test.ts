@@ -63,6 +63,23 @@ describe('with one click, as mail providers do it (RFC 8058)', () => {
     expect([(await everyOf('ada')).every, (await everyOf('bob')).every]).toEqual(['off', 'off'])
   })
 
+  test('of several namespaces at once: each of them, and nothing else of what was wanted', async () => {
+    await putNotifySettings(api.d, 'ada', { ...daily, namespaces: { app: 'weekly', web: 'weekly' } })
+    const keys = Array.from({ length: 12 }, (_, n) => `team${n}`)
+    const answers = await Promise.all(keys.map((key) => post(linkOf('ada', key), oneClick)))
+    expect(answers.map(({ status }) => status)).toEqual(keys.map(() => 200))
+    const off = Object.fromEntries(keys.map((key) => [key, 'off']))
+    expect(await getNotifySettings(api.d, 'ada')).toEqual({
+      ...daily,
+      namespaces: { app: 'weekly', web: 'weekly', ...off },
+    })
+  })
+
+  test('of somebody who is no user any more: done, as it is again and again', async () => {
+    expect((await post(linkOf('gone'), oneClick)).status).toBe(200)
+    expect(await pg.sql`select from notify_person`).toEqual([])
+  })
+
   test('is written down', async () => {
     await post(linkOf('ada', 'app'), oneClick)
     const rows = await pg.sql`select actor, via, action, namespace, status from audit`
