@@ -3,10 +3,15 @@ import { Gauge, register } from 'prom-client'
 import { migrationsList } from '../db/migrate.ts'
 import type { Deps } from '../deps.ts'
 import { waitingJobs } from '../jobs/jobs.ts'
+import { makeUnheardCount } from '../people/unheard.ts'
+
+/** ms for which the dear ones among the numbers hold */
+const countedMs = 60_000
 
 /** `/healthz` (the process lives), `/readyz` (database, migrations, queue), `/metrics` (Prometheus). No token: they hold no names. */
-export function healthRouter(d: Pick<Deps, 'sql' | 'log'>): express.Router {
+export function healthRouter(d: Pick<Deps, 'sql' | 'log' | 'config'>): express.Router {
   const router = express.Router()
+  const unheard = makeUnheardCount(d, countedMs)
   const gauges = makeGauges()
   const wanted = migrationsList().migrationDirectories.length
   router.get('/healthz', (_request, response) => void response.json({ status: 'ok' }))
@@ -16,7 +21,7 @@ export function healthRouter(d: Pick<Deps, 'sql' | 'log'>): express.Router {
     response.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'not ready', checks })
   })
   router.get('/metrics', async (_request, response) => {
-    const up = await measure(d, gauges).then(
+    const up = await measure(d, gauges, unheard).then(
       () => 1,
       (error: unknown) => {
         d.log.warn({ err: error }, 'the database gives no numbers')
@@ -68,11 +73,19 @@ const makeGauges = () => ({
     '1 where the last reading of a source of people failed, by source.',
     'source',
   ),
+  unheard: gauge(
+    'drydock_namespaces_unheard',
+    'Namespaces with outdated tags of which nobody hears, neither a person nor a channel.',
+  ),
   events: gauge('drydock_events', 'Events of the last day, by outcome.', 'outcome'),
 })
 
-async function measure(d: Pick<Deps, 'sql' | 'log'>, gauges: ReturnType<typeof makeGauges>): Promise<void> {
-  const [jobs, builds, machines, tags, people, events] = await Promise.all([
+async function measure(
+  d: Pick<Deps, 'sql' | 'log'>,
+  gauges: ReturnType<typeof makeGauges>,
+  unheard: () => Promise<number>,
+): Promise<void> {
+  const [jobs, builds, machines, tags, people, events, lost] = await Promise.all([
     waitingJobs(d.sql),
     d.sql<{ state: string; count: bigint }[]>`select state, count(*) from build group by state`,
     d.sql<{ state: string; count: bigint }[]>`select state, count(*) from machine group by state`,
@@ -85,6 +98,7 @@ async function measure(d: Pick<Deps, 'sql' | 'log'>, gauges: ReturnType<typeof m
     d.sql<
       { outcome: string; count: bigint }[]
     >`select outcome, count(*) from event where received_at > now() - interval '1 day' group by outcome`,
+    unheard(),
   ])
   for (const one of Object.values(gauges)) one.reset()
   for (const row of jobs) gauges.jobs.set({ task: row.task }, Number(row.count))
@@ -95,5 +109,6 @@ async function measure(d: Pick<Deps, 'sql' | 'log'>, gauges: ReturnType<typeof m
     if (age !== null) gauges.people.set({ source }, Math.max(0, age))
     gauges.peopleFailing.set({ source }, failing ? 1 : 0)
   }
+  gauges.unheard.set(lost)
   for (const row of events) gauges.events.set({ outcome: row.outcome }, Number(row.count))
 }

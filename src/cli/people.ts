@@ -21,9 +21,10 @@ const patienceMs = 300_000
 export const peopleCommand = (program: Command, ctx: Context): void => {
   const people = clientCommand(program, 'people', 'where people, roles and visibility come from')
   people.action(async (o: { json?: boolean }) => {
-    const items = await sources(client(ctx.env))
+    const { items, unheard } = await listed(client(ctx.env))
     if (o.json) return print(ctx, items)
     show(ctx, items)
+    if (unheard.length > 0) say(ctx, `outdated, and nobody hears of it: ${unheard.join(', ')}`)
   })
   people
     .command('sync')
@@ -46,8 +47,8 @@ export const peopleCommand = (program: Command, ctx: Context): void => {
     })
 }
 
-const sources = async (api: Client): Promise<Source[]> =>
-  (await api.json<{ items: Source[] }>('GET', '/people-sources')).items
+const listed = (api: Client) => api.json<{ items: Source[]; unheard: string[] }>('GET', '/people-sources')
+const sources = async (api: Client): Promise<Source[]> => (await listed(api)).items
 
 /** Those that were asked for, once each was read after they were. */
 async function readAgain(api: Client, before: Source[], wanted: string[]): Promise<Source[]> {

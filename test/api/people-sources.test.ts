@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { introduceSources } from '../../src/people/people-sources.ts'
 import { syncPeople } from '../../src/people/sync-people.ts'
+import { addOutdated, sha } from '../notify/flags.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { startApi, type TestApi } from './start-api.ts'
 
@@ -75,4 +76,22 @@ test('is read when somebody asks for it', async () => {
   ])
   const unknown = await api.call('POST', 'people-sources/other/sync', { body: {} })
   expect([unknown.status, unknown.body.code]).toEqual([404, 'no-such-source'])
+})
+
+test('namespaces with outdated tags of which nobody hears are named there, and counted among the numbers', async () => {
+  const { sql } = pg
+  for (const name of ['app', 'lost', 'ruled', 'told', 'quiet'])
+    await addOutdated(sql, `reg:5000/${name}/run:1`, { base: 'reg:5000/lib/base:1', to: sha('v2') })
+  await sql`update tag set ignored = '{}' where ref = 'reg:5000/quiet/run:1'`
+  await sql`delete from owner_rule`
+  await sql`insert into owner_rule (source, position, registry, pattern, regex, users) values ('team', 1, 'reg:5000', 'ruled/', '^ruled/.+$', '{ada}')`
+  await sql`insert into namespace (key) values ('told')`
+  await sql`insert into channel (namespace_key, name, kind, sealed, events, created_at) values ('told', 'c', 'slack', 's', '{outdated}', now())`
+  expect((await api.get('people-sources')).unheard).toEqual(['lost'])
+  await sql`update channel set enabled = false`
+  expect((await api.get('people-sources')).unheard).toEqual(['lost', 'told'])
+  await sql`delete from owner_rule`
+  expect((await api.get('people-sources')).unheard).toEqual(['lost', 'ruled', 'told'])
+  expect((await api.call('GET', '/metrics')).text).toMatch(/^drydock_namespaces_unheard \d+$/m)
+  await sql`truncate tag cascade`
 })

@@ -46,5 +46,5 @@ test('people are read at the start and on the interval; a source that is configu
   configured([])
   await service.start(settings)
   expect(await members()).toEqual([])
-  expect(await service.api('GET', '/people-sources')).toEqual({ items: [], next: null })
+  expect(await service.api('GET', '/people-sources')).toEqual({ items: [], next: null, unheard: [] })
 })

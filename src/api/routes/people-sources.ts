@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { enqueueSync, listSources } from '../../people/people-sources.ts'
+import { unheardNamespaces } from '../../people/unheard.ts'
 import { admin } from '../access-of.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
@@ -33,14 +34,22 @@ export const peopleSourceRoutes = [
     path: '/people-sources',
     access: admin,
     summary: 'Where people, roles and visibility come from besides the API, how old it is, and what is wrong with it',
-    responses: { 200: z.object({ items: z.array(PeopleSource), next: z.null() }) },
+    responses: {
+      200: z.object({
+        items: z.array(PeopleSource),
+        next: z.null(),
+        unheard: z
+          .array(z.string())
+          .describe('namespaces with outdated tags of which nobody hears, neither a person nor a channel'),
+      }),
+    },
     async handle(d) {
       const items = (await listSources(d)).map(({ triedAt, syncedAt, ...source }) => ({
         ...source,
         triedAt: showDateOrNull(triedAt),
         syncedAt: showDateOrNull(syncedAt),
       }))
-      return { status: 200, body: { items, next: null } }
+      return { status: 200, body: { items, next: null, unheard: await unheardNamespaces(d) } }
     },
   }),
   route({
