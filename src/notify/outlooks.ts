@@ -23,7 +23,9 @@ export async function loadOutlooks(
   const wanted = [...new Set(refs)].filter((ref) => !known.has(ref))
   for (let i = 0; i < wanted.length; i += refsAtOnce) {
     const part = wanted.slice(i, i + refsAtOnce)
-    const tags = await d.sql<{ ref: string; bases: string | null; fate: 'deleted' | 'outdated' | 'current' | 'unknown' }[]>`
+    const tags = await d.sql<
+      { ref: string; bases: string | null; fate: 'deleted' | 'outdated' | 'current' | 'unknown' }[]
+    >`
       select ref, counted.bases, case when head_digest is null then 'deleted' when counted.bases is not null then 'outdated'
         when status in ('current', 'artifact') then 'current' else 'unknown' end as fate
       from tag cross join lateral (
@@ -57,7 +59,12 @@ export async function loadOutlooks(
 
 /** One object for all tags of which the same is to be said: whoever looks into it looks once. */
 function sharer(known: ReadonlyMap<string, Standing>): (outlook: Outlook) => Outlook {
-  const same = new Map([...new Set([...known.values()].map(({ outlook }) => outlook))].map((outlook) => [JSON.stringify(outlook), outlook]))
+  const same = new Map(
+    [...new Set([...known.values()].map(({ outlook }) => outlook))].map((outlook) => [
+      JSON.stringify(outlook),
+      outlook,
+    ]),
+  )
   return (outlook) => {
     const key = JSON.stringify(outlook)
     const found = same.get(key) ?? outlook
