@@ -74,9 +74,11 @@ export function makeClair(
       })
     },
     asked(name, told) {
+      // as it is now: another image with this top layer may have been posted when it is written
+      const known = places.get(name)
       void visits.write(async () => {
         // another process may have been told the layers
-        const place = places.get(name) ?? (strangers.size === 0 ? await toldPlace(d, name) : undefined)
+        const place = known ?? (strangers.size === 0 ? await toldPlace(d, name) : undefined)
         if (place) await wish(d, place, name, told)
       })
       const handed = pending.get(name) ?? Promise.resolve()

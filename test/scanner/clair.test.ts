@@ -139,6 +139,22 @@ test('answers while Clair says nothing at all, and what was still to be handed o
   for (let n = 0; n < 30; n++) expect(shown(`app/many${n}`)).toEqual([cve.Name])
 })
 
+test('tells images apart that share their top layer, also where the database hung while they were visited', async () => {
+  await scanner.close()
+  scanner = await startScanner(pg, { ...settings(), patience: 35 })
+  push('app/one', 'one', 'empty')
+  push('app/two', 'two', 'empty')
+  await pg.sql.begin(async (tx) => {
+    await tx`lock table scanned_layer, clair_look in access exclusive mode`
+    await portus.scan(scanner.at)
+  })
+  await until(async () => (await pg.sql`select 1 from clair_look`).length === 2)
+  await scanner.close()
+  scanner = await startScanner(pg, settings())
+  await settle()
+  expect([shown('app/one'), shown('app/two')]).toEqual([[cve.Name], [cve.Name]])
+})
+
 test('what it found is shown again after a start, should Portus have found nobody meanwhile', async () => {
   push('strange/image', 'below', 'top')
   await settle()
