@@ -73,6 +73,24 @@ test('a mail is shown whole', async () => {
   expect((await api.get('mails?to=nobody@example.org')).items).toEqual([])
 })
 
+test('a mail that waits is tried now when asked; one that was sent or kept is not', async () => {
+  const [waiting] = await pg.sql<{ id: string }[]>`
+    insert into mail (message_id, user_name, "to", subject, text, html, state, next_try_at)
+    values ('<w@x>', 'ann', 'ann@example.org', 's', 't', '<p>', 'pending', '2999-01-01T00:00:00Z') returning id`
+  const sent = await api.call('POST', `mails/${waiting!.id}/send`)
+  expect([sent.status, sent.text]).toEqual([202, ''])
+  expect((await api.get(`mails/${waiting!.id}`)).nextTryAt).toBeNull()
+  for (const state of ['sent', 'kept']) {
+    const [mail] = (await api.get(`mails?state=${state}`)).items
+    expect((await api.call('POST', `mails/${mail!.id}/send`)).body).toMatchObject({
+      status: 409,
+      code: 'not-replayable',
+    })
+  }
+  for (const id of ['x', crypto.randomUUID()])
+    expect((await api.call('POST', `mails/${id}/send`)).body).toMatchObject({ status: 404, code: 'no-such-mail' })
+})
+
 test('a reconcile of a registry nobody configured', async () => {
   const answer = await api.call('POST', 'reconcile', { body: { registry: 'nobody' } })
   expect([answer.status, answer.body.code]).toEqual([404, 'no-such-registry'])

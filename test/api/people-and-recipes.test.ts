@@ -60,7 +60,11 @@ test('members: only known users, known roles', async () => {
   expect(await refused(put('namespaces/crew/members/bob', {}))).toEqual([400, 'bad-request'])
   expect(await api.get('namespaces/crew/members')).toEqual({ items: [bob], next: null })
   expect(await api.get('namespaces/nobody/members')).toEqual({ items: [], next: null })
-  expect((await api.call('DELETE', 'namespaces/crew/members/bob')).body).toEqual({ user: 'bob', role: null, sources: [] })
+  expect((await api.call('DELETE', 'namespaces/crew/members/bob')).body).toEqual({
+    user: 'bob',
+    role: null,
+    sources: [],
+  })
   expect(await refused(api.call('DELETE', 'namespaces/crew/members/bob'))).toEqual([404, 'no-such-member'])
 })
 
