@@ -14,6 +14,7 @@ import { demoCommand } from './demo.ts'
 import { gitHookCommand } from './git-hook.ts'
 import { logsCommand } from './logs.ts'
 import { machinesCommand } from './machines.ts'
+import { mailCommand } from './mail.ts'
 import { memberCommand } from './member.ts'
 import { migrateCommand } from './migrate.ts'
 import { notificationsCommand } from './notifications.ts'
@@ -61,6 +62,7 @@ const commands = [
   tokenCommand,
   userCommand,
   notificationsCommand,
+  mailCommand,
   peopleCommand,
   demoCommand,
 ]

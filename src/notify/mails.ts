@@ -21,6 +21,7 @@ export type MailView = {
 export type WholeMailView = MailView & { html: string; refs: string[] }
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+export const isMailId = (id: string): boolean => uuid.test(id)
 
 /** Whose a mail is: of whom something is in it. */
 const isOf = (

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startApi, type TestApi } from '../api/start-api.ts'
 import { addMember } from '../notify/flags.ts'
+import { addMail } from '../notify/outbox.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { drydock } from './run.ts'
 
@@ -41,6 +42,18 @@ test('shows how somebody is written to, and changes what is said and nothing els
   })
   await good('--namespace', 'app', '--every', 'default')
   expect(await api.get('users/ada/notifications')).toMatchObject({ every: 'daily', namespaces: { web: 'weekly' } })
+})
+
+test('mails are listed, and tried now', async () => {
+  const id = await addMail(pg.sql)
+  await pg.sql`update mail set state = 'failed', error = 'no such user', about = '{app r.test/app/run}'`
+  const mail = (...args: string[]) => drydock(['mail', ...args], { DRYDOCK_URL: api.url, DRYDOCK_TOKEN: api.token })
+  expect((await mail('list', '--state', 'failed')).out).toMatch(
+    new RegExp(`^${id}\tada@example.org\tfailed\t.*\tno such user$`, 'm'),
+  )
+  expect(await mail('send', id)).toMatchObject({ code: 0, out: `${id} is tried now\n` })
+  expect(JSON.parse((await mail('list', '--json')).out)).toMatchObject([{ id, state: 'pending' }])
+  expect((await mail('send', crypto.randomUUID())).code).toBe(1)
 })
 
 test.each([

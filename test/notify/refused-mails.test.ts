@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
-import { listMails } from '../../src/notify/mails.ts'
+import { getMail, listMails } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
 import { sendLane } from '../../src/notify/send.ts'
+import { sendAgain } from '../../src/notify/send-again.ts'
 import { testDeps } from '../support/deps.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { type SmtpServer, smtpServer } from '../support/smtp.ts'
 import { configFor, vault } from './config.ts'
 import { addMember, addOutdated, sha, wipe } from './flags.ts'
+import { addMail } from './outbox.ts'
 
 let pg: TestDatabase
 let smtp: SmtpServer
@@ -86,9 +88,10 @@ describe('a mail that the server refuses once it has read it', () => {
     expect(await untilGivenUp()).toEqual([1, 2, 4, 8, 16, 24, 24, 24, 24])
     expect((await mails())[0]!.error).toContain('no such words here')
     await notify(deps())
-    expect(await mails()).toHaveLength(1)
+    const [given, ...more] = await mails()
+    expect(more).toEqual([])
     smtp.refuseData.answer = null
-    later(3600)
+    expect(await sendAgain(deps(), given!.id)).toBe('due')
     await notify(deps())
     await sendAll()
     await notify(deps())
@@ -112,6 +115,22 @@ describe('an address that was given up', () => {
     expect(arrived()).toEqual([told('ada2@example.org')])
   })
 
+  test('is tried at once where an admin says so, and told when it works again', async () => {
+    const [given] = await mails()
+    expect(await sendAgain(deps(), given!.id)).toBe('due')
+    await notify(deps())
+    await sendAll()
+    expect((await mails()).map(({ state }) => state).toSorted()).toEqual(['failed', 'pending'])
+    smtp.refuse.clear()
+    const waiting = (await mails()).find(({ state }) => state === 'pending')!
+    await sendAll()
+    expect(arrived()).toEqual([])
+    expect(await sendAgain(deps(), waiting.id)).toBe('due')
+    await sendAll()
+    expect(arrived()).toEqual([told('ada@example.org')])
+    expect(await sendAgain(deps(), waiting.id)).toBe('sent')
+  })
+
   test('is tried a day later, and told when it works again', async () => {
     smtp.refuse.clear()
     later(86_400)
@@ -119,6 +138,24 @@ describe('an address that was given up', () => {
     await sendAll()
     expect(arrived()).toEqual([told('ada@example.org')])
   })
+})
+
+test('what was given up comes after an hour by itself; a mail without notices is tried again as it is', async () => {
+  const about = ['app r.test/app/run']
+  const plain = await addMail(pg.sql, { about, createdAt: now })
+  smtp.refuseData.answer = { status: 554, words: 'no' }
+  await pg.sql`update mail set refusals = 9`
+  await sendAll()
+  expect((await mails()).map(({ state }) => state)).toEqual(['failed', 'failed'])
+  smtp.refuseData.answer = null
+  later(3600)
+  await notify(deps())
+  await sendAll()
+  expect(arrived()).toEqual([told('ada@example.org')])
+  expect(await sendAgain(deps(), plain)).toBe('due')
+  await sendAll()
+  expect(await getMail(pg, plain)).toMatchObject({ state: 'sent' })
+  for (const id of ['x', crypto.randomUUID()]) expect(await sendAgain(deps(), id)).toBe('not-found')
 })
 
 test('all that waits for an address is given up together, and comes in one mail', async () => {

@@ -3,7 +3,9 @@ import type { Principal } from '../../access/principal.ts'
 import { readsEverything } from '../../access/readable-by.ts'
 import { scopesAllow } from '../../access/scopes.ts'
 import { getMail, listMails, type MailView } from '../../notify/mails.ts'
-import { self } from '../access-of.ts'
+import { sendAgain } from '../../notify/send-again.ts'
+import { admin, self } from '../access-of.ts'
+import { lookUp } from '../look-up-details.ts'
 import { IdParams } from '../names.ts'
 import { decodeCursor, encodeCursor, oneText, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
@@ -72,6 +74,24 @@ export const mailRoutes = [
       const mail = await getMail(d, params.id, readsEverything(principal) ? undefined : readerOf(principal))
       if (!mail) throw new ApiError('no-such-mail', `no mail ${params.id}`)
       return { status: 200, body: show(mail) }
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/mails/{id}/send',
+    access: admin,
+    summary: 'Try a mail now; what was in one that was given up comes in another',
+    params: IdParams,
+    responses: { 202: null },
+    problems: ['no-such-mail', 'not-replayable'],
+    details: (d, { params }) =>
+      lookUp(d, params.id, (id) => d.sql`select user_name as user, "to" from mail where id = ${id}`),
+    async handle(d, { params }) {
+      const done = await sendAgain(d, params.id)
+      if (done === 'not-found') throw new ApiError('no-such-mail', `no mail ${params.id}`)
+      if (done !== 'due')
+        throw new ApiError('not-replayable', done === 'sent' ? 'it was sent' : 'it was kept: nothing is sent here')
+      return { status: 202 }
     },
   }),
 ]

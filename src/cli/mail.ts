@@ -1,0 +1,54 @@
+import type { Command } from 'commander'
+import { at, client, print, say } from './client.ts'
+import type { Context } from './context.ts'
+import { table } from './table.ts'
+
+type View = {
+  id: string
+  to: string
+  subject: string
+  state: string
+  error: string | null
+  createdAt: string
+  nextTryAt: string | null
+}
+
+/** `drydock mail list|send`: what was or is to be sent, and trying it now. */
+export const mailCommand = (program: Command, ctx: Context): void => {
+  const mail = program.command('mail').description('what was or is to be sent')
+  mail
+    .command('list')
+    .description('newest first; to others than admins: to themselves')
+    .option('--state <state>', 'pending, sent, failed or kept')
+    .option('--to <address>', 'to this address')
+    .option('--json', 'print JSON')
+    .action(async ({ state, to, json }: { state?: string; to?: string; json?: boolean }) => {
+      const query = new URLSearchParams({ ...(state ? { state } : {}), ...(to ? { to } : {}) })
+      const items: View[] = []
+      for await (const item of client(ctx.env).all<View>(`/mails?${query}`)) items.push(item)
+      if (json) return print(ctx, items)
+      table(
+        ctx,
+        ['id', 'to', 'state', 'made', 'next try', 'subject', 'error'],
+        items.map((one) => [
+          one.id,
+          one.to,
+          one.state,
+          one.createdAt,
+          one.nextTryAt ?? '',
+          one.subject,
+          one.error ?? '',
+        ]),
+      )
+    })
+  mail
+    .command('send')
+    .description('try a mail now; what was in one that was given up comes in another (for admins)')
+    .argument('<id>')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: { json?: boolean }) => {
+      await client(ctx.env).json('POST', `/mails/${at(id)}/send`)
+      if (options.json) print(ctx, { id, due: true })
+      else say(ctx, `${id} is tried now`)
+    })
+}
