@@ -10,6 +10,7 @@ import { heardBy, withHearers } from '../people/heard-by.ts'
 import { countedCauses } from './counted-causes.ts'
 import { isOff } from './every.ts'
 import { buildOfRow, rebuilt } from './rebuilt.ts'
+import { still } from './still.ts'
 
 /**
  * The SQL behind `with`, after countedCauses: `failed_rebuilds`, a row for each tag that may be told of and whose latest build failed:
@@ -25,8 +26,6 @@ export const failedRebuilds = (sql: Sql | Tx) => sql`
     order by k.ref, (k.root = b.root) desc nulls last, k.base
   )`
 
-const week = 7 * 86_400
-
 /** How many it raised; `held`: to be looked at again soon. To be called under the lock of raise-notices.ts. */
 export async function raiseFollowUps(
   d: Pick<Deps, 'config'>,
@@ -38,9 +37,9 @@ export async function raiseFollowUps(
     select exists (select from build where state = 'failed' and job is null) as failed,
       exists (select from notice where kind = 'outdated' and mail_id is not null) as told`
   const failed = some?.failed ? await raiseFailed(d, tx, now) : 0
-  const still = some?.told && d.config.stillOutdatedDays > 0 ? await raiseStill(d, tx, now) : 0
-  const rebuilt = await raiseRebuilt(tx, now)
-  return { raised: failed + still + rebuilt.raised, held: rebuilt.held }
+  const reminded = some?.told && d.config.stillOutdatedDays > 0 ? await raiseStill(d, tx, now) : 0
+  const current = await raiseRebuilt(tx, now)
+  return { raised: failed + reminded + current.raised, held: current.held }
 }
 
 async function raiseFailed(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
@@ -56,31 +55,15 @@ async function raiseFailed(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<
   return count
 }
 
-/**
- * Who was told so many days ago of what is outdated still, all of it at once, a week after the last time at the earliest. Told "days ago" by
- * a clock that was ahead counts too.
- */
 async function raiseStill(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<number> {
+  const told = tx`(
+    select n.id, n.user_name as hearer, n.namespace, n.ref, n.root, n.created_at
+    from notice n left join notify_person wish on wish.user_name = n.user_name
+    where n.kind = 'outdated' and n.mail_id is not null and coalesce(wish.still, true) and not ${isOff(tx, tx`n.user_name`, tx`n.namespace`)})`
   const { count } = await tx`
-    with ${countedCauses(tx, d.config, now)}, reminded as (
-      select distinct on (user_name) user_name, created_at from notice where kind = 'still' order by user_name, id desc
-    ), due as (
-      select distinct on (n.user_name, n.ref, k.root) n.user_name, n.namespace, n.ref, k.root, k.content
-      from counted k join notice n on n.ref = k.ref and n.kind = 'outdated' and n.mail_id is not null
-        and (n.root = k.root or starts_with(n.root, k.root || '#'))
-        and not exists (select from notice newer where newer.user_name = n.user_name and newer.ref = n.ref and newer.kind = 'outdated'
-          and newer.id > n.id and (newer.root = k.root or starts_with(newer.root, k.root || '#')))
-      left join reminded on reminded.user_name = n.user_name left join notify_person wish on wish.user_name = n.user_name
-      where coalesce(wish.still, true) and not ${isOff(tx, tx`n.user_name`, tx`n.namespace`)}
-        and abs(extract(epoch from ${now}::timestamptz - n.created_at)) >= ${d.config.stillOutdatedDays * 86_400}
-        and (reminded.created_at is null or abs(extract(epoch from ${now}::timestamptz - reminded.created_at)) >= ${week})
-      order by n.user_name, n.ref, k.root, n.id desc
-    )
+    with ${countedCauses(tx, d.config, now)}, ${still(tx, now, d.config.stillOutdatedDays, { told, notices: tx`notice`, of: tx`user_name` })}
     insert into notice (kind, user_name, namespace, ref, root, content, created_at)
-    select 'still', user_name, namespace, ref, root || '#' || 1 + (
-        select count(*) from notice n where n.user_name = due.user_name and n.ref = due.ref and n.kind = 'still' and starts_with(n.root, due.root || '#')),
-      content, ${now}
-    from due order by user_name, ref
+    select 'still', hearer, namespace, ref, new_root, content, ${now} from due order by hearer, ref
     on conflict (user_name, ref, root, kind) do nothing`
   return count
 }
