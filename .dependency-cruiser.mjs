@@ -16,7 +16,7 @@ const pure = [
   '^src/notify/digest',
   '^src/channels/(notifier|notifiers|webhook|slack|matrix|chat-lines|compose|judge-reply)\\.ts',
   '^src/pause/may-start',
-  '^src/people/(namespace-key|person|sources/(owner-rules|portus-claims|snapshot-of|source|parse-said|database-address))\\.ts',
+  '^src/people/(namespace-key|person|shrinking|sources/(owner-rules|file-reading|portus-claims|snapshot-of|source|parse-said|database-address))\\.ts',
   '^src/triggers/(git-push|repository-key|wanted-by-push|signature|form-field)\\.ts',
   '^src/access/(access|scopes|principal|withhold|split-names)\\.ts',
   '^src/policy/(tag-shape|newer-tag|tag-globs|immutable-tag|tag-policy|curate-tags|policy-scope)\\.ts',
