@@ -72,6 +72,34 @@ test('the shape stays, and one name is one placeholder in all of it', () => {
   expect(keysIn(value, one)).toEqual(new Set(['open', 'hush']))
 })
 
+test('of what is withheld by its ref neither digest nor state is told, and of nothing else', () => {
+  const node = {
+    digest: 'sha256:a',
+    status: 'outdated',
+    decision: 'failed',
+    seconds: 7,
+    rebuild: { state: 'failed' },
+    level: 2,
+  }
+  const bare = { digest: null, status: null, decision: null, seconds: null, rebuild: null, level: 2 }
+  const [hidden, open] = ['reg:5000/hush/base:1', 'reg:5000/open/run:1']
+  const tree = { ref: open, ...node, children: [{ ref: hidden, ...node, children: [{ ref: open, ...node }] }] }
+  expect(shown(tree)).toEqual({
+    ...{ ref: open, ...node },
+    children: [{ ref: '(withheld)', ...bare, children: [{ ref: open, ...node }] }],
+  })
+  const others = [
+    { ref: `see ${hidden}`, ...node },
+    { base: hidden, ...node },
+    { ref: hidden, n: 1 },
+  ]
+  expect(shown(others)).toEqual([
+    { ref: 'see (withheld)', ...node },
+    { base: '(withheld)', ...node },
+    { ref: '(withheld)', n: 1 },
+  ])
+})
+
 test('without a host, where a handler says so', () => {
   const text = 'no layer of hush/base:1, nor xhush/base, hush/base/more, hush/bases'
   expect(withhold(text, one, isHidden, ['hush/base'])).toBe(

@@ -96,12 +96,43 @@ test('one tag: its recipe and who is told, for those who act there', async () =>
   expect(await told('vera')).toEqual([['plaza', 1, []]])
 })
 
+test('what of a plan was counted for everybody is for who sees all that is to be built', async () => {
+  const id = ids.plaza.plan!
+  const because = {
+    code: 'too-many',
+    message: '2 tags would be built, 1 were approved, and more than 0 beyond that need it again',
+  }
+  await pg.sql`update plan set approved_nodes = 1, because = ${pg.sql.json(because)} where id = ${id}`
+  await pg.sql`insert into plan_node (plan_id, ref, level, waits_for) values (${id}, ${`${host}/hush/run:1`}, 2, '{}')`
+  const of = async (user: string) => {
+    const { approvedNodes, because: why, counts } = (await as(user, 'GET', `plans/${id}`)).body
+    return [approvedNodes, (why as Loose).message, (counts as Loose).toBuild]
+  }
+  expect(await of('vera')).toEqual([1, because.message, 2])
+  expect(await of('stranger')).toEqual([null, 'more tags would be built than may be without approval', 1])
+  const [listed] = (await as('stranger', 'GET', 'plans')).body.items.filter((plan) => plan.id === id)
+  expect(listed).toMatchObject({ approvedNodes: null, because: { message: expect.not.stringMatching(/\d/) } })
+  await pg.sql`delete from plan_node where plan_id = ${id} and level = 2`
+})
+
+test('what a push sets off keeps its shape too, and counts what may be read', async () => {
+  const plan = async (user: string) => (await as(user, 'GET', `tags/${at('plaza/run:1')}/plan`)).body
+  const [shown, whole] = [await plan('vera'), await plan('stranger')]
+  const nodes = ({ nodes }: Loose) => (nodes as Loose[]).map(({ ref, decision, level }) => [ref, decision, level])
+  expect(nodes(whole)).toEqual([[...full('elsewhere/run:1'), expect.any(String), null]])
+  expect(nodes(shown)).toEqual([['(withheld)', null, null]])
+  const counted = ({ counts }: Loose) => Object.values(counts as object).reduce((sum: number, n: number) => sum + n, 0)
+  expect([counted(whole), counted(shown), shown.dependents]).toEqual([1, 0, 1])
+})
+
 test('a tree keeps its shape', async () => {
   const { root } = (await as('stranger', 'GET', `tags/${at('elsewhere/run:1')}/lineage`)).body
   const chain: string[] = []
   for (let node: Loose | undefined = root; node; node = node.children[0]) chain.push(node.ref)
   expect(chain.slice(0, 3)).toEqual(full('elsewhere/run:1', 'plaza/run:1', 'guarded/run:1'))
   expect(chain[3]).toBe('(withheld)')
+  const down = (await as('vera', 'GET', `tags/${at('plaza/run:1')}/lineage?direction=down`)).body.root
+  expect(down.children).toMatchObject([{ ref: '(withheld)', digest: null, status: null }])
 })
 
 test('what may not be read answers as what is not there, to everything', async () => {

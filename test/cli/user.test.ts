@@ -39,3 +39,15 @@ test('user password: too short, of nobody, nothing given', async () => {
   expect((await password('\n', 'ann')).code).toBe(2)
   expect(await stored()).toHaveLength(0)
 })
+
+test('user identities: shown, and untied', async () => {
+  const identities = (...args: string[]) =>
+    drydock(['user', 'identities', ...args], { DRYDOCK_URL: api.url, DRYDOCK_TOKEN: api.token })
+  await pg.sql`insert into identity (issuer, subject, user_name, created_at) values ('https://op.test', 'a-1', 'ann', now())`
+  const shown = await identities('ann')
+  expect([shown.code, shown.out]).toEqual([0, expect.stringMatching(/https:\/\/op\.test\s+a-1/)])
+  expect(JSON.parse((await identities('ann', '--json')).out)).toMatchObject([{ subject: 'a-1' }])
+  expect((await identities('ann', '--untie')).code).toBe(0)
+  expect((await identities('ann', '--untie')).code).toBe(1)
+  expect(await pg.sql`select from identity`).toHaveLength(0)
+})
