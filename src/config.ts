@@ -42,6 +42,8 @@ export type Config = Readonly<{
   notifyWindow: number
   /** days; 0: never */
   stillOutdatedDays: number
+  /** days; 0 = for ever */
+  keepMails: number
   /** seconds */
   settle: number
   /** seconds; 0 = only at start and on demand */
@@ -158,6 +160,7 @@ export function loadSettings(env: Env, readFile: (path: string) => string, uid: 
     mailFrom: e.MAIL_FROM ?? `drydock@${mailHost(publicUrl)}`,
     notifyWindow: e.DRYDOCK_NOTIFY_WINDOW,
     stillOutdatedDays: e.DRYDOCK_STILL_OUTDATED_DAYS,
+    keepMails: e.DRYDOCK_KEEP_MAILS,
     settle: e.DRYDOCK_SETTLE,
     reconcileInterval: e.DRYDOCK_RECONCILE_INTERVAL,
     ...people,

@@ -58,6 +58,7 @@ export const environment = z.object({
     .optional(),
   DRYDOCK_NOTIFY_WINDOW: seconds(300),
   DRYDOCK_STILL_OUTDATED_DAYS: whole(0, 3650, 7),
+  DRYDOCK_KEEP_MAILS: whole(0, 36_500, 90),
   DRYDOCK_SETTLE: seconds(30),
   DRYDOCK_RECONCILE_INTERVAL: seconds(3600),
   DRYDOCK_WATCH: z

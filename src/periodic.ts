@@ -13,6 +13,7 @@ import type { Deps } from './deps.ts'
 import { enqueueReconcile } from './inbox/enqueue-reconcile.ts'
 import type { Roles, Workers } from './jobs/run-workers.ts'
 import { enqueueOutbox } from './notify/enqueue-mail.ts'
+import { forgetMails } from './notify/forget-mails.ts'
 import { enqueueSync } from './people/people-sources.ts'
 import { queueFetch } from './scanner/clair.ts'
 import { forgetScans } from './scanner/scanned-image.ts'
@@ -34,6 +35,8 @@ const planMs = 120_000
 /** reminders, mails that are made at an hour, what a clock that jumped or a lost job left */
 const outboxMs = 300_000
 const sessionsMs = 3_600_000
+/** what old mails said */
+const mailsMs = 3_600_000
 
 /** `ms`: how often; `first`: when for the first time, else after `ms`. */
 type Task = { work: () => Promise<void>; ms: number; first?: 'now' }
@@ -98,6 +101,7 @@ async function workerTasks(d: Deps): Promise<Task[]> {
       : []),
     ...(config.clairUrl === null ? [] : [{ work: () => queueFetch(d), ms: looksMs }]),
     { work: () => sweepSessions(d), ms: sessionsMs, first: 'now' },
+    { work: async () => void (await forgetMails(d)), ms: mailsMs },
   ]
 }
 

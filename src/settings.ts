@@ -76,6 +76,11 @@ export const settings: readonly Setting[] = [
     meaning: 'days after which who was told of an outdated tag is told that it is so still, once a week; 0 = never',
   },
   {
+    name: 'DRYDOCK_KEEP_MAILS',
+    default: '90',
+    meaning: 'days after which the text of mails that were sent, or kept, is forgotten; 0 = never',
+  },
+  {
     name: 'DRYDOCK_SETTLE',
     default: '30',
     meaning: 'seconds a base must stay put before anything is rebuilt; what our own builds push does not wait',

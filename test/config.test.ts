@@ -58,6 +58,7 @@ describe('with nothing set', () => {
       oidc: null,
       scanner: false,
       stillOutdatedDays: 7,
+      keepMails: 90,
       trustedProxies: ['loopback'],
       portus: null,
       portusRegistry: null,

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { forgetMails } from '../../src/notify/forget-mails.ts'
 import { getMail, listMails } from '../../src/notify/mails.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { configFor } from './config.ts'
 import { wipe } from './flags.ts'
 import { addMail } from './outbox.ts'
 
@@ -40,6 +42,27 @@ test('by recipient, whatever the case, and by state', async () => {
   expect(await ids({ to: 'ada@EXAMPLE.org' })).toEqual([ada])
   expect(await ids({ state: 'sent' })).toEqual([bob])
   expect(await ids({ to: 'bob@example.org', state: 'pending' })).toEqual([])
+})
+
+test('what old mails said is forgotten: what was sent or kept, neither what waits nor what can be sent again', async () => {
+  const [old, recent] = ['2026-08-01T00:00:00Z', '2026-11-01T00:00:00Z'].map((time) => new Date(time)) as [Date, Date]
+  const ids: Record<string, string> = {}
+  for (const state of ['sent', 'kept', 'failed', 'pending']) {
+    const id = await addMail(pg.sql, { createdAt: old })
+    ids[state] = id
+    await pg.sql`update mail set state = ${state}::mail_state, sent_at = ${state === 'sent' ? old : null} where id = ${id}`
+  }
+  await addMail(pg.sql, { createdAt: recent })
+  const forget = (keepMails: number) =>
+    forgetMails({ sql: pg.sql, clock: () => now, config: configFor(['r.test'], { keepMails }) })
+  expect(await forget(0)).toBe(0)
+  expect([await forget(90), await forget(90)]).toEqual([2, 0])
+  const { items } = await listMails(pg, { cursor: null, limit: 10 })
+  expect(items.filter(({ text }) => text === '').map(({ id }) => id)).toEqual(
+    expect.arrayContaining([ids.sent, ids.kept]),
+  )
+  expect(items.filter(({ text }) => text !== '')).toHaveLength(3)
+  expect(await getMail(pg, ids.sent!)).toMatchObject({ html: '', subject: 'subject', state: 'sent', sentAt: old })
 })
 
 test.each(['', 'x', "'; drop table mail"])('%j is no mail, and no page', async (id) => {
