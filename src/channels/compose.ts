@@ -14,8 +14,8 @@ export type Waiting = {
   content: NoticeContent & { build?: Build }
 }
 
-/** How a tag stands when it is told of. */
-export type Standing = Pick<ToldItem, 'now' | 'digest' | 'rebuild'>
+/** How a tag stands when it is told of; `bases`: of its counted causes. */
+export type Standing = Pick<ToldItem, 'now' | 'digest' | 'rebuild'> & { bases: readonly string[] }
 
 /** A message to be, and the notices it settles, each with how its tag is told to stand. */
 export type Composed = { telling: Telling; notices: { id: number; now: ToldItem['now'] }[] }

@@ -1,12 +1,16 @@
 import { withheldFromViewerOf } from '../access/withheld-from.ts'
 import type { Deps } from '../deps.ts'
 import { outdatedUrl } from '../links.ts'
+import { type Ended, fateOf, loadSinceThen } from '../notify/fates.ts'
+import { parseContent } from '../notify/parse-content.ts'
 import { type Composed, compose, type Standing, type Waiting } from './compose.ts'
 import { insertDeliveries } from './insert-deliveries.ts'
 import { loadStanding } from './load-standing.ts'
 import type { ChannelKind } from './notifiers.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'>
+
+type Row = Omit<Waiting, 'content'> & { root: string; content: string }
 
 type Due = { id: string; namespaceKey: string; kind: ChannelKind; oldest: Date }
 
@@ -39,18 +43,41 @@ export async function gatherDeliveries(d: Needs): Promise<{ next: Date | null; f
 }
 
 async function tell(d: Needs, channel: Due, known: Map<string, Standing>): Promise<void> {
-  const rows = await d.sql<(Omit<Waiting, 'content'> & { content: string })[]>`
-    select id::float8 as id, kind::text as kind, ref, content::text as content from channel_notice
+  const rows = await d.sql<Row[]>`
+    select id::float8 as id, kind::text as kind, ref, root, content::text as content from channel_notice
     where channel_id = ${channel.id} and delivery_id is null order by id`
   await loadStanding(
     d,
     rows.map(({ ref }) => ref),
     known,
   )
-  const waiting = rows.map((row) => ({ ...row, content: JSON.parse(row.content) as Waiting['content'] }))
+  const back = await wentBack(d, rows, known)
+  const waiting = rows
+    .filter(({ id }) => !back.has(id))
+    .map((row) => ({ ...row, content: JSON.parse(row.content) as Waiting['content'] }))
   const { messages, over } = compose(waiting, known)
-  await d.sql`delete from channel_notice where id = any(${over}) and delivery_id is null`
+  await d.sql`delete from channel_notice where id = any(${[...over, ...back]}) and delivery_id is null`
   for (const composed of messages) await save(d, channel, composed)
+}
+
+/** Ids of what was outdated by a base that is back where it was before the channel was told: no news, as for people (src/notify/fates.ts). */
+async function wentBack(d: Needs, rows: readonly Row[], known: ReadonlyMap<string, Standing>): Promise<Set<number>> {
+  const ended = rows.flatMap(({ id, kind, ref, root, content: text }) => {
+    const { content } = parseContent(text)
+    const standing = known.get(ref)
+    if (
+      !standing ||
+      content === null ||
+      (kind !== 'outdated' && kind !== 'still') ||
+      standing.bases.includes(content.base)
+    )
+      return []
+    const { base, to, since } = content
+    return [{ id, ref, root: root.replace(/#\d+$/, ''), base, to, since }]
+  })
+  const then = await loadSinceThen(d, ended)
+  const isBack = ({ id, ref, to }: Ended) => then.has(id) && fateOf({ to }, known.get(ref)!.now, then.get(id)!) === null
+  return new Set(ended.filter(isBack).map(({ id }) => id))
 }
 
 /**

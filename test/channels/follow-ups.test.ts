@@ -143,3 +143,15 @@ test('more notices than an integer counts', async () => {
   expect(await told('hook')).toHaveLength(2)
   expect(await pg.sql`select from channel_notice where delivery_id is null`).toHaveLength(0)
 })
+
+test('a base that went back before it was told is no news', async () => {
+  const other = 'r.test/lib/other:1'
+  await addTag(pg.sql, other, { digest: sha('o2') })
+  await addOutdated(pg.sql, 'r.test/app/two:1', { base: other, from: sha('o1'), to: sha('o2') })
+  await tellChannels(world.deps())
+  await addTag(pg.sql, other, { digest: sha('o1') })
+  await judge(pg.sql, 'r.test/app/two:1', [])
+  await tell()
+  expect(await told('hook')).toEqual(['outdated'])
+  expect(await pg.sql`select from channel_notice where delivery_id is null`).toHaveLength(0)
+})
