@@ -129,8 +129,9 @@ describe('a mail', () => {
     ])
   })
 
-  test('to two users with one address is one', async () => {
+  test('to two users with one address is one of what both may read', async () => {
     await addMember(pg.sql, 'app', 'ada', { email: 'team@example.org' })
+    await addMember(pg.sql, 'web', 'ada', { role: 'viewer' })
     await addMember(pg.sql, 'app', 'bob', { email: 'Team@example.org' })
     await addMember(pg.sql, 'web', 'bob')
     await addOutdated(pg.sql, run, { base, to: sha('v2') })
