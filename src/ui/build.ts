@@ -40,7 +40,7 @@ ${build.finishedAt && html`<dt>Ended</dt><dd>${readable(build.finishedAt)}</dd>`
 ${build.digest && html`<dt>Pushed</dt><dd><code>${build.digest}</code></dd>`}
 ${build.error && html`<dt>What failed</dt><dd>${build.error.message} <span class="small">(${build.error.code})</span></dd>`}
 </dl>
-<p><a class="button" href="${root}/api/v1/builds/${build.id}/logs">The whole log</a></p>`
+<p><a class="button" href="${root}/api/v1/builds/${build.id}/logs">The whole log</a> <span class="small">for contributors and owners of the namespace</span></p>`
 
 const reasons: Record<z.infer<typeof Build>['reason']['kind'], string> = {
   'base-moved': 'a base moved',
