@@ -1,61 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { getMail, listMails } from '../../src/notify/mails.ts'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import { getMail } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
-import { type NotifySettings, putNotifySettings } from '../../src/notify/notify-settings.ts'
-import { testDeps } from '../support/deps.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { configFor, vault } from './config.ts'
-import { addBuild, addMember, addOutdated, judge, sha, wipe } from './flags.ts'
+import { addBuild, addMember, judge, sha } from './flags.ts'
+import { base, keptMails, root, run, told } from './kept-mails.ts'
 
-let pg: TestDatabase
-let now: Date
-beforeAll(async () => {
-  pg = await testDatabase()
-})
-beforeEach(async () => {
-  await wipe(pg.sql)
-  await pg.sql`truncate notify_person, notify_namespace, origin, plan cascade`
-  await pg.sql`insert into namespace (key, visibility) values ('lib', 'public')`
-  now = new Date('2026-11-21T03:00:00.000Z')
-  await addMember(pg.sql, 'app', 'ada')
-})
-afterAll(() => pg.close())
-
-const base = 'r.test/lib/base:1'
-const run = 'r.test/app/run:1'
-const root = `${base}@${sha('v2')}`
-const deps = () => ({
-  ...testDeps(pg),
-  ...{ clock: () => now, vault, mailer: null, config: configFor(['r.test'], { smtpUrl: null }) },
-})
-const later = (seconds: number) => {
-  now = new Date(now.getTime() + seconds * 1000)
-}
+const w = keptMails()
+const { deps, failedBuild, gather, later, mails, outdated, subjects, wants } = w
 const days = (count: number) => later(count * 86_400)
-const wants = (said: Partial<NotifySettings>) =>
-  putNotifySettings(deps(), 'ada', {
-    ...{ every: 'immediately', timeZone: 'UTC', hour: 8, rebuilt: false, failed: true, still: true, namespaces: {} },
-    ...said,
-  })
-const gather = async () => {
-  await notify(deps())
-  later(300)
-  await notify(deps())
-}
-const mails = async () => (await listMails(pg, { cursor: null, limit: 100 })).items
-const subjects = async () => (await mails()).map(({ subject }) => subject).toReversed()
-const told = `${run} is outdated: ${base} has moved`
-const outdated = () => addOutdated(pg.sql, run, { base, from: sha('v1'), to: sha('v2') })
-
-/** A build of `run` for the move, that failed and said this. */
-async function failedBuild(log: string, at = now): Promise<string> {
-  const id = await addBuild(pg.sql, run, root, sha('new'), at)
-  await pg.sql`
-    update build set state = 'failed', digest = null, error = '{"code":"docker-failed","message":"step 3 ended with 1","retryable":false}',
-      reason = '{"kind":"base-moved"}' where id = ${id}`
-  await pg.sql`insert into build_log (build_id, seq, at, text) values (${id}, 0, ${at}, ${log})`
-  return id
-}
+beforeEach(() => addMember(w.pg.sql, 'app', 'ada'))
 
 describe('a rebuild that failed', () => {
   test('is told once, with the last lines of its log made safe, in the thread of its cause', async () => {
@@ -67,20 +19,20 @@ describe('a rebuild that failed', () => {
     await gather()
     expect(await subjects()).toEqual([told, `${run} could not be rebuilt`])
     const [mail] = await mails()
-    const { html } = (await getMail(pg, mail!.id))!
+    const { html } = (await getMail(w.pg, mail!.id))!
     expect(mail!.text).toContain('what failed    step 3 ended with 1')
     expect(mail!.text.match(/^ {2}\| line \d+$/gm)).toEqual(Array.from({ length: 11 }, (_, n) => `  | line ${n + 29}`))
     expect(mail!.text).toContain('  | weird right to left <b>bold</b>')
     expect(mail!.text).not.toMatch(/[\u202e\u200b]|x{200}/)
     expect(html).toContain('&lt;b&gt;bold&lt;/b&gt;')
     expect(mail!.text).toContain(`/builds/${id}`)
-    const threads = await pg.sql<{ references: string[] }[]>`select "references" from mail`
+    const threads = await w.pg.sql<{ references: string[] }[]>`select "references" from mail`
     expect(threads[1]!.references).toEqual(threads[0]!.references)
   })
 
   test.each<[string, () => Promise<unknown>]>([
-    ['was rebuilt meanwhile', () => judge(pg.sql, run, [])],
-    ['is being built again', () => addBuild(pg.sql, run, root, null, new Date(now.getTime() + 1000))],
+    ['was rebuilt meanwhile', () => judge(w.pg.sql, run, [])],
+    ['is being built again', () => addBuild(w.pg.sql, run, root, null, new Date(w.now().getTime() + 1000))],
   ])('is taken back where the tag %s', async (_what, change) => {
     await outdated()
     await gather()
@@ -90,7 +42,7 @@ describe('a rebuild that failed', () => {
     later(300)
     await notify(deps())
     expect(await subjects()).toEqual([told])
-    expect(await pg.sql`select 1 from notice where mail_id is null`).toHaveLength(0)
+    expect(await w.pg.sql`select 1 from notice where mail_id is null`).toHaveLength(0)
   })
 
   test('is not told to who wants none of it, nor one that somebody asked for', async () => {
@@ -100,7 +52,7 @@ describe('a rebuild that failed', () => {
     await wants({ failed: false })
     await gather()
     await wants({ failed: true })
-    await pg.sql`update build set reason = '{"kind":"manual"}' where id = ${id}`
+    await w.pg.sql`update build set reason = '{"kind":"manual"}' where id = ${id}`
     await gather()
     expect(await subjects()).toEqual([told])
   })
@@ -126,7 +78,7 @@ describe('what is outdated still', () => {
     days(1)
     await gather()
     expect(await subjects()).toEqual([told, still, still])
-    await judge(pg.sql, run, [])
+    await judge(w.pg.sql, run, [])
     days(30)
     await gather()
     expect(await subjects()).toHaveLength(3)
@@ -137,7 +89,7 @@ describe('what is outdated still', () => {
     await gather()
     days(8)
     await notify(deps())
-    await judge(pg.sql, run, [])
+    await judge(w.pg.sql, run, [])
     later(300)
     await notify(deps())
     expect(await subjects()).toEqual([told])
@@ -157,7 +109,7 @@ describe('what is outdated still', () => {
     const count = (await subjects()).filter((subject) => subject === still).length
     expect(count).toBeGreaterThanOrEqual(1)
     expect(count).toBeLessThanOrEqual(2)
-    expect(await pg.sql`select 1 from notice where mail_id is null`).toHaveLength(0)
+    expect(await w.pg.sql`select 1 from notice where mail_id is null`).toHaveLength(0)
   })
 })
 
@@ -166,16 +118,17 @@ describe('what happens next', () => {
 
   test('the place in the plan', async () => {
     const spec = { strategy: 'rebase', auto: true, on: 'runtime' }
-    await pg.sql`insert into recipe (ref, spec, auto, updated_at) values (${run}, ${JSON.stringify(spec)}::text::jsonb, true, now())`
+    await w.pg
+      .sql`insert into recipe (ref, spec, auto, updated_at) values (${run}, ${JSON.stringify(spec)}::text::jsonb, true, now())`
     await outdated()
-    const [plan] = await pg.sql<{ id: string }[]>`
+    const [plan] = await w.pg.sql<{ id: string }[]>`
       insert into plan (root, base, to_digest, state) values (${root}, ${base}, ${sha('v2')}, 'approval') returning id`
     for (const [ref, level] of [
       ['r.test/app/a:1', 1],
       ['r.test/app/z:1', 1],
       [run, 2],
     ] as const)
-      await pg.sql`insert into plan_node (plan_id, ref, level) values (${plan!.id}, ${ref}, ${level})`
+      await w.pg.sql`insert into plan_node (plan_id, ref, level) values (${plan!.id}, ${ref}, ${level})`
     await gather()
     expect(await text()).toContain('; place 3 of 3 in the plan, in wave 2 of 2')
   })
@@ -187,11 +140,11 @@ describe('what happens next', () => {
       dockerfile: 'docker/Dockerfile',
     }
     const reading = { digest: sha(run), commit: 'c'.repeat(40), pins: [{ line: 7, name: 'r.test/lib/base@sha256:1' }] }
-    await pg.sql`
+    await w.pg.sql`
       insert into recipe (ref, spec, auto, reading, updated_at)
       values (${run}, ${JSON.stringify(spec)}::text::jsonb, true, ${JSON.stringify(reading)}::text::jsonb, now())`
     await outdated()
-    await pg.sql`update cause set pinned = true`
+    await w.pg.sql`update cause set pinned = true`
     await gather()
     expect(await text()).toContain(
       `line 7 of docker/Dockerfile in https://git.test/app#cccccccccccc names a digest, so a rebuild cannot help: let it name ${base}`,
@@ -201,11 +154,12 @@ describe('what happens next', () => {
   test('the recipe that is proposed', async () => {
     await outdated()
     const digest = sha(run)
-    await pg.sql`insert into tag_span (tag_id, seq, digest, from_at, exact) select id, 0, head_digest, 1, true from tag where ref = ${run}`
-    await pg.sql`
+    await w.pg
+      .sql`insert into tag_span (tag_id, seq, digest, from_at, exact) select id, 0, head_digest, 1, true from tag where ref = ${run}`
+    await w.pg.sql`
       insert into manifest (digest, media_type, kind, platform, chain_ids, step_ids, solid_ids)
       values (${digest}, 'application/vnd.oci.image.manifest.v1+json', 'image', 'linux/amd64', '{}', '{}', '{}')`
-    await pg.sql`
+    await w.pg.sql`
       insert into origin (subject, evidence, source, url, revision, dockerfile, context)
       values (${digest}, 'provenance', 'sha256:p', 'https://git.test/app', 'main', 'Dockerfile', '.')`
     await gather()
