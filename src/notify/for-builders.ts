@@ -6,11 +6,12 @@ import type { Deps } from '../deps.ts'
 import type { DuePerson } from './load-waiting.ts'
 
 /**
- * What is told of builds, at each address, in namespaces where not all of its users may build: what kind of fault it was, without the build's
- * own words and the end of its log (src/build/failure-words.ts). Two statements, and none where no build is told of.
+ * What is told of builds. Who hears of a tag is who looks after it, by role or because a source or an owner rule names them: they are told all.
+ * At an address of several users, of whom one may not build in the namespace: what kind of fault it was, without the build's own words and
+ * the end of its log (src/build/failure-words.ts). Two statements, and none where no such build is told of.
  */
 export async function forBuilders({ sql }: Pick<Deps, 'sql'>, people: readonly DuePerson[]): Promise<DuePerson[]> {
-  const told = people.filter(({ notices }) => notices.some(({ build }) => build))
+  const told = people.filter(({ users, notices }) => users.length > 1 && notices.some(({ build }) => build))
   if (told.length === 0) return [...people]
   const keys = [...new Set(told.flatMap(({ notices }) => notices.flatMap((n) => (n.build ? n.namespace : []))))]
   const users = [...new Set(told.flatMap((person) => person.users))]
@@ -27,7 +28,7 @@ export async function forBuilders({ sql }: Pick<Deps, 'sql'>, people: readonly D
     ),
   )
   const mayKnow = (person: DuePerson, namespace: string) =>
-    person.users.every((user) => builders.has(`${user} ${namespace}`))
+    person.users.length === 1 || person.users.every((user) => builders.has(`${user} ${namespace}`))
   const silent = told.flatMap((person) =>
     person.notices.flatMap(({ namespace, build }) => (build && !mayKnow(person, namespace) ? build.id : [])),
   )
