@@ -7,7 +7,12 @@ export const tagUrl = (root: string, ref: string): string => `${bare(root)}/tags
 export const buildUrl = (root: string, id: string): string => `${bare(root)}/builds/${id}`
 
 /** All that is outdated, perhaps by a base, in a namespace. */
-export const outdatedUrl = (root: string, of: { base?: string; namespace?: string } = {}): string =>
-  `${bare(root)}/${Object.keys(of).length > 0 ? `?${new URLSearchParams(of)}` : ''}`
+export function outdatedUrl(
+  root: string,
+  of: { base?: string | undefined; namespace?: string | undefined } = {},
+): string {
+  const wanted = Object.entries(of).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  return `${bare(root)}/${wanted.length > 0 ? `?${new URLSearchParams(wanted)}` : ''}`
+}
 
 const bare = (root: string): string => root.replace(/\/+$/, '')

@@ -2,16 +2,28 @@ import { revokeTokens } from '../access/api-tokens.ts'
 import type { Tx } from '../db/postgres.ts'
 
 /**
- * Takes from a name all by which its person showed who they are: tokens (with what was made with them), sessions, password, identities. For
- * a person who is removed, and for a name that nobody said any more and somebody is given: it may be somebody else now. Under lockPeople.
+ * Takes from a name all that was its person's: by which they showed who they are (tokens, with what was made with them, sessions, password,
+ * identities), the roles that were given here, settings of mails, mails and what waits to be mailed. For a person who is removed, and for a
+ * name that nobody said any more and somebody is given: it may be somebody else now. Answers the namespaces of these roles, to be merged.
+ * Under lockPeople, and before `person` is changed: whoever signs in or makes a token locks that last.
  */
-export async function beginAnew(tx: Tx, name: string): Promise<void> {
+export async function beginAnew(tx: Tx, name: string): Promise<{ namespace: string; user: string }[]> {
   const own = await tx<{ id: string }[]>`
     update token set revoked_at = now() where user_name = ${name} and revoked_at is null returning id`
   await revokeTokens(tx, own)
-  await tx`delete from session where user_name = ${name}`
   await tx`delete from password where user_name = ${name}`
+  await tx`delete from session where user_name = ${name}`
   await tx`delete from identity where user_name = ${name}`
+  for (const table of ['notify_person', 'notify_namespace', 'notice'])
+    await tx`delete from ${tx(table)} where user_name = ${name}`
+  // a mail to an address of several may hold what others were told as well, and is theirs then
+  await tx`
+    update mail set user_name = other.user_name
+    from (select n.mail_id, min(n.user_name) as user_name from notice n join mail m on m.id = n.mail_id where m.user_name = ${name} group by 1) as other
+    where mail.id = other.mail_id`
+  await tx`delete from mail where user_name = ${name}`
+  return tx<{ namespace: string; user: string }[]>`
+    delete from member_said where source = 'local' and user_name = ${name} returning namespace_key as namespace, user_name as "user"`
 }
 
 /** Whether any source says of this name that there is such a person. */

@@ -28,14 +28,18 @@ export function putMember(d: Pick<Deps, 'sql'>, key: string, user: string, membe
         'no-such-user',
         `no user "${user}": PUT /users/${user} first, or give an "email" with the role`,
       )
-    if (!known) await beginAnew(tx, user)
+    const former = known ? [] : await beginAnew(tx, user)
     if (!known) await tx`insert into person_said (source, name, email) values ('local', ${user}, ${member.email!})`
     await tx`
       insert into namespace_said (source, key) values ('local', ${key}) on conflict (source, key) do nothing`
     await tx`
       insert into member_said (source, namespace_key, user_name, role) values ('local', ${key}, ${user}, ${member.role}::member_role)
       on conflict (source, namespace_key, user_name) do update set role = excluded.role`
-    await mergePeople(tx, { people: known ? [] : [user], namespaces: [key], members: [{ namespace: key, user }] })
+    await mergePeople(tx, {
+      people: known ? [] : [user],
+      namespaces: [key],
+      members: [...former, { namespace: key, user }],
+    })
     const [view] = await tx<MemberView[]>`
       select m.user_name as "user", m.role, p.email, p.display_name from member m join person p on p.name = m.user_name
       where m.namespace_key = ${key} and m.user_name = ${user}`

@@ -22,7 +22,7 @@ const fields = { name: true, email: true, displayName: true, enabled: true, bot:
 export function putUser(d: Pick<Deps, 'sql'>, name: string, user: PutUser): Promise<UserView> {
   return d.sql.begin(async (tx) => {
     await lockPeople(tx)
-    if (!(await isSaid(tx, name))) await beginAnew(tx, name)
+    const members = (await isSaid(tx, name)) ? [] : await beginAnew(tx, name)
     const { email, displayName, enabled, bot, admin } = user
     await tx`
       insert into person_said as s (source, name, email, display_name, enabled, bot, admin)
@@ -30,7 +30,7 @@ export function putUser(d: Pick<Deps, 'sql'>, name: string, user: PutUser): Prom
       on conflict (source, name) do update set email = excluded.email,
         display_name = case when ${displayName === undefined} then s.display_name else excluded.display_name end,
         enabled = coalesce(${enabled ?? null}, s.enabled), bot = coalesce(${bot ?? null}, s.bot), admin = coalesce(${admin ?? null}, s.admin)`
-    await mergePeople(tx, { people: [name], namespaces: [], members: [] })
+    await mergePeople(tx, { people: [name], namespaces: [], members })
     const [merged] = await tx<UserView[]>`
       select name, email, display_name, enabled, bot, admin from person where name = ${name}`
     if (!merged) throw new Error('a person who was just said has no row')
@@ -39,15 +39,15 @@ export function putUser(d: Pick<Deps, 'sql'>, name: string, user: PutUser): Prom
 }
 
 /**
- * Takes back what the source "local" said of a user: whom no other source knows is disabled, and loses all by which they showed who they are
- * (begin-anew.ts). False where it said nothing. What was said of them in namespaces stays, and counts again when they are known again.
+ * Takes back what the source "local" said of a user: whom no other source knows is disabled, and loses all that was theirs here
+ * (begin-anew.ts). False where it said nothing.
  */
 export function removeUser(d: Pick<Deps, 'sql'>, name: string): Promise<boolean> {
   return d.sql.begin(async (tx) => {
     await lockPeople(tx)
     const { count } = await tx`delete from person_said where source = 'local' and name = ${name}`
-    await mergePeople(tx, { people: [name], namespaces: [], members: [] })
-    if (count > 0 && !(await isSaid(tx, name))) await beginAnew(tx, name)
+    const members = count > 0 && !(await isSaid(tx, name)) ? await beginAnew(tx, name) : []
+    await mergePeople(tx, { people: [name], namespaces: [], members })
     return count > 0
   })
 }

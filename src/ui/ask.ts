@@ -6,15 +6,15 @@ import type { Route } from '../api/route.ts'
 import type { Deps } from '../deps.ts'
 
 /**
- * What a GET of the API answers to this person, for a page to show: the same schemas, the same check of what they may, the same names
- * withheld. Throws the problem that the call would be answered with.
+ * What a GET of the API answers to this person, for a page to show: the same check of what they may, the same names withheld. `Body`: what its
+ * schema gives; a name that is withheld stands where the schema may want a reference. Throws the problem that the call would be answered with.
  */
-export async function ask(
+export async function ask<Body>(
   d: Deps,
   route: Route,
   principal: Principal,
   call: { request: Request; response: Response; params?: Record<string, string>; query?: Record<string, unknown> },
-): Promise<unknown> {
+): Promise<Body> {
   const { request, response } = call
   const params = route.params?.parse(call.params ?? {}) ?? {}
   const query = route.query?.parse(call.query ?? {}) ?? {}
@@ -23,7 +23,7 @@ export async function ask(
   const keys = async () => ('of' in access ? access.of(d, asked) : [])
   const mayIn = await authorize(d, principal, { access, method: 'get', keys })
   const answer = await route.handle(d, { ...asked, mayIn }, response)
-  return withheldFrom(d, principal, answer?.body, answer?.hostless)
+  return withheldFrom(d, principal, answer?.body as Body, answer?.hostless)
 }
 
 /** The route of a GET, which is there. */

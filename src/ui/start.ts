@@ -1,8 +1,8 @@
 import express, { type Router } from 'express'
 import { z } from 'zod'
-import { pageOf } from '../api/page.ts'
+import type { pageOf } from '../api/page.ts'
 import { outdatedRoutes } from '../api/routes/outdated.ts'
-import { OutdatedTag } from '../api/schemas/tag.ts'
+import type { OutdatedTag } from '../api/schemas/tag.ts'
 import type { Deps } from '../deps.ts'
 import { outdatedUrl, tagUrl } from '../links.ts'
 import { rebuildWords } from '../plan/rebuild-words.ts'
@@ -12,8 +12,7 @@ import { sendPage } from './page.ts'
 import { rootOf, signInFirst, visitorOf } from './visitor.ts'
 
 const most = 50
-const Outdated = pageOf(OutdatedTag)
-type Outdated = z.infer<typeof Outdated>
+type Outdated = z.infer<ReturnType<typeof pageOf<typeof OutdatedTag>>>
 
 /** What of the list is wanted; what is no text is as if it were not there. */
 const Wanted = z.object({
@@ -33,7 +32,7 @@ export function startRouter(d: Deps): Router {
     const visitor = await visitorOf(d, request)
     if (!visitor) return signInFirst(d, response, outdatedUrl('', wanted))
     const query = { limit: most, role: 'all', ignored: 'false', snoozed: 'false', ...wanted }
-    const { items, next: more } = Outdated.parse(await ask(d, list, visitor.principal, { request, response, query }))
+    const { items, next: more } = await ask<Outdated>(d, list, visitor.principal, { request, response, query })
     const body = html`${narrowed(wanted, root)}${startBody(items, more !== null, root)}`
     sendPage(response, { title: 'Outdated images', root, who: visitor.principal.name, body })
   })

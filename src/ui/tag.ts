@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { nobody } from '../access/principal.ts'
 import { ApiError } from '../api/problem.ts'
 import { tagRoutes } from '../api/routes/tags.ts'
-import { TagStatus } from '../api/schemas/tag.ts'
+import type { TagStatus } from '../api/schemas/tag.ts'
 import type { Deps } from '../deps.ts'
 import { tagUrl } from '../links.ts'
 import { ask, getRoute } from './ask.ts'
@@ -23,7 +23,7 @@ export function tagRouter(d: Deps): Router {
     const visitor = await visitorOf(d, request)
     const principal = visitor?.principal ?? nobody
     try {
-      const tag = TagStatus.parse(await ask(d, one, principal, { request, response, params: { ref } }))
+      const tag = await ask<ShownTag>(d, one, principal, { request, response, params: { ref } })
       const body = tagBody(tag, { root, publicUrl: d.config.publicUrl })
       sendPage(response, { title: tag.ref, root, who: visitor ? principal.name : null, body })
     } catch (error) {

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { AccessError } from '../../src/access/access-error.ts'
+import { startSession } from '../../src/access/sessions.ts'
 import { signedIn } from '../access/sign-ins.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { put } from './access-world.ts'
@@ -37,6 +39,53 @@ test('who is removed and made again begins anew; so does what was made with thei
   expect((await api.call('DELETE', 'users/bob')).status).toBe(204)
   await put(api, 'users/bob', { email: 'new@example.org' })
   expect([await me(token), await me(String(gift.body.token)), await kept('bob')]).toEqual([401, 401, [0, 0, 0, 0]])
+})
+
+test('nothing of roles, settings and mails is the next bearer’s', async () => {
+  await put(api, 'users/pia', { email: 'pia@example.org' })
+  await put(api, 'namespaces/hush/members/pia', { role: 'owner' })
+  await put(api, 'users/pia/notifications', { every: 'off', namespaces: { hush: 'weekly' } })
+  await pg.sql`
+    insert into mail (message_id, user_name, "to", subject, text, html, state) values ('<pia>', 'pia', 'pia@example.org', 's', 't', 'h', 'kept')`
+  await pg.sql`
+    insert into mail (message_id, user_name, "to", subject, text, html, state) values ('<both>', 'pia', 'pia@example.org', 's', 't', 'h', 'kept')`
+  await pg.sql`
+    insert into notice (user_name, kind, namespace, ref, root, content, mail_id)
+    select 'zoe', 'outdated', 'app', 'r.test/app/run:1', 'r', '{}', id from mail where message_id = '<both>'`
+  await pg.sql`
+    insert into notice (user_name, kind, namespace, ref, root, content)
+    values ('pia', 'outdated', 'hush', 'r.test/hush/run:1', 'r', '{}')`
+  expect((await api.call('DELETE', 'users/pia')).status).toBe(204)
+  await put(api, 'users/pia', { email: 'another.pia@example.org' })
+  expect((await api.get('namespaces/hush/members')).items).toEqual([])
+  expect(await api.get('users/pia/notifications')).toMatchObject({ every: 'immediately', namespaces: {} })
+  expect((await api.get('mails')).items.filter(({ user }) => user === 'pia')).toEqual([])
+  expect(await pg.sql`select from notice where user_name = 'pia'`).toHaveLength(0)
+  // what a mail told somebody else too stays told
+  expect(
+    await pg.sql`select m.user_name from notice n join mail m on m.id = n.mail_id where n.user_name = 'zoe'`,
+  ).toEqual([{ userName: 'zoe' }])
+})
+
+test('a removal, tokens that are made and people who sign in wait for each other, and none is turned away by that', async () => {
+  for (let times = 0; times < 10; times++) {
+    const { token } = await signedIn(api, 'rob')
+    const make = () => api.call('POST', 'tokens', { token, body: { user: 'rob', name: 'more' } })
+    const enter = () =>
+      startSession(api.d, { user: 'rob', via: 'password', admin: false, phc }).catch((error: unknown) => error)
+    const [{ phc } = { phc: '' }] = await pg.sql<{ phc: string }[]>`select phc from password where user_name = 'rob'`
+    const [removed, ...made] = await Promise.all([
+      api.call('DELETE', 'users/rob'),
+      ...Array.from({ length: 6 }, make),
+      ...Array.from({ length: 6 }, enter),
+    ])
+    expect(removed.status).toBe(204)
+    for (const one of made)
+      expect(
+        one instanceof AccessError || typeof one === 'string' ? 0 : (one as { status: number }).status,
+      ).toBeLessThan(500)
+    expect(await kept('rob')).toEqual([0, 0, 0, 0])
+  }
 })
 
 test('whom another source says too stays who they are', async () => {

@@ -65,6 +65,14 @@ test.each(['hush/run:1', 'hush/nothing:1', 'guarded/run:1'])(
   },
 )
 
+test('of a recipe whose base may not be named: shown all the same to who may build there', async () => {
+  await put(pages.api, 'namespaces/plaza/members/stranger', { role: 'contributor' })
+  const recipe = { strategy: 'rebase', base: 'reg:5000/hush/base:1' }
+  await put(pages.api, `recipes/${encodeURIComponent('reg:5000/plaza/run:1')}`, recipe)
+  const { status, text } = await get(tag('plaza/run:1'), 'stranger')
+  expect([status, text.includes('hush')]).toEqual([200, false])
+})
+
 test('what is not theirs to see is not there', async () => {
   const [hidden, absent] = [await get(tag('hush/run:1'), 'stranger'), await get(tag('hush/nothing:1'), 'stranger')]
   expect([hidden.status, absent.status]).toEqual([404, 404])
@@ -85,5 +93,6 @@ test('the list, narrowed to a base and a namespace', async () => {
   expect([text.includes('reg:5000/guarded/run:1'), text.includes('hush/run:1')]).toEqual([true, false])
   expect((await get(asked)).to).toBe(`/sign-in?${new URLSearchParams({ next: asked })}`)
   // what is no one text narrows nothing
+  expect((await get('/?base=a&base=b')).to).toBe('/sign-in')
   expect((await get('/?base=a&base=b', 'vera')).text).toContain('hush/run:1')
 })
