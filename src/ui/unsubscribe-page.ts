@@ -1,5 +1,6 @@
 import { escapeHtml } from '../notify/digest-escape.ts'
 import { namespaceTitle } from '../notify/digest-words.ts'
+import type { Mailbox } from '../notify/unsubscribe.ts'
 import type { Unsubscribe } from '../notify/unsubscribe-token.ts'
 
 const page = (title: string, body: string): string => `<!doctype html>
@@ -21,24 +22,36 @@ const what = ({ namespace }: Unsubscribe): string =>
 const how =
   '<p class="small">With an API token, <code>drydock notifications</code> shows how you are written to, and changes it: daily or weekly instead of at once, for all or for one namespace.</p>'
 
+const again = (): string => form('Send', 'Again', 'Send me these mails')
+
 /** Nothing has happened yet: whoever looks at a link has not asked for anything. */
-export const askPage = (link: Unsubscribe, already: boolean): string =>
-  already
+export const askPage = (link: Unsubscribe, mailbox: Mailbox): string =>
+  mailbox === 'on'
     ? page(
-        'You get none of these mails',
-        `<p>${escapeHtml(link.person)} is not sent ${escapeHtml(what(link))}.</p>${how}`,
-      )
-    : page(
         'Stop these mails?',
         `<p>${escapeHtml(link.person)} would no longer be sent ${escapeHtml(what(link))}. What is outdated stays so.</p>
 ${form('List-Unsubscribe', 'One-Click', 'Stop these mails')}${how}`,
       )
+    : page(
+        'You get none of these mails',
+        `<p>${escapeHtml(link.person)} is not sent ${escapeHtml(what(link))}.</p>
+${mailbox === 'off' ? again() : ''}${how}`,
+      )
 
-export const donePage = (link: Unsubscribe, back: string): string =>
-  page(
-    'No more of these mails',
-    `<p>${escapeHtml(link.person)} is no longer sent ${escapeHtml(what(link))}.</p>
+/** `mailbox`, `back`: as it was. Where it was off already there is nothing to set back. */
+export const donePage = (link: Unsubscribe, mailbox: Mailbox, back: string): string =>
+  mailbox === 'on'
+    ? page(
+        'No more of these mails',
+        `<p>${escapeHtml(link.person)} is no longer sent ${escapeHtml(what(link))}.</p>
 ${form('Set-Back', back, 'Set it back as it was')}${how}`,
+      )
+    : askPage(link, mailbox)
+
+export const againPage = (link: Unsubscribe): string =>
+  page(
+    'You get these mails',
+    `<p>${escapeHtml(link.person)} is sent ${escapeHtml(link.namespace === null ? 'mails from Drydock' : what(link))} again.</p>${how}`,
   )
 
 export const setBackPage = (link: Unsubscribe): string =>

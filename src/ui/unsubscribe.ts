@@ -8,14 +8,16 @@ import express, { type Request, type Response, type Router } from 'express'
 import { z } from 'zod'
 import { beginAudit, endAudit } from '../access/audit.ts'
 import type { Deps } from '../deps.ts'
-import { isUnsubscribed, NotifySettings, putNotifySettings, unsubscribe } from '../notify/notify-settings.ts'
+import { Before, mailboxOf, setBack, unsubscribe, wantAgain } from '../notify/unsubscribe.ts'
 import { readUnsubscribe, signed, type Unsubscribe, verified } from '../notify/unsubscribe-token.ts'
-import { askPage, donePage, oddPage, setBackPage } from './unsubscribe-page.ts'
+import { againPage, askPage, donePage, oddPage, setBackPage } from './unsubscribe-page.ts'
 
 type Needs = Pick<Deps, 'sql' | 'db' | 'jobs' | 'clock' | 'vault' | 'log'>
 
 /** How it was before, by person: signed, so that a page can set that back and nothing else. */
-const Before = z.strictObject({ of: z.string(), settings: z.record(z.string(), NotifySettings) })
+const Back = z.strictObject({ of: z.string(), before: Before })
+/** It comes back in a form: as many namespaces as anybody may name, with the longest names. */
+const mostOfForm = '2mb'
 
 const headers = {
   'cache-control': 'no-store',
@@ -30,17 +32,25 @@ export function unsubscribeRouter(d: Needs): Router {
   at.get(async (request, response) => {
     const link = linkOf(d, request)
     if (!link) return answer(response, 404, oddPage)
-    answer(response, 200, askPage(link, await isUnsubscribed(d, link)))
+    answer(response, 200, askPage(link, await mailboxOf(d, link)))
   })
-  at.post(express.raw({ type: () => true, limit: '200kb' }), async (request, response) => {
+  at.post((request, response, next) => {
+    if (linkOf(d, request)) return next()
+    answer(response, 404, oddPage)
+  })
+  at.post(express.raw({ type: () => true, limit: mostOfForm }), async (request, response) => {
     const link = linkOf(d, request)
     if (!link) return answer(response, 404, oddPage)
     const form = await formOf(request)
     const back = form?.get('Set-Back')
-    if (typeof back === 'string') return setBack(d, request, response, link, back)
+    if (typeof back === 'string') return takenBack(d, request, response, link, back)
+    if (form?.get('Send') === 'Again') {
+      const was = await noted(d, response, link, 'subscribe again', () => wantAgain(d, link))
+      return answer(response, 200, was === 'nobody' ? askPage(link, was) : againPage(link))
+    }
     if (form?.get('List-Unsubscribe') !== 'One-Click') return answer(response, 400, oddPage)
-    const before = await noted(d, response, link, 'unsubscribe', () => unsubscribe(d, link))
-    answer(response, 200, donePage(link, signed(d.vault, 'resubscribe', { of: tokenOf(request), settings: before })))
+    const { was, before } = await noted(d, response, link, 'unsubscribe', () => unsubscribe(d, link))
+    answer(response, 200, donePage(link, was, signed(d.vault, 'resubscribe', { of: tokenOf(request), before })))
   })
   return router
 }
@@ -48,12 +58,16 @@ export function unsubscribeRouter(d: Needs): Router {
 const tokenOf = ({ params }: Request): string => String(params.token)
 const linkOf = (d: Needs, request: Request): Unsubscribe | null => readUnsubscribe(d.vault, tokenOf(request))
 
-async function setBack(d: Needs, request: Request, response: Response, link: Unsubscribe, back: string): Promise<void> {
-  const before = verified(d.vault, 'resubscribe', back, Before)
-  if (before?.of !== tokenOf(request)) return answer(response, 400, oddPage)
-  await noted(d, response, link, 'subscribe again', async () => {
-    for (const [name, settings] of Object.entries(before.settings)) await putNotifySettings(d, name, settings)
-  })
+async function takenBack(
+  d: Needs,
+  request: Request,
+  response: Response,
+  link: Unsubscribe,
+  back: string,
+): Promise<void> {
+  const said = verified(d.vault, 'resubscribe', back, Back)
+  if (said?.of !== tokenOf(request)) return answer(response, 400, oddPage)
+  await noted(d, response, link, 'subscribe again', () => setBack(d, link, said.before))
   answer(response, 200, setBackPage(link))
 }
 

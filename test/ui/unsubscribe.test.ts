@@ -33,6 +33,8 @@ const everyOf = async (person: string) => {
 }
 const post = (url: string, body: string | URLSearchParams | FormData, headers: Record<string, string> = {}) =>
   fetch(url, { method: 'POST', body, headers })
+const backOf = (page: string): string | undefined => /name="Set-Back" value="([^"]+)"/.exec(page)?.[1]
+const sendAgain = new URLSearchParams({ Send: 'Again' })
 const oneClick = new URLSearchParams({ 'List-Unsubscribe': 'One-Click' })
 
 describe('with one click, as mail providers do it (RFC 8058)', () => {
@@ -84,6 +86,70 @@ describe('with one click, as mail providers do it (RFC 8058)', () => {
     await post(linkOf('ada', 'app'), oneClick)
     const rows = await pg.sql`select actor, via, action, namespace, status from audit`
     expect(rows).toEqual([{ actor: 'ada', via: 'mail', action: 'unsubscribe', namespace: 'app', status: 200 }])
+  })
+})
+
+describe('whatever is stored', () => {
+  test('more namespaces than a PUT takes, of the longest names: each link ends its mails, and sets that back', async () => {
+    const keys = Array.from({ length: 500 }, (_, n) => `${n}`.padStart(400, 'x'))
+    await putNotifySettings(api.d, 'ada', { ...daily, namespaces: Object.fromEntries(keys.map((key) => [key, 'off'])) })
+    for (const namespace of ['one', 'two']) expect((await post(linkOf('ada', namespace), oneClick)).status).toBe(200)
+    const shown = await api.call('GET', 'users/ada/notifications')
+    expect([shown.status, (await fetch(linkOf('ada', 'one'))).status]).toEqual([200, 200])
+    expect(Object.keys((await everyOf('ada')).namespaces)).toHaveLength(502)
+    const stored = await everyOf('ada')
+    const page = await (await post(linkOf('ada'), oneClick)).text()
+    expect(await everyOf('ada')).toEqual({ every: 'off', namespaces: {} })
+    const back = new URLSearchParams({ 'Set-Back': backOf(page)! })
+    expect((await post(linkOf('ada'), back)).status).toBe(200)
+    expect(await everyOf('ada')).toEqual(stored)
+  })
+
+  test('a time zone that is not known here is UTC', async () => {
+    await putNotifySettings(api.d, 'ada', { ...daily, namespaces: {} })
+    await pg.sql`update notify_person set time_zone = 'Mars/Base'`
+    expect((await post(linkOf('ada', 'app'), oneClick)).status).toBe(200)
+    expect(await getNotifySettings(api.d, 'ada')).toEqual({ ...daily, timeZone: 'UTC', namespaces: { app: 'off' } })
+    expect((await post(linkOf('ada'), oneClick)).status).toBe(200)
+    expect((await everyOf('ada')).every).toBe('off')
+  })
+})
+
+describe('what is off already', () => {
+  test.each([null, 'app'])('a second click promises nothing to set back, but mails (of %s)', async (namespace) => {
+    await putNotifySettings(api.d, 'ada', { ...daily, namespaces: {} })
+    const link = linkOf('ada', namespace)
+    const pages = [await post(link, oneClick), await post(link, oneClick), await fetch(link)]
+    const texts = await Promise.all(pages.map((page) => page.text()))
+    expect(texts.map((text) => [backOf(text) !== undefined, text.includes('Send me these mails')])).toEqual([
+      ...[[true, false]],
+      ...[[false, true]],
+      ...[[false, true]],
+    ])
+    expect(await (await post(link, sendAgain)).text()).toContain('ada is sent mails')
+    expect(await everyOf('ada')).toEqual({ every: namespace === null ? 'immediately' : 'daily', namespaces: {} })
+  })
+
+  test('of one namespace, where all mails are off: those of that alone', async () => {
+    await putNotifySettings(api.d, 'ada', { ...daily, every: 'off', namespaces: { web: 'off' } })
+    await post(linkOf('ada', 'app'), sendAgain)
+    expect(await everyOf('ada')).toEqual({ every: 'off', namespaces: { app: 'immediately', web: 'off' } })
+  })
+
+  test('what is on stays as it is; of who is no user nothing is promised', async () => {
+    await putNotifySettings(api.d, 'ada', { ...daily, namespaces: { app: 'weekly' } })
+    for (const namespace of [null, 'app']) await post(linkOf('ada', namespace), sendAgain)
+    expect(await getNotifySettings(api.d, 'ada')).toEqual({ ...daily, namespaces: { app: 'weekly' } })
+    const page = await (await post(linkOf('gone'), sendAgain)).text()
+    expect(page).toContain('gone is not sent')
+    expect(page).not.toContain('<button')
+  })
+
+  test('what was set meanwhile of other namespaces stays when one is set back', async () => {
+    const back = backOf(await (await post(linkOf('ada', 'app'), oneClick)).text())!
+    await putNotifySettings(api.d, 'ada', { ...daily, namespaces: { app: 'off', web: 'weekly' } })
+    await post(linkOf('ada', 'app'), new URLSearchParams({ 'Set-Back': back }))
+    expect(await getNotifySettings(api.d, 'ada')).toEqual({ ...daily, namespaces: { web: 'weekly' } })
   })
 })
 
@@ -140,7 +206,7 @@ describe('nothing else does anything', () => {
 
   test('what one page sets back cannot be given to another', async () => {
     const done = await (await post(linkOf('bob'), oneClick)).text()
-    const back = /name="Set-Back" value="([^"]+)"/.exec(done)![1]!
+    const back = backOf(done)!
     expect((await post(linkOf('ada'), new URLSearchParams({ 'Set-Back': back }))).status).toBe(400)
     expect((await post(linkOf('bob'), new URLSearchParams({ 'Set-Back': `${back}x` }))).status).toBe(400)
     expect((await everyOf('bob')).every).toBe('off')

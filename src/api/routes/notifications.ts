@@ -3,7 +3,7 @@ import type { Principal } from '../../access/principal.ts'
 import { scopesAllow } from '../../access/scopes.ts'
 import type { Deps } from '../../deps.ts'
 import { clearFault, listFaults, recordFault, sendNow } from '../../notify/address-faults.ts'
-import { getNotifySettings, NotifySettings, putNotifySettings } from '../../notify/notify-settings.ts'
+import { getNotifySettings, NotifySettings, putNotifySettings, StoredSettings } from '../../notify/notify-settings.ts'
 import { EmailAddress, UserName } from '../../people/person.ts'
 import { admin, self } from '../access-of.ts'
 import { namespaceOfPath } from '../names.ts'
@@ -13,11 +13,11 @@ import { route } from '../route.ts'
 import { Time } from '../schemas/tag.ts'
 import { showDate } from '../show-tag.ts'
 
-const Settings = NotifySettings.meta({
-  id: 'NotifySettings',
-  description:
-    'How a person is written to: `immediately` (when the window is over), `daily` or `weekly` (on Monday) at `hour` of `timeZone`, or `off`; `namespaces`: of these otherwise; `rebuilt`, `failed`, `still`: follow-ups wanted. What a PUT leaves out is as by default',
-})
+const description =
+  'How a person is written to: `immediately` (when the window is over), `daily` or `weekly` (on Monday) at `hour` of `timeZone`, or `off`; `namespaces`: of these otherwise; `rebuilt`, `failed`, `still`: follow-ups wanted. What a PUT leaves out is as by default'
+const Wanted = NotifySettings.meta({ id: 'NotifySettings', description })
+/** May name more namespaces than a PUT: links in mails add to them. */
+const Settings = StoredSettings.meta({ id: 'NotifySettingsOutput', description })
 const AddressFault = z
   .object({ address: z.string(), message: z.string(), refusals: z.int(), since: Time, nextTryAt: Time })
   .meta({ id: 'AddressFault', description: 'An address that mail servers refuse: tried again later and later' })
@@ -63,7 +63,7 @@ export const notificationRoutes = [
     path: '/me/notifications',
     access: self,
     summary: 'Say how one wants to be written to; a token must not be narrowed to less than `manage`',
-    body: Settings,
+    body: Wanted,
     responses: { 200: Settings },
     problems: ['no-such-user', 'forbidden'],
     details: (_, { body: { every } }) => ({ every }),
@@ -90,7 +90,7 @@ export const notificationRoutes = [
     access: admin,
     summary: 'Set how a person is written to',
     params: PersonParams,
-    body: Settings,
+    body: Wanted,
     responses: { 200: Settings },
     problems: ['no-such-user'],
     details: (_, { body: { every } }) => ({ every }),
