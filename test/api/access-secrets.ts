@@ -10,19 +10,24 @@ export type Secrets = {
 const people = ['owen', 'cora', 'vera', 'stranger', 'gone', 'someone', 'root']
 
 /**
- * Of each namespace its name, its repositories and tags in words of their own, and the digests of what is there; of people their addresses
+ * Of each namespace its name, its repositories and tags in words of their own, the digests of what is there, and the ids of builds, snoozes and deliveries; of people their addresses
  * and what they are called, which are for admins and themselves. Digests of hush/base:1, what it was and is, are no secrets: a flag says
  * from what to what a tag is to come, and they are in the image of whoever has the tag.
  */
 export async function secretsIn({ sql }: TestDatabase): Promise<Secrets> {
   const rows = await sql<{ ref: string; digest: string }[]>`
     select ref, head_digest as digest from tag where head_digest is not null and ref not like ${`${host}/hush/base:%`}`
+  const ids = await sql<{ ns: string; id: string }[]>`
+    select namespace_key as ns, id::text as id from build where job is null
+    union all select split_part(split_part(ref, '/', 2), '/', 1), id::text from snooze where kind = 'tag'
+    union all select c.namespace_key, dl.id::text from delivery dl join channel c on c.id = dl.channel_id`
   const words = Object.fromEntries(
     namespaces.map((ns) => [
       ns,
       [
         ns,
         ...rooms[ns].split(':'),
+        ...ids.flatMap((row) => (row.ns === ns ? row.id : [])),
         ...rows.filter(({ ref }) => ref.startsWith(`${host}/${ns}/`)).map(({ digest }) => digest),
       ],
     ]),
