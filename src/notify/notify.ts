@@ -6,6 +6,7 @@
 import type { Deps } from '../deps.ts'
 import { gather } from './gather.ts'
 import { raiseNotices } from './raise-notices.ts'
+import { tellStoppedAnew } from './tell-stopped-anew.ts'
 
 type Needs = Pick<Deps, 'sql' | 'db' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer' | 'vault'>
 
@@ -18,6 +19,7 @@ export async function notify(d: Needs): Promise<void> {
   const { raised, held } = await raiseNotices(d)
   if (raised > 0) d.log.info({ notices: raised }, 'noticed')
   const due = await gather(d)
+  await tellStoppedAnew(d)
   const now = d.clock().getTime()
   const times = [...(due === null ? [] : [due.getTime()]), ...(held > 0 ? [now + heldFor] : [])]
   if (times.length === 0) return

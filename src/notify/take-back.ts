@@ -58,7 +58,7 @@ export async function whyNot(tx: Tx, { id, userName, to, isNarrowed }: Waiting):
   return `not sent: ${row?.name ?? userName} ${row?.what ?? other}`
 }
 
-/** The mail is over, with its reason; its notices wait again, and are gathered anew for those who are to hear of them still. */
+/** The mail is over, with its reason; its notices wait again, and are gathered anew for those who are to hear of them still, as is one without (tell-stopped-anew.ts). */
 export async function takeBack(d: Pick<Deps, 'jobs'>, tx: Tx, { id }: Pick<Waiting, 'id'>, why: string): Promise<void> {
   await tx`update mail set state = 'failed', error = ${why}, next_try_at = null where id = ${id}`
   await letGo(d, tx, { id })
@@ -74,9 +74,9 @@ export async function letGo(
   { id }: Pick<Waiting, 'id'>,
   refused?: { why: string; now: Date },
 ): Promise<void> {
-  const { count } = await tx`
+  await tx`
     update notice set mail_id = null, error = ${refused?.why ?? null}, tried_at = ${refused?.now ?? null} where mail_id = ${id}`
-  if (count > 0) await d.jobs.enqueue(tx, 'notify', {}, { key: 'notify', queue: 'notify' })
+  await d.jobs.enqueue(tx, 'notify', {}, { key: 'notify', queue: 'notify' })
 }
 
 /**

@@ -10,11 +10,15 @@ import { namespaceKey } from '../people/namespace-key.ts'
 import { type Place, type Recipient, recipientsByNamespace } from '../people/recipients.ts'
 import { cleanText } from './digest-clean.ts'
 import { insertMail } from './insert-mail.ts'
+import { mailDomain } from './mail-headers.ts'
 
 type Needs = Pick<Deps, 'jobs' | 'clock' | 'config' | 'mailer'>
 /** `base` null: recipes were changed. */
-type Stopped = { id: string; base: string | null; toDigest: string | null }
+export type Stopped = { id: string; base: string | null; toDigest: string | null }
 type Failure = { ref: string; code: string | null; message: string | null }
+
+/** How the id of the thread begins that a plan's mails are of: it is followed by the plan's id and "@". By it such a mail is found. */
+export const planThread = '<plan.'
 
 /** Failures that a mail names. */
 const mostNamed = 20
@@ -22,9 +26,16 @@ const mostNamed = 20
 /**
  * Tells the owners and contributors of the base's namespace that its fan-out was stopped; where it has none (a base outside, changed
  * recipes), those of the tags whose builds failed. One mail an address, in the transaction that stops it; why a build failed is told in words
- * to who may build there alone.
+ * to who may build there alone. `but`: addresses, in small letters, that are not written to. Answers the mails' ids.
  */
-export async function tellStopped(d: Needs, tx: Tx, plan: Stopped): Promise<void> {
+export async function tellStopped(
+  d: Needs,
+  tx: Tx,
+  plan: Stopped,
+  but: ReadonlySet<string> = new Set(),
+): Promise<string[]> {
+  const ids: string[] = []
+  const references = [`${planThread}${plan.id}@${mailDomain(d.config)}>`]
   const failures = await tx<Failure[]>`
     select distinct on (ref) ref, error->>'code' as code, error->>'message' as message from build
     where plan_id = ${plan.id} and state = 'failed' order by ref, finished_at desc`
@@ -34,7 +45,8 @@ export async function tellStopped(d: Needs, tx: Tx, plan: Stopped): Promise<void
   const people = own.size > 0 ? own : await recipientsByNamespace({ sql: tx }, places)
   const about = places.map(({ namespace, repository }) => `${namespace} ${repository}`)
   const byAddress = new Map([...people.values()].flat().map((person) => [person.email.toLowerCase(), person]))
-  for (const person of byAddress.values()) {
+  for (const [address, person] of byAddress) {
+    if (but.has(address)) continue
     const readable = { sql: tx, config: d.config }
     const reader = personCalled(person.userName)
     const keyOf = ({ ref }: Failure) => placeOf(d, ref).namespace
@@ -45,8 +57,9 @@ export async function tellStopped(d: Needs, tx: Tx, plan: Stopped): Promise<void
     const said = await withheldFrom(readable, reader, { plan, failures: known })
     const own = new Set(places.map(({ namespace }) => namespace))
     const named = [...keysIn(said, vocabulary(d))].filter((key) => !own.has(key))
-    await insertMail(d, tx, { ...letter(d, said.plan, said.failures, person), about, named, references: [] })
+    ids.push(await insertMail(d, tx, { ...letter(d, said.plan, said.failures, person), about, named, references }))
   }
+  return ids
 }
 
 function placeOf({ config }: Needs, ref: string): Place {

@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import { listMails } from '../../src/notify/mails.ts'
+import { notify } from '../../src/notify/notify.ts'
+import { sendLane } from '../../src/notify/send.ts'
+import { tellStopped } from '../../src/notify/tell-stopped.ts'
+import { testDeps } from '../support/deps.ts'
+import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { type SmtpServer, smtpServer } from '../support/smtp.ts'
+import { configFor, vault } from './config.ts'
+import { addBuild, addMember, addTag, sha, wipe } from './flags.ts'
+
+/** That a plan was stopped is told to ada, who looks after a tag that failed; the mail waits when a test begins. */
+let pg: TestDatabase
+let smtp: SmtpServer
+let mailer: Mailer
+let now: Date
+let plan: string
+beforeAll(async () => {
+  ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
+  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
+})
+afterAll(() => {
+  mailer.close()
+  return Promise.all([pg.close(), smtp.close()])
+})
+
+const base = 'r.test/lib/base:1'
+const run = 'r.test/app/run:1'
+const deps = () => {
+  const config = configFor(['r.test'], { smtpUrl: smtp.url })
+  return { ...testDeps(pg), clock: () => now, config, vault, mailer }
+}
+const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
+const mails = async () => (await listMails(pg, { cursor: null, limit: 100 })).items.toReversed()
+/** Some minutes go by, in which all that is to be done is done, more than once. */
+async function aWhile(): Promise<void> {
+  for (let i = 0; i < 3; i++) {
+    await Promise.all([notify(deps()), notify(deps())])
+    await sendAll()
+    now = new Date(now.getTime() + 60_000)
+  }
+}
+const arrived = () => smtp.received.map(({ to, mail }) => `${to.join()} ${mail.subject}`)
+
+beforeEach(async () => {
+  await wipe(pg.sql)
+  await pg.sql`truncate address_fault, notify_person, notify_namespace, plan cascade`
+  smtp.received.length = 0
+  smtp.refuse.clear()
+  now = new Date('2026-11-21T03:00:00.000Z')
+  await pg.sql`insert into namespace (key, visibility) values ('lib', 'public')`
+  await addMember(pg.sql, 'app', 'ada')
+  await addTag(pg.sql, run, { digest: sha('run') })
+  const [made] = await pg.sql<{ id: string }[]>`
+    insert into plan (root, base, to_digest, state, cycles, ended_at) values ('r', ${base}, ${sha('v2')}, 'stopped', '[]', ${now}) returning id`
+  plan = made!.id
+  const build = await addBuild(pg.sql, run, `${base}@${sha('v2')}`, sha('new'), now)
+  await pg.sql`update build set state = 'failed', digest = null, error = '{"message":"boom"}', plan_id = ${plan} where id = ${build}`
+  await pg.sql.begin((tx) => tellStopped(deps(), tx, { id: plan, base, toDigest: sha('v2') }))
+  expect(await mails()).toMatchObject([{ to: 'ada@example.org', state: 'pending' }])
+})
+
+test('what its reader may not read any more is withheld in another', async () => {
+  await pg.sql`update namespace set visibility = 'private' where key = 'lib'`
+  await sendAll()
+  expect(arrived()).toEqual([])
+  await aWhile()
+  expect(smtp.received.map(({ to }) => to)).toEqual([['ada@example.org']])
+  const { subject, text } = smtp.received[0]!.mail
+  expect(`${subject} ${text}`).not.toContain(base)
+  expect(text).toContain(`drydock approve ${plan}`)
+})
+
+test('who was disabled is told when they are back, and nothing is written meanwhile', async () => {
+  await pg.sql`update person set enabled = false`
+  await sendAll()
+  await aWhile()
+  expect(await mails()).toMatchObject([{ state: 'failed', error: expect.stringContaining('is disabled') }])
+  await pg.sql`update person set enabled = true`
+  await aWhile()
+  expect(arrived()).toEqual([`ada@example.org Stopped: rebuilds on ${base} fail`])
+})
+
+test('who wants none of it is not written to, again and again', async () => {
+  await pg.sql`insert into notify_person (user_name, every) values ('ada', 'off')`
+  await sendAll()
+  await aWhile()
+  expect((await mails()).map(({ state }) => state)).toEqual(['failed'])
+  expect(arrived()).toEqual([])
+})
+
+test('another address is written to, once', async () => {
+  await pg.sql`update person set email = 'ada2@example.org'`
+  await sendAll()
+  await aWhile()
+  expect(arrived()).toEqual([`ada2@example.org Stopped: rebuilds on ${base} fail`])
+})
+
+test('an address that was given up: when it may be tried again', async () => {
+  smtp.refuse.set('ada@example.org', 550)
+  for (let tries = 0; (await mails())[0]!.state === 'pending'; tries++) {
+    expect(tries).toBeLessThan(10)
+    await sendAll()
+    now = (await mails())[0]!.nextTryAt ?? now
+  }
+  await aWhile()
+  expect(await mails()).toHaveLength(1)
+  smtp.refuse.clear()
+  now = new Date(now.getTime() + 86_400_000)
+  await aWhile()
+  expect(arrived()).toEqual([`ada@example.org Stopped: rebuilds on ${base} fail`])
+})
+
+test('of a plan that goes on nothing more is told', async () => {
+  await pg.sql`update person set enabled = false`
+  await sendAll()
+  await pg.sql`update plan set state = 'open'`
+  await pg.sql`update person set enabled = true`
+  await aWhile()
+  expect(arrived()).toEqual([])
+  expect(await mails()).toMatchObject([
+    { error: 'not sent: ada is disabled; not written again: the plan is not stopped any more' },
+  ])
+})
