@@ -8,24 +8,37 @@ export function linkOfBuild(publicUrl: string, { outlook }: Entry): string | nul
   return state === 'failed' || state === 'queued' || state === 'running' ? buildUrl(publicUrl, build) : null
 }
 
+/** Plans of which a mail says how to approve them. */
+const mostPlans = 5
+
 /** What the reader can do by hand: a title and the command lines, for one of the tags that need it. */
 export type Advice = { title: string; lines: string[] }
 
 export function advice({ parts }: Outline, publicUrl: string): Advice[] {
   const all = parts.flatMap(({ sections }) => entriesOf(sections))
   const outdated = all.flatMap(({ ref, outlook }) =>
-    outlook.fate === 'outdated' ? { ref, proposed: outlook.proposed, ...outlook.rebuild } : [],
+    outlook.fate === 'outdated' ? { ref, proposed: outlook.proposed, plan: outlook.plan, ...outlook.rebuild } : [],
   )
   const without = outdated.filter(({ state, movesWith }) => state === 'none' && !movesWith)
   const proposed = without.find((one) => one.proposed)
   const bare = without.find((one) => !one.proposed)
   const manual = outdated.find(({ state, movesWith }) => state === 'manual' || (state === 'none' && movesWith))
+  const plans = [...new Set(outdated.flatMap(({ plan }) => plan ?? []))].slice(0, mostPlans)
   return [
+    ...plans.map((plan) => ({
+      title: 'A plan waits for approval. To look at it, and to let it go on:',
+      lines: [`drydock plans ${plan}`, `drydock approve ${plan}`],
+    })),
     ...(proposed
       ? [
           {
             title: 'A tag says what it was built from. To look at the recipe that follows from that, and to take it:',
-            lines: [`drydock recipe propose ${proposed.ref}`, `drydock recipe propose ${proposed.ref} --accept`],
+            lines: [
+              `drydock recipe propose ${proposed.ref}`,
+              `drydock recipe propose ${proposed.ref} --accept`,
+              `drydock build ${proposed.ref} --follow`,
+              'The last rebuilds it, now; with "auto": true in its recipe Drydock does that by itself.',
+            ],
           },
         ]
       : []),

@@ -35,11 +35,12 @@ export type Proposed = { source: string | null; file: string | null; acceptable:
 export type BuildEnd = { id: string; error: string | null; log: string[]; digest: string | null }
 
 /**
- * What has become of a tag by the time the mail is written; the rest only where it is outdated still. replaced: pushed anew, and outdated by
+ * What has become of a tag by the time the mail is written; the rest only where it is outdated still. `plan`: the id of the one that is to be
+ * approved. replaced: pushed anew, and outdated by
  * another base; settled: not outdated by this base any more, though neither has it been pushed anew nor has the base gone back.
  */
 export type Outlook =
-  | { fate: 'outdated'; rebuild: RebuildState; place?: Place; pins?: Pin[]; proposed?: Proposed }
+  | { fate: 'outdated'; rebuild: RebuildState; place?: Place; plan?: string; pins?: Pin[]; proposed?: Proposed }
   | { fate: 'current' | 'replaced' | 'settled' }
   | { fate: 'unknown' }
   | { fate: 'deleted' }

@@ -166,12 +166,17 @@ function rebuildOrMove(rebuild: RebuildState, content: NoticeContent, pins: Pin[
   return `moves along with ${leader}: ${rebuildStep(rebuild, content, pins)}`
 }
 
+/** Instants in words of the plan, as a mail gives them. */
+const withTimes = (words: string): string =>
+  words.replace(/(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z/g, '$1 $2 UTC')
+
 function rebuildStep(
-  { state, waitsFor, because }: RebuildState,
+  { state, waitsFor, because: why }: RebuildState,
   content: NoticeContent,
   pins: Pin[],
   proposed?: Proposed,
 ): string {
+  const because = why === undefined ? undefined : withTimes(why)
   switch (state) {
     case 'none':
       return `no recipe, so it stays outdated until somebody rebuilds and pushes it; ${withoutRecipe(proposed)}`
@@ -187,7 +192,9 @@ function rebuildStep(
       if (because) return `its rebuild waits for others: ${because}`
       return `a rebuild is planned, after ${waitsFor.length > 0 ? list(waitsFor) : 'its bases'}`
     case 'approval':
-      return `a rebuild is planned and waits for approval${because ? ` (${because})` : ''}`
+      return because?.startsWith('its plan ')
+        ? `a rebuild is planned, but ${because}`
+        : `a rebuild is planned and waits for approval${because ? ` (${because})` : ''}`
     case 'paused':
       return `automatic rebuilds are held at the moment${because ? ` (${because})` : ''}`
     case 'queued':
@@ -195,7 +202,7 @@ function rebuildStep(
     case 'running':
       return 'a rebuild is running'
     case 'failed':
-      return `a rebuild did not help${because ? ` (${because})` : ''}: somebody has to look at the log`
+      return `a rebuild did not help${because ? ` (${because.replace(/^tried again at /, 'it is tried again after ')})` : ''}: somebody has to look at the log`
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Deps } from '../deps.ts'
 import { rebuildStates } from '../plan/rebuild-states.ts'
 import type { Outlook } from './digest-outline.ts'
+import { loadHeldPlans } from './load-held-plans.ts'
 import { loadPins } from './load-pins.ts'
 import { loadPlaces } from './load-places.ts'
 import { loadProposed } from './load-proposed.ts'
@@ -36,6 +37,8 @@ export async function loadOutlooks(
     const states = await rebuildStates(d, outdated)
     const inState = (...names: string[]) => outdated.filter((ref) => names.includes(states.get(ref)?.state ?? 'none'))
     const places = await loadPlaces(d, inState('settling', 'waiting', 'approval', 'paused', 'queued'))
+    const builtAs = (ref: string) => states.get(ref)?.movesWith ?? ref
+    const plans = await loadHeldPlans(d, inState('approval').map(builtAs))
     const pins = await loadPins(d, inState('pinned'))
     const proposed = await loadProposed(d, inState('none'))
     for (const ref of part) {
@@ -46,10 +49,12 @@ export async function loadOutlooks(
         continue
       }
       const [place, pin, proposal] = [places.get(ref), pins.get(ref), proposed.get(ref)]
+      const plan = states.get(ref)?.state === 'approval' ? plans.get(builtAs(ref)) : undefined
       stands({
         fate,
         rebuild: states.get(ref) ?? { state: 'none', build: null, waitsFor: [] },
         ...(place ? { place } : {}),
+        ...(plan ? { plan } : {}),
         ...(pin ? { pins: pin } : {}),
         ...(proposal ? { proposed: proposal } : {}),
       })

@@ -55,6 +55,32 @@ describe('what happens next', () => {
     expect(squeezed(digest([told({ outlook })], ada).text)).toContain(words)
   })
 
+  test('when it is tried again, as a time that is read', () => {
+    const because = 'tried again at 2026-11-21T23:41:43.441Z'
+    const { text } = digest([told({ outlook: outdated('failed', { build, because }) })], ada)
+    expect(squeezed(text)).toContain('did not help (it is tried again after 2026-11-21 23:41:43 UTC)')
+  })
+
+  test('of a plan that waits for approval, once, and how to approve it', () => {
+    const because = 'its plan waits for approval: 3 tags would be built, and more than 1 need approval'
+    const outlook = { ...outdated('approval', { because }), plan: build } as Outlook
+    const { text, html } = digest([told({ outlook }), told({ ref: 'r/app/b:1', outlook })], ada)
+    expect(squeezed(text).match(/waits for approval: 3 tags/g)).toHaveLength(1)
+    for (const words of [squeezed(text), readable(html)]) {
+      expect(words.match(/drydock approve \S+/g)).toEqual([`drydock approve ${build}`])
+      expect(words).toContain(`drydock plans ${build}`)
+    }
+  })
+
+  test('a recipe that is proposed: to take it, to build with it, and to have that done', () => {
+    const proposed = { source: 'https://git.test/run#main', file: null, acceptable: true, doubts: 0 }
+    const { text, html } = digest([told({ outlook: { ...outdated('none'), proposed } as Outlook })], ada)
+    for (const words of [squeezed(text), readable(html)]) {
+      expect(words).toContain(`drydock recipe propose ${run} --accept drydock build ${run} --follow`)
+      expect(words).toContain('"auto": true')
+    }
+  })
+
   const leader = 'r/run:2'
   test.each<[string, object, string]>([
     ['queued', { build }, `moves along with ${leader}: a rebuild is queued`],

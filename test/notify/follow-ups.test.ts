@@ -131,6 +131,7 @@ describe('what happens next', () => {
       await w.pg.sql`insert into plan_node (plan_id, ref, level) values (${plan!.id}, ${ref}, ${level})`
     await gather()
     expect(await text()).toContain('; place 3 of 3 in the plan, in wave 2 of 2')
+    expect(await text()).toContain(`drydock plans ${plan!.id} drydock approve ${plan!.id}`)
   })
 
   test('the line of the Dockerfile that pins it', async () => {
