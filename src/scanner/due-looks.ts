@@ -15,7 +15,10 @@ const firstWaitSeconds = 60
 const waited = (d: Needs, tries: 'tries' | 'l.tries') =>
   d.sql`${d.clock()}::timestamptz + make_interval(secs => least(86400, ${firstWaitSeconds} * 2 ^ least(${d.sql.unsafe(tries)}, 11)))`
 
-/** Tags of which Portus may show something else than there is, those asked for longest ago first. */
+/**
+ * Tags of which Portus may show something else than there is, those asked for longest ago first; before them those of which it was answered
+ * something else, rather than the same a long time ago.
+ */
 export async function dueTags(d: Needs, most: number): Promise<DueTag[]> {
   const now = d.clock()
   const registries = await portusRegistries(d)
@@ -26,7 +29,7 @@ export async function dueTags(d: Needs, most: number): Promise<DueTag[]> {
       and (l.ref is null or l.next_at <= ${now} or l.shown <> coalesce(f.shown, ''))
       and not (f.ref is null and l.answered = '')
       and (${registries === null} or split_part(coalesce(f.ref, l.ref), '/', 1) = any(${registries ?? []}::text[]))
-    order by l.asked_at nulls first, 1 limit ${most}`
+    order by l.answered is not distinct from coalesce(f.shown, ''), l.asked_at nulls first, 1 limit ${most}`
   return rows.map(({ ref, shown }) => ({ ref, shown, ...partsOf(ref) }))
 }
 
@@ -67,7 +70,8 @@ export const forgetTags = async (d: Needs, refs: readonly string[]): Promise<voi
 export const tidyLooks = async (d: Needs): Promise<void> =>
   void (await d.sql`
     delete from portus_look l where l.answered = '' and not exists (
-      select from cause c join tag t on t.id = c.tag_id where t.ref = l.ref and c.counted)`)
+      select from tag own join tag t on t.head_digest = own.head_digest join cause c on c.tag_id = t.id
+      where own.ref = l.ref and c.counted)`)
 
 export const dueLayers = (d: Needs, most: number): Promise<DueLayer[]> => d.sql<DueLayer[]>`
   select l.registry, l.repository, l.name from clair_look l left join scan_finding f on f.name = l.name

@@ -24,10 +24,13 @@ export async function noteUnanswered(d: Needs, name: string): Promise<void> {
   await queuePortus(d)
 }
 
-/** Whatever Portus shows is not known any more: all of it is asked for again, at the usual pace. At a start, and where too much was lost. */
+/**
+ * Whatever Portus shows is not known any more: all of it is asked for again, at the usual pace, after that of which it was last answered
+ * something else. At a start, and where too much was lost.
+ */
 export async function forgetAnswers(d: Needs): Promise<void> {
   const now = d.clock()
-  await d.sql`update portus_look set answered = null, next_at = ${now}`
+  await d.sql`update portus_look set answered_at = 'epoch', next_at = ${now}`
   await d.sql`update clair_look set told = null, next_at = ${now}`
   await queuePortus(d, new Date(now.getTime() + untilListeningMs))
 }

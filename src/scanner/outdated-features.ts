@@ -7,38 +7,41 @@ import type { ScannedTag } from './scanned-image.ts'
 type Row = Outdated & { id: number; base: string; platforms: string[] }
 
 /**
- * The bases that have moved under these tags, as packages with a vulnerability each; every base of a tag once. Of what a viewer of the
- * tag's namespace may not read, the name is withheld.
+ * The bases that have moved under these tags, as packages with a vulnerability each; every base of a tag once. Portus shows all of it at
+ * each of them: of what a viewer of any of their namespaces may not read, the name is withheld.
  */
 export async function outdatedFeatures(
   d: Pick<Deps, 'sql' | 'config'>,
   tags: readonly ScannedTag[],
 ): Promise<Feature[]> {
   if (tags.length === 0) return []
-  const platforms = new Map(tags.map(({ id, platform }) => [id, platform]))
+  const counting = tags.filter(({ counts }) => counts)
   const rows = await d.sql<Row[]>`
     select tag_id as id, base, role, from_digest as "from", to_digest as "to", via, confidence, platforms
-    from cause where tag_id = any(${[...platforms.keys()]}::int[]) and counted order by base, tag_id, role`
-  const features = new Map<string, Feature>()
-  for (const { ref, id, platform } of tags) {
+    from cause where tag_id = any(${counting.map(({ id }) => id)}::int[]) and counted order by base, tag_id, role`
+  const all = counting.flatMap(({ id, platform }) => {
     const own = new Map<string, Row>()
     for (const row of rows)
       if (row.id === id && concerns(row.platforms, platform) && !own.has(row.base)) own.set(row.base, row)
-    for (const outdated of await told(d, ref, [...own.values()])) {
-      const found = findingOf(d.config.publicUrl, outdated)
-      features.set(found.Vulnerabilities[0]!.Name, found)
-    }
-  }
-  return [...features.values()]
+    return [...own.values()]
+  })
+  const found = (await told(d, namespaceOfAll(d, tags), all)).map((row) => findingOf(d.config.publicUrl, row))
+  return [...new Map(found.map((one) => [one.Vulnerabilities[0]!.Name, one])).values()]
+}
+
+/** "" for several: no namespace is read by viewers of all of them because it is their own. */
+function namespaceOfAll(d: Pick<Deps, 'config'>, tags: readonly ScannedTag[]): string {
+  const keys = new Set(tags.map(({ ref }) => keyOfRef(d, ref)))
+  return keys.size === 1 ? [...keys][0]! : ''
 }
 
 const concerns = (platforms: readonly string[], own: string | null): boolean =>
   own === null || platforms.length === 0 || platforms.includes(own)
 
 /** With null for each name that is not told. */
-async function told(d: Pick<Deps, 'sql' | 'config'>, ref: string, rows: readonly Row[]): Promise<Outdated[]> {
+async function told(d: Pick<Deps, 'sql' | 'config'>, viewed: string, rows: readonly Row[]): Promise<Outdated[]> {
   const named = rows.map(({ base, via }) => ({ base, via }))
-  const shown = await withheldFromViewerOf(d, keyOfRef(d, ref) ?? '_', named)
+  const shown = await withheldFromViewerOf(d, viewed, named)
   const same = (said: string, shown: string) => (said === shown ? said : null)
   return rows.map((row, i) => {
     const { base, via } = shown[i]!

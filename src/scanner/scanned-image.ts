@@ -31,12 +31,15 @@ export async function keepLayer(d: Pick<Deps, 'sql'>, { name, parent, place, at 
         select id from scanned_layer where repository_id = ${kept.repositoryId} order by turn desc offset ${mostOfRepository})`
 }
 
-/** A tag at whose head is the image asked for. `platform`: that image's own. */
-export type ScannedTag = { id: number; ref: string; platform: string | null }
+/**
+ * A tag at whose head is the image asked for. `platform`: that image's own. `counts`: false where the tag does not matter by policy, or is
+ * gone: Portus may have it still, but it has nothing to say.
+ */
+export type ScannedTag = { id: number; ref: string; platform: string | null; counts: boolean }
 
 /**
- * The tags at the image of which this is the top layer, in the repository that was told: the image whose layers were told last, all of
- * them. Empty where none was told whole, or that is not known. An image is told from its lowest layer up, so that of two images with one
+ * The tags at the image of which this is the top layer, in the repository that was told and, as Portus keeps what it finds by digest, in all
+ * of its registry; gone ones of that repository too. It is the image whose layers were told last, all of them. Empty where none was told whole, or that is not known. An image is told from its lowest layer up, so that of two images with one
  * top layer the one visited last is the one whose least recent layer is the more recent; what is only a part of the same telling is
  * shorter. The image is found by all its layers (manifest_told_layers_idx; Portus leaves out the empty tar of old manifests): tens of
  * thousands may share the top one. `offset 0`: each step goes by an index, where the planner took 3,000 rows for fewer to be read whole,
@@ -63,13 +66,28 @@ export async function scannedTags(d: Pick<Deps, 'sql'>, name: string): Promise<S
       select digest, platform, repository_id, depth from image
       union select e.index_digest, image.platform, image.repository_id, image.depth
       from image cross join lateral (select index_digest from index_entry where manifest_digest = image.digest offset 0) e
+    ), gone as (
+      select t.id, t.ref, head.digest, head.platform, head.repository_id, head.depth from head
+      cross join lateral (select tag_id, seq from tag_span where digest = head.digest offset 0) span
+      cross join lateral (select * from tag where id = span.tag_id offset 0) t
+      where t.head_digest is null and t.repository_id = head.repository_id
+        and span.seq = (select max(seq) from tag_span where tag_id = t.id)
+    ), here as (
+      select head.digest, head.platform, head.repository_id, head.depth from head cross join lateral (
+        select from tag where head_digest = head.digest and repository_id = head.repository_id limit 1) held
+      union select digest, platform, repository_id, depth from gone
     ), found as (
-      select t.id, t.ref, head.platform, head.depth, max(head.depth) over () as most from head
-      cross join lateral (select * from tag where head_digest = head.digest offset 0) t
-      join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-      where t.repository_id = head.repository_id and t.ignored is null and not g.outside
+      select here.*, r.registry_id, max(here.depth) over () as most from here
+      join repository r on r.id = here.repository_id join registry g on g.id = r.registry_id where not g.outside
     )
-    select distinct id, ref, platform from found where depth = most order by ref`
+    select t.id, t.ref, found.platform, t.ignored is null as counts from found
+    cross join lateral (select * from tag where head_digest = found.digest offset 0) t
+    join repository r on r.id = t.repository_id and r.registry_id = found.registry_id
+    where depth = most
+    union
+    select gone.id, gone.ref, gone.platform, false from gone join found on found.digest = gone.digest and found.repository_id = gone.repository_id
+    where found.depth = found.most
+    order by ref`
 }
 
 /** Forgets what nobody has asked about for so long. */
