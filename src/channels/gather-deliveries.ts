@@ -31,18 +31,19 @@ export async function gatherDeliveries(d: Needs): Promise<{ next: Date | null; f
   const known = new Map<string, Standing>()
   let failed = 0
   for (const channel of due)
-    await tell(d, channel, known).catch((err: unknown) => {
-      failed++
+    failed += await tell(d, channel, known).catch((err: unknown) => {
       d.log.error(
         { err, channel: channel.id, namespace: channel.namespaceKey },
         'what waits for a channel cannot be told',
       )
+      return 1
     })
   const later = waiting.filter((channel) => !due.includes(channel)).map(({ oldest }) => oldest.getTime() + window)
   return { next: later.length === 0 ? null : new Date(Math.min(...later, now + window)), failed }
 }
 
-async function tell(d: Needs, channel: Due, known: Map<string, Standing>): Promise<void> {
+/** Answers how many notices cannot be told. */
+async function tell(d: Needs, channel: Due, known: Map<string, Standing>): Promise<number> {
   const rows = await d.sql<Row[]>`
     select id::float8 as id, kind::text as kind, ref, root, content::text as content from channel_notice
     where channel_id = ${channel.id} and delivery_id is null order by id`
@@ -52,12 +53,19 @@ async function tell(d: Needs, channel: Due, known: Map<string, Standing>): Promi
     known,
   )
   const back = await wentBack(d, rows, known)
-  const waiting = rows
-    .filter(({ id }) => !back.has(id))
-    .map((row) => ({ ...row, content: JSON.parse(row.content) as Waiting['content'] }))
+  const waiting = rows.filter(({ id }) => !back.has(id)).flatMap((row) => readable(d, channel, row))
   const { messages, over } = compose(waiting, known)
   await d.sql`delete from channel_notice where id = any(${[...over, ...back]}) and delivery_id is null`
   for (const composed of messages) await save(d, channel, composed)
+  return rows.length - back.size - waiting.length
+}
+
+/** None of a notice of which nothing can be told: it goes on waiting, and all others are told. */
+function readable(d: Needs, channel: Due, row: Row): Waiting[] {
+  const { content, odd } = parseContent(row.content)
+  if (content !== null) return [{ ...row, content: content as Waiting['content'] }]
+  d.log.error({ channel: channel.id, namespace: channel.namespaceKey, notice: row.id, odd }, 'a notice cannot be told')
+  return []
 }
 
 /** Ids of what was outdated by a base that is back where it was before the channel was told: no news, as for people (src/notify/fates.ts). */

@@ -162,6 +162,17 @@ describe('once', () => {
     expect(await tell()).toHaveLength(1)
   })
 
+  test('an odd notice holds up no other of its channel', async () => {
+    await tellChannels(world.deps())
+    const [odd] = await pg.sql<{ id: bigint }[]>`
+      insert into channel_notice (kind, channel_id, ref, root, content, created_at)
+      select kind, channel_id, ref, root || ' odd', '{"base": 7}', created_at from channel_notice returning id`
+    world.later(300)
+    await tellChannels(world.deps())
+    expect(await world.deliveries('hook')).toHaveLength(1)
+    expect(await pg.sql`select id from channel_notice where delivery_id is null`).toEqual([odd])
+  })
+
   test('what cannot be told holds up no other channel, is not lost, and is tried again', async () => {
     await world.add('other', url)
     await tellChannels(world.deps())
