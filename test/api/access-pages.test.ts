@@ -45,7 +45,7 @@ async function open(visitor: Visitor, path: string, init: RequestInit = {}) {
     headers: { accept: 'text/html', ...(cookie === '' ? {} : { cookie }) },
   })
   const text = await answer.text()
-  const asked: string[] = path.match(/hush|guarded|plaza|elsewhere/g) ?? []
+  const asked: string[] = path.match(/hush|guarded|plaza|elsewhere|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g) ?? []
   const told = secrets.told(
     { ...visitor, scope: null },
     (ns) => reads(visitor, ns),
