@@ -1,4 +1,5 @@
 import { withheldFromViewerOf } from '../access/withheld-from.ts'
+import { isPlaceholder } from '../access/withhold.ts'
 import type { Deps } from '../deps.ts'
 import { outdatedUrl } from '../links.ts'
 import { type Ended, fateOf, loadSinceThen } from '../notify/fates.ts'
@@ -97,7 +98,7 @@ async function save(d: Needs, channel: Due, { telling, notices }: Composed): Pro
   // a channel is read by whoever reads its namespace
   const told = await withheldFromViewerOf(d, channel.namespaceKey, telling)
   const namespace = channel.namespaceKey
-  const of = told.base === telling.base ? { namespace, base: told.base } : { namespace }
+  const of = isPlaceholder(told.base) ? { namespace } : { namespace, base: told.base }
   const message = { ...told, namespace, url: outdatedUrl(d.config.publicUrl, of), at: d.clock() }
   try {
     await d.sql.begin(async (tx) => {

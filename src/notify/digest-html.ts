@@ -1,18 +1,16 @@
 import { outdatedUrl, tagUrl } from '../links.ts'
 import type { Cut, CutGroup, CutSection } from './digest-cut.ts'
 import { escapeHtml, link } from './digest-escape.ts'
-import { advice } from './digest-links.ts'
-import type { Outline } from './digest-outline.ts'
-import { fewNames, moreWords, type Reader } from './digest-text.ts'
+import { fewNames, moreWords, type Reader, type Shown } from './digest-text.ts'
 import { namespaceTitle, opening, partTitles } from './digest-words.ts'
 
 /** The mail for a phone: one column, no image, no script, nothing fetched; styles inline, because readers drop the rest. */
-export function digestHtml(outline: Outline, to: Reader, shown: Cut): string {
-  const help = advice(outline, to.publicUrl).map(
+export function digestHtml(to: Reader, shown: Shown): string {
+  const help = shown.help.map(
     ({ title, lines }) => `<p>${escapeHtml(title)}</p><pre style="${preStyle}">${escapeHtml(lines.join('\n'))}</pre>`,
   )
   const footer = to.footer.map(({ words, url }) => (url === null ? escapeHtml(words) : link(url, words)))
-  const several = outline.parts.length > 1
+  const several = shown.parts.length > 1
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"></head>',

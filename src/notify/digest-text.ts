@@ -1,7 +1,6 @@
 import { outdatedUrl, tagUrl } from '../links.ts'
 import type { Cut, CutGroup, CutSection } from './digest-cut.ts'
-import { advice } from './digest-links.ts'
-import type { Outline } from './digest-outline.ts'
+import type { Advice } from './digest-links.ts'
 import { namespaceTitle, opening, partTitles } from './digest-words.ts'
 import { wrap } from './digest-wrap.ts'
 
@@ -13,15 +12,16 @@ export type Reader = {
   footer: readonly { words: string; url: string | null }[]
 }
 
+/** What is said: of tags as much as there is room for, and what the reader can do. */
+export type Shown = Cut & { help: Advice[] }
+
 /** So many names stand before what is said of them; of more, that comes first. */
 export const fewNames = 3
 
 /** The mail for a terminal. Refs, digests and links are never wrapped, so that they can be copied. */
-export function digestText(outline: Outline, to: Reader, shown: Cut): string {
-  const several = outline.parts.length > 1
-  const help = advice(outline, to.publicUrl).map(({ title, lines }) =>
-    [wrap(title), ...lines.map((line) => `  ${line}`)].join('\n'),
-  )
+export function digestText(to: Reader, shown: Shown): string {
+  const several = shown.parts.length > 1
+  const help = shown.help.map(({ title, lines }) => [wrap(title), ...lines.map((line) => `  ${line}`)].join('\n'))
   const footer = to.footer.map(({ words, url }) => (url === null ? wrap(words) : `${wrap(`${words}:`)}\n${url}`))
   const parts = [
     wrap(`Hello ${to.name},`),

@@ -6,6 +6,7 @@
 import { cleaned, cleanText } from './digest-clean.ts'
 import { cut } from './digest-cut.ts'
 import { digestHtml } from './digest-html.ts'
+import { advice } from './digest-links.ts'
 import { outline, type Told } from './digest-outline.ts'
 import { digestText, type Reader } from './digest-text.ts'
 import { list, namespaceTitle, subject } from './digest-words.ts'
@@ -36,8 +37,8 @@ export function digest(
         ]),
   ]
   const reader = { name: cleanText(to.name), publicUrl: to.publicUrl, now: to.now, footer }
-  const shown = cut(told, reader)
-  return { subject: subject(told), text: digestText(told, reader, shown), html: digestHtml(told, reader, shown) }
+  const shown = { ...cut(told, reader), help: advice(told, to.publicUrl) }
+  return { subject: subject(told), text: digestText(reader, shown), html: digestHtml(reader, shown) }
 }
 
 const mostLinks = 5

@@ -1,3 +1,4 @@
+import { isPlaceholder } from '../access/withhold.ts'
 import { tagUrl } from '../links.ts'
 import { rebuildWords } from '../plan/rebuild-words.ts'
 import { type Html, html } from './html.ts'
@@ -26,7 +27,7 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 const short = (digest: string | null): Html => html`<code>${digest === null ? '?' : digest.slice(0, 19)}</code>`
 
 const named = (ref: string, { root }: Where): Html =>
-  ref.startsWith('(') ? html`${ref}` : html`<a href="${tagUrl(root, ref)}">${ref}</a>`
+  isPlaceholder(ref) ? html`${ref}` : html`<a href="${tagUrl(root, ref)}">${ref}</a>`
 
 const causeRow = (
   { base, from, to, via, role, confidence, stillAt, platforms }: ShownTag['causes'][number],

@@ -1,62 +1,36 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { listMails } from '../../src/notify/mails.ts'
-import { notify } from '../../src/notify/notify.ts'
+import { expect, test } from '@jest/globals'
 import { tellStopped } from '../../src/notify/tell-stopped.ts'
 import { testDeps } from '../support/deps.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { configFor, vault } from './config.ts'
-import { addBuild, addMember, addOutdated, sha, wipe } from './flags.ts'
+import { addBuild, addMember, addOutdated, sha } from './flags.ts'
+import { base, keptMails, run } from './kept-mails.ts'
 
 /** Why a build failed is told in words, with the end of its log, to those who look after the tag. */
-let pg: TestDatabase
-let now: Date
-beforeAll(async () => {
-  pg = await testDatabase()
-})
-beforeEach(async () => {
-  await wipe(pg.sql)
-  await pg.sql`truncate notify_person, notify_namespace, origin, plan cascade`
-  await pg.sql`insert into namespace (key, visibility) values ('lib', 'public')`
-  now = new Date('2026-11-21T03:00:00.000Z')
-})
-afterAll(() => pg.close())
-
-const base = 'r.test/lib/base:1'
-const run = 'r.test/app/run:1'
+const w = keptMails()
+const { deps, gather } = w
 const message = 'https://git.test/secret.git refuses us'
 const sentence = 'its source could not be fetched'
-const deps = () => ({
-  ...testDeps(pg),
-  ...{ clock: () => now, vault, mailer: null, config: configFor(['r.test'], { smtpUrl: null }) },
-})
-const gather = async () => {
-  await notify(deps())
-  now = new Date(now.getTime() + 300_000)
-  await notify(deps())
-}
 async function failed(log: readonly string[], plan: string | null = null): Promise<void> {
-  const id = await addBuild(pg.sql, run, `${base}@${sha('v2')}`, sha('new'), now)
-  await pg.sql`
-    update build set state = 'failed', digest = null, error = ${pg.sql.json({ code: 'git-auth', message, retryable: false })},
+  const id = await addBuild(w.pg.sql, run, `${base}@${sha('v2')}`, sha('new'), w.now())
+  await w.pg.sql`
+    update build set state = 'failed', digest = null, error = ${w.pg.sql.json({ code: 'git-auth', message, retryable: false })},
       reason = '{"kind":"base-moved"}', namespace_key = 'app', plan_id = ${plan} where id = ${id}`
   for (const [seq, text] of log.entries())
-    await pg.sql`insert into build_log (build_id, seq, at, text) values (${id}, ${seq}, ${now}, ${text})`
+    await w.pg.sql`insert into build_log (build_id, seq, at, text) values (${id}, ${seq}, ${w.now()}, ${text})`
 }
 /** What each was mailed of the failure. */
 async function told(): Promise<Record<string, string>> {
-  const { items } = await listMails(pg, { cursor: null, limit: 100 })
-  const of = items.filter(({ subject }) => /could not be rebuilt|fail$/.test(subject))
+  const of = (await w.mails()).filter(({ subject }) => /could not be rebuilt|fail$/.test(subject))
   return Object.fromEntries(of.map(({ user, text }) => [user, text.replace(/\s+/g, ' ')]))
 }
 
 test('whoever looks after the tag is told all; an address of which one user may not build there, what kind of fault it was', async () => {
-  await addMember(pg.sql, 'app', 'ada')
-  await addMember(pg.sql, 'app', 'cid', { role: 'contributor' })
-  await addMember(pg.sql, 'app', 'bob', { role: 'viewer' })
-  await addMember(pg.sql, 'app', 'eve', { role: 'viewer', email: 'both@example.org' })
-  await addMember(pg.sql, 'app', 'eva', { role: 'owner', email: 'both@example.org' })
-  await pg.sql`update member set told = true`
-  await addOutdated(pg.sql, run, { base, from: sha('v1'), to: sha('v2') })
+  await addMember(w.pg.sql, 'app', 'ada')
+  await addMember(w.pg.sql, 'app', 'cid', { role: 'contributor' })
+  await addMember(w.pg.sql, 'app', 'bob', { role: 'viewer' })
+  await addMember(w.pg.sql, 'app', 'eve', { role: 'viewer', email: 'both@example.org' })
+  await addMember(w.pg.sql, 'app', 'eva', { role: 'owner', email: 'both@example.org' })
+  await w.pg.sql`update member set told = true`
+  await addOutdated(w.pg.sql, run, { base, from: sha('v1'), to: sha('v2') })
   await gather()
   await failed(['fetching main of https://git.test/secret.git\n'])
   await gather()
@@ -73,30 +47,30 @@ test('whoever looks after the tag is told all; an address of which one user may 
 })
 
 test('the end of a log begins with no half of a name', async () => {
-  await addMember(pg.sql, 'app', 'ada')
-  await addMember(pg.sql, 'hush', 'eve')
-  await addOutdated(pg.sql, run, { base, from: sha('v1'), to: sha('v2') })
+  await addMember(w.pg.sql, 'app', 'ada')
+  await addMember(w.pg.sql, 'hush', 'eve')
+  await addOutdated(w.pg.sql, run, { base, from: sha('v1'), to: sha('v2') })
   await gather()
   await failed(['from r.test/hu', 'sh/topsecret:1 to that\n', ...Array.from({ length: 7 }, (_, i) => `part ${i}\n`)])
   await gather()
   expect((await told()).ada).toContain('| to that | part 0')
   await failed([`from r.test/hush/topsecret:1 ${'x'.repeat(8000 - 'topsecret:1 '.length - 1)}\n`])
-  await pg.sql`delete from notice where kind = 'failed'`
+  await w.pg.sql`delete from notice where kind = 'failed'`
   await gather()
   expect(Object.values(await told()).join()).not.toContain('topsecret')
 })
 
 test('a plan that was stopped is told to people of its base, without words of builds that are not theirs', async () => {
-  await addMember(pg.sql, 'lib', 'lou')
-  await addMember(pg.sql, 'app', 'ada')
-  await addMember(pg.sql, 'lib', 'ada')
-  const [plan] = await pg.sql<{ id: string }[]>`
+  await addMember(w.pg.sql, 'lib', 'lou')
+  await addMember(w.pg.sql, 'app', 'ada')
+  await addMember(w.pg.sql, 'lib', 'ada')
+  const [plan] = await w.pg.sql<{ id: string }[]>`
     insert into plan (root, base, from_digest, to_digest, state, cycles)
     values ('r', ${base}, ${sha('v1')}, ${sha('v2')}, 'stopped', '[]') returning id`
-  await pg.sql`update namespace set visibility = 'public' where key = 'app'`
+  await w.pg.sql`update namespace set visibility = 'public' where key = 'app'`
   await failed([], plan!.id)
-  const d = { ...deps(), jobs: testDeps(pg).jobs }
-  await pg.sql.begin((tx) => tellStopped(d, tx, { id: plan!.id, base, toDigest: sha('v2') }))
+  const d = { ...deps(), jobs: testDeps(w.pg).jobs }
+  await w.pg.sql.begin((tx) => tellStopped(d, tx, { id: plan!.id, base, toDigest: sha('v2') }))
   const mails = await told()
   expect(mails.lou).toContain(`${run}: ${sentence}`)
   expect(mails.lou).not.toContain('git.test')
