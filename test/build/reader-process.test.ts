@@ -9,10 +9,10 @@ import { readDockerfile } from '../../src/build/read-dockerfile.ts'
 
 const scratch = 'FROM scratch\n'
 const read = () => readDockerfile(undefined, 'needsBuildKit', scratch)
-/** Takes a reader some seconds, and much of its memory from the beginning. */
+/** More than a reader has the time for, and soon sent to it. */
 const long = () => {
-  const subjects = Array.from({ length: 700_000 }, () => ({ digest: `sha256:${'a'.repeat(64)}`, platform: null }))
-  return readDockerfile(undefined, 'declaredByRecipe', 'h.io/a:1', subjects, scratch, {}, null)
+  const subjects = Array(100_000).fill({ digest: `sha256:${'a'.repeat(64)}`, platform: null })
+  return readDockerfile(undefined, 'declaredByRecipe', 'h.io/a:1', subjects, scratch.repeat(200), {}, null)
 }
 const codeOf = (reading: Promise<unknown>) =>
   reading.then(
@@ -41,13 +41,27 @@ async function newReader(known: readonly number[]): Promise<number> {
   }
 }
 
-/** Waits until a reader has more in its memory than any has before it is asked for something large. */
-async function isAtWork(pid: number): Promise<number> {
-  for (;;) {
-    const status = await readFile(`/proc/${pid}/status`, 'utf8')
-    if (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) > 150_000) return pid
+/** What a process took of a processor since its birth, in ticks of the system (proc(5): utime and stime). */
+async function worked(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  return Number(user) + Number(system)
+}
+
+/** Waits until a reader has worked for as long as this; fails where it was not at work for so long. */
+async function isAtWork(pid: number, ticks: number, reading: Promise<unknown>): Promise<number> {
+  let end: unknown
+  void reading.then((code) => {
+    end = code
+  })
+  while ((await worked(pid)) < ticks) {
+    if (end !== undefined) throw new Error(`the reading was over: ${end}`)
     await setTimeout(5)
   }
+  return pid
 }
 
 const kill = (pid: number) => process.kill(pid, 'SIGKILL')
@@ -73,10 +87,12 @@ describe('a reader that is ended by somebody', () => {
 
   it('at its work is replaced, and says nothing of the Dockerfile when that happens again', async () => {
     await killAll()
+    await read()
+    const first = await newReader([])
+    const birth = await worked(first)
     const reading = codeOf(long())
-    const first = await isAtWork(await newReader([]))
-    kill(first)
-    kill(await isAtWork(await newReader([first])))
+    kill(await isAtWork(first, birth + 50, reading))
+    kill(await isAtWork(await newReader([first]), 2 * birth + 50, reading))
     expect(await reading).toEqual(['reader-lost', true])
     expect(await read()).toBe(false)
   })
