@@ -40,9 +40,10 @@ export function cut(outline: Outline, to: { publicUrl: string; now: Date }): Cut
           namespace,
         })
         const title = head + around.heading + bytesOf([namespace, list])
-        const shown = clusters(part.kind, entries, to.publicUrl, to.now)
-          .map((cluster) => ({ ...cluster, refs: firstNames(cluster.refs, to.publicUrl), count: cluster.refs.length }))
-          .filter((cluster) => takes(title + sizeOf(cluster, to.publicUrl)))
+        const shown = clusters(part.kind, entries, to.publicUrl, to.now).flatMap((cluster) => {
+          const { refs, bytes } = firstNames(cluster.refs, to.publicUrl)
+          return takes(title + bytes + sizeOf(cluster)) ? { ...cluster, refs, count: cluster.refs.length } : []
+        })
         return shown.length === 0 ? [] : [{ namespace, list, clusters: shown }]
       })
       return groups.length === 0 ? [] : [{ base: section.base, from, to: section.to, groups }]
@@ -58,12 +59,16 @@ const countOf = (parts: Cut['parts']): number =>
     .flatMap(({ sections }) => sections.flatMap(({ groups }) => groups.flatMap((group) => group.clusters)))
     .reduce((sum, { count }) => sum + count, 0)
 
-function firstNames(refs: string[], publicUrl: string): string[] {
+function firstNames(refs: readonly string[], publicUrl: string): { refs: string[]; bytes: number } {
+  const first: string[] = []
   let bytes = 0
-  return refs.slice(0, mostNames).filter((ref, n) => {
-    bytes += nameSize(ref, publicUrl)
-    return n === 0 || bytes <= mostOfNames
-  })
+  for (const ref of refs.slice(0, mostNames)) {
+    const size = nameSize(ref, publicUrl)
+    if (first.length > 0 && bytes + size > mostOfNames) break
+    first.push(ref)
+    bytes += size
+  }
+  return { refs: first, bytes }
 }
 
 const bytesOf = (texts: readonly string[]): number =>
@@ -71,7 +76,5 @@ const bytesOf = (texts: readonly string[]): number =>
 
 const nameSize = (ref: string, publicUrl: string): number => around.name + bytesOf([ref, tagUrl(publicUrl, ref)])
 
-const sizeOf = ({ refs, facts, log }: Cluster, publicUrl: string): number =>
-  refs.reduce((sum, ref) => sum + nameSize(ref, publicUrl), 0) +
-  facts.length * around.fact +
-  bytesOf([...facts.map(([, words]) => words), ...log])
+const sizeOf = ({ facts, log }: Cluster): number =>
+  facts.length * around.fact + bytesOf([...facts.map(([, words]) => words), ...log])

@@ -39,6 +39,7 @@ export async function raiseNotices(
   const now = d.clock()
   return d.sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${raiseLock})`
+    await tx`set local work_mem = '64MB'` // thousands of contents are sorted, and would be so on disk
     const [counts] = await tx<{ raised: number; held: number }[]>`
       with ${freshNotices(tx, d.config, now)}, raised as (
         insert into notice (user_name, namespace, ref, root, content, created_at)
