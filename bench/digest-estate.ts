@@ -2,11 +2,18 @@ import type { Sql } from '../src/db/postgres.ts'
 
 /**
  * So many tags, all outdated by one base, in as many namespaces as there are people, of whom so many (`readers`) look after each. Nobody has
- * been told of anything. `ruled`: by a rule over all of it rather than as members; `readers` is then how many there are.
+ * been told of anything. `ruled`: by a rule over all of it rather than as members; `readers` is then how many there are. `recipes`: each tag has
+ * one, so that a mail says where its rebuild stands.
  */
 export async function storeAffected(
   sql: Sql,
-  { images, people, readers, ruled = false }: { images: number; people: number; readers: number; ruled?: boolean },
+  {
+    images,
+    people,
+    readers,
+    ruled = false,
+    recipes = false,
+  }: { images: number; people: number; readers: number; ruled?: boolean; recipes?: boolean },
 ): Promise<void> {
   const namespaces = people
   const at = (BigInt(Date.now()) * 1_000_000n).toString()
@@ -38,5 +45,9 @@ export async function storeAffected(
     insert into member (namespace_key, user_name, role)
     select 'team' || (n + more) % ${namespaces}, 'person' || n, 'contributor'::member_role
     from generate_series(1, ${people}::int) n cross join generate_series(0, ${readers - 1}::int) more`
+  if (recipes)
+    await sql`
+      insert into recipe (ref, spec, auto, updated_at)
+      select ref, ${JSON.stringify({ strategy: 'rebase', auto: true })}::text::jsonb, true, now() from tag where id > 1`
   await sql`analyze`
 }

@@ -2,8 +2,9 @@
  * How fast 10,000 images that one base left behind become a mail to each of 1,000 people, and how fast those are handed to a mail server.
  * Digests: from causes to written mails, in a process of its own with 512 MB of heap; there is no rival. Mails: the same mails, with their
  * headers, through nodemailer's pooled transport alone, in turns with the outbox, to one SMTP server on loopback (a process of its own).
- * Run: npm run bench:digests [-- IMAGES READERS [rules]]; 10,000 images unless told, and two people who hear of each: `-- 10000 5` is 50,000
- * notices; `-- 10000 5 rules`: to five people whom an owner rule names for all images, of five namespaces.
+ * Run: npm run bench:digests [-- IMAGES READERS [rules|recipes]]; 10,000 images unless told, and two people who hear of each: `-- 10000 5` is
+ * 50,000 notices; `-- 10000 5 rules`: to five people whom an owner rule names for all images, of five namespaces; `-- 10000 2 recipes`: each
+ * image has a recipe, so that the planner decides on each for the mails.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -27,7 +28,7 @@ import { median, report } from './report.ts'
 const rounds = 3
 const images = Number(process.argv[2] ?? 10_000)
 const readers = Number(process.argv[3] ?? 2)
-const ruled = process.argv[4] === 'rules'
+const [ruled, recipes] = ['rules', 'recipes'].map((word) => process.argv[4] === word)
 const people = ruled ? readers : Math.max(10, Math.round(images / 10))
 
 type Made = { seconds: number; raised: number; mails: number; megabytes: number }
@@ -91,7 +92,7 @@ try {
   const sql = connect(database.url, { max: 20 })
   const all: Made[] = []
   for (let round = 0; round < rounds; round++) {
-    await storeAffected(sql, { images, people, readers, ruled })
+    await storeAffected(sql, { images, people, readers, ruled, recipes })
     all.push(await makeDigests(database.url))
   }
   const made = all.find(({ seconds }) => seconds === median(all.map((one) => one.seconds)))!
