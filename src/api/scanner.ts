@@ -7,12 +7,11 @@
  */
 import express, { type ErrorRequestHandler, type Response, type Router } from 'express'
 import type { Deps } from '../deps.ts'
-import { findings, makeClair } from '../scanner/clair.ts'
+import { answer } from '../scanner/answer.ts'
+import { makeClair } from '../scanner/clair.ts'
+import { keepLayer } from '../scanner/keep-layer.ts'
 import { forgetAnswers, noteAnswered, noteUnanswered } from '../scanner/note-answers.ts'
-import { outdatedFeatures } from '../scanner/outdated-features.ts'
 import { PostedLayer, toldLayer } from '../scanner/posted-layer.ts'
-import { keepLayer, scannedTags } from '../scanner/scanned-image.ts'
-import { shownOf } from '../scanner/shown.ts'
 import { makeVisits, UnansweredError } from '../scanner/visits.ts'
 import { illFormedAt } from './well-formed.ts'
 
@@ -48,7 +47,7 @@ export function scannerRouter(d: Needs, { patience = usualPatience }: { patience
       const { features, shown, told } = await visits.ask(() => answer(d, name))
       response.once('close', () => {
         if (!response.writableFinished) return missed()
-        void visits.write(() => noteAnswered(d, shown))
+        void visits.write(async () => noteAnswered(d, name, await shown))
         clair?.asked(name, told)
       })
       json(response, 200, { Layer: { Name: name, IndexedByVersion: version, Features: features } })
@@ -64,15 +63,6 @@ export function scannerRouter(d: Needs, { patience = usualPatience }: { patience
 
 /** Of Clair v1's database of findings; Portus does not look at it. */
 const version = 3
-
-/** `shown`: read before the facts, so that what changes between is answered anew rather than taken for answered. */
-async function answer(d: Needs, name: string) {
-  const tags = await scannedTags(d, name)
-  const ids = tags.map(({ id }) => id)
-  const shown = ids.length === 0 ? new Map<string, string>() : await shownOf(d, ids)
-  const [own, { features, told }] = await Promise.all([outdatedFeatures(d, tags), findings(d, name)])
-  return { shown, told, features: [...own, ...features] }
-}
 
 const json = (response: Response, status: number, body: object): void =>
   void response.status(status).type('application/json').send(JSON.stringify(body))

@@ -51,6 +51,23 @@ export function findingOf(publicUrl: string, { base, via, from, to, role, confid
   })
 }
 
+/** Portus writes a few rows for each finding and tag, and shows them in one table: of more, the certain ones come first. */
+export const mostFindings = 100
+
+/** Each finding once; of more than `mostFindings` the last says that there are further ones, and where. Pure. */
+export function featuresOf(publicUrl: string, all: readonly Outdated[]): Feature[] {
+  const found = [...new Map(all.map((one) => findingOf(publicUrl, one)).map((one) => [nameOf(one), one])).values()]
+  if (found.length <= mostFindings) return found
+  const [low, medium] = [found.filter(isLow), found.filter((one) => !isLow(one))]
+  return [
+    ...[...medium, ...low].slice(0, mostFindings - 1),
+    feature('further bases', unknownVersion, further(publicUrl)),
+  ]
+}
+
+const nameOf = ({ Vulnerabilities }: Feature): string => Vulnerabilities[0]!.Name
+const isLow = ({ Vulnerabilities }: Feature): boolean => Vulnerabilities[0]!.Severity === 'Low'
+
 /** One for all whose names are withheld: nothing tells them apart. */
 const withheld = (publicUrl: string): Vulnerability => ({
   Name: 'Outdated base (withheld)',
@@ -59,6 +76,16 @@ const withheld = (publicUrl: string): Vulnerability => ({
   Link: cut(outdatedUrl(publicUrl)),
   Severity: 'Medium',
   FixedBy: 'a newer build of the base',
+})
+
+/** One for all that have no room. */
+const further = (publicUrl: string): Vulnerability => ({
+  Name: 'Outdated bases (further ones)',
+  NamespaceName: 'drydock',
+  Description: 'More that this image is based on has moved than is listed here. Drydock has all of it.',
+  Link: cut(outdatedUrl(publicUrl)),
+  Severity: 'Medium',
+  FixedBy: 'newer builds of the bases',
 })
 
 const unknownVersion = 'an earlier digest'

@@ -1,50 +1,54 @@
 import { keyOfRef } from '../access/key-of-ref.ts'
 import { withheldFromViewerOf } from '../access/withheld-from.ts'
+import type { Fragment, Sql, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { type Feature, findingOf, type Outdated } from './finding-of.ts'
-import type { ScannedTag } from './scanned-image.ts'
+import { type Feature, featuresOf, type Outdated } from './finding-of.ts'
+import { scannedSql } from './scanned-image.ts'
 
-type Row = Outdated & { id: number; base: string; platforms: string[] }
+/** So many tags of one image are read: what more of them there are at the same layers shows the same, as a rule. */
+export const mostTags = 500
+
+type Fact = Outdated & { base: string }
+/** `place`: the repository that was told of. `alone`: all tags of the image are in its namespace, as far as is known. */
+type Row = Fact & { place: string; alone: boolean }
+
+/** SQL: a row for each base that has moved under the image with this top layer, however many tags it has. */
+export const movedSql = (sql: Sql | Tx, name: string): Fragment => sql`
+  with ${scannedSql(sql, name, mostTags)}, moved as (
+    select distinct on (here.id, here.platform, c.base) c.base, c.role, c.from_digest, c.to_digest, c.via, c.confidence
+    from here cross join lateral (select * from cause where tag_id = here.id and counted offset 0) c
+    where here.counts and (here.platform is null or cardinality(c.platforms) = 0 or here.platform = any(c.platforms))
+    order by here.id, here.platform, c.base, c.role
+  ), place as (
+    select min(place) as place, (select count(*) from here) < ${mostTags} and not exists (select from here where here.namespace <> min(told.namespace)) as alone
+    from told
+  )
+  select place, alone, base, role, from_digest as "from", to_digest as "to", via, confidence
+  from place cross join (select distinct * from moved) moved order by base, role, "from", "to", via`
 
 /**
- * The bases that have moved under these tags, as packages with a vulnerability each; every base of a tag once. Portus shows all of it at
- * each of them: of what a viewer of any of their namespaces may not read, the name is withheld.
+ * The bases that have moved under the tags of the image with this top layer, as packages with a vulnerability each. Portus shows all of it at
+ * each of these tags: of what a viewer of any of their namespaces may not read, the name is withheld. Where there may be more tags than were
+ * read, of all that is private.
  */
 export async function outdatedFeatures(
-  d: Pick<Deps, 'sql' | 'config'>,
-  tags: readonly ScannedTag[],
+  { sql, config }: { sql: Sql | Tx; config: Deps['config'] },
+  name: string,
 ): Promise<Feature[]> {
-  if (tags.length === 0) return []
-  const counting = tags.filter(({ counts }) => counts)
-  const rows = await d.sql<Row[]>`
-    select tag_id as id, base, role, from_digest as "from", to_digest as "to", via, confidence, platforms
-    from cause where tag_id = any(${counting.map(({ id }) => id)}::int[]) and counted order by base, tag_id, role`
-  const all = counting.flatMap(({ id, platform }) => {
-    const own = new Map<string, Row>()
-    for (const row of rows)
-      if (row.id === id && concerns(row.platforms, platform) && !own.has(row.base)) own.set(row.base, row)
-    return [...own.values()]
-  })
-  const found = (await told(d, namespaceOfAll(d, tags), all)).map((row) => findingOf(d.config.publicUrl, row))
-  return [...new Map(found.map((one) => [one.Vulnerabilities[0]!.Name, one])).values()]
+  const facts = await sql<Row[]>`${movedSql(sql, name)}`
+  if (facts.length === 0) return []
+  const { place, alone } = facts[0]!
+  // "" for several: no namespace is read by viewers of all of them because it is their own
+  return featuresOf(config.publicUrl, await told({ sql, config }, alone ? keyOfRef({ config }, place) : '', facts))
 }
-
-/** "" for several: no namespace is read by viewers of all of them because it is their own. */
-function namespaceOfAll(d: Pick<Deps, 'config'>, tags: readonly ScannedTag[]): string {
-  const keys = new Set(tags.map(({ ref }) => keyOfRef(d, ref)))
-  return keys.size === 1 ? [...keys][0]! : ''
-}
-
-const concerns = (platforms: readonly string[], own: string | null): boolean =>
-  own === null || platforms.length === 0 || platforms.includes(own)
 
 /** With null for each name that is not told. */
-async function told(d: Pick<Deps, 'sql' | 'config'>, viewed: string, rows: readonly Row[]): Promise<Outdated[]> {
-  const named = rows.map(({ base, via }) => ({ base, via }))
+async function told(d: Parameters<typeof outdatedFeatures>[0], viewed: string, facts: Fact[]): Promise<Outdated[]> {
+  const named = facts.map(({ base, via }) => ({ base, via }))
   const shown = await withheldFromViewerOf(d, viewed, named)
   const same = (said: string, shown: string) => (said === shown ? said : null)
-  return rows.map((row, i) => {
+  return facts.map((fact, i) => {
     const { base, via } = shown[i]!
-    return { ...row, base: same(row.base, base), via: row.via === null ? null : same(row.via, via!) }
+    return { ...fact, base: same(fact.base, base), via: fact.via === null ? null : same(fact.via, via!) }
   })
 }

@@ -1,6 +1,7 @@
 import { keyOfRefSql } from '../access/key-of-ref.ts'
-import type { Fragment, Sql } from '../db/postgres.ts'
+import type { Fragment, Sql, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import type { ScannedTag } from './scanned-image.ts'
 
 /** Counts up where the words of findings change, so that Portus is told anew. */
 const wording = 3
@@ -10,7 +11,7 @@ const wording = 3
  * app/models/tag.rb, update_vulnerabilities), also those that do not matter by policy. `shown` is a hash of all that their findings depend
  * on: the image itself, the counted causes of those that matter, who may read the names in them, and where links lead. `only`: a condition on `t`.
  */
-export const flaggedSql = (sql: Sql, d: Pick<Deps, 'config'>, only: Fragment) => sql`
+export const flaggedSql = (sql: Sql | Tx, d: Pick<Deps, 'config'>, only: Fragment) => sql`
   select ref, md5(${`${wording} ${d.config.publicUrl} `} || digest || ' ' || namespaces || ' ' || lines) as shown from (
     select r.registry_id, t.head_digest as digest, string_agg(distinct fact.line, ',' order by fact.line) as lines
     from cause c join tag t on t.id = c.tag_id join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
@@ -26,10 +27,16 @@ export const flaggedSql = (sql: Sql, d: Pick<Deps, 'config'>, only: Fragment) =>
   ) at cross join unnest(at.refs) as ref`
 
 /** What is to be shown of these tags, by ref; "" of those with nothing. */
-export async function shownOf(d: Pick<Deps, 'sql' | 'config'>, ids: readonly number[]): Promise<Map<string, string>> {
-  const rows = await d.sql<{ ref: string; shown: string }[]>`
-    select tag.ref, coalesce(flagged.shown, '') as shown from tag
-    left join (${flaggedSql(d.sql, d, d.sql`t.head_digest = any(array(select head_digest from tag where id = any(${[...ids]}::int[])))`)}) flagged on flagged.ref = tag.ref
-    where tag.id = any(${[...ids]}::int[])`
-  return new Map(rows.map(({ ref, shown }) => [ref, shown]))
+export async function shownOf(
+  d: { sql: Sql | Tx; config: Deps['config'] },
+  tags: readonly ScannedTag[],
+): Promise<Map<string, string>> {
+  const shown = new Map(tags.map(({ ref }) => [ref, '']))
+  if (tags.length === 0) return shown
+  const heads = d.sql`select head_digest from tag where id = any(${tags.map(({ id }) => id)}::int[])`
+  const flagged = await d.sql<
+    { ref: string; shown: string }[]
+  >`${flaggedSql(d.sql, d, d.sql`t.head_digest = any(array(${heads}))`)}`
+  for (const one of flagged) if (shown.has(one.ref)) shown.set(one.ref, one.shown)
+  return shown
 }

@@ -64,11 +64,10 @@ const push = async (repository: string, ...names: string[]) => {
 const scan = async () => {
   await portus.scan(scanner.at)
   await until(async () => {
-    const tags = await pg.sql<{ id: number }[]>`select id from tag where ref = any(${[...pushed]}::text[])`
-    const wanted = await shownOf(
-      deps(),
-      tags.map(({ id }) => id),
-    )
+    const tags = await pg.sql<
+      { id: number; ref: string }[]
+    >`select id, ref from tag where ref = any(${[...pushed]}::text[])`
+    const wanted = await shownOf(deps(), tags)
     const known = await pg.sql<{ ref: string; answered: string }[]>`select ref, answered from portus_look`
     const answered = new Map(known.map(({ ref, answered }) => [ref, answered]))
     return [...wanted].every(([ref, hash]) => (answered.get(ref) ?? '') === hash)

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { findingOf, type Outdated } from '../../src/scanner/finding-of.ts'
+import { featuresOf, findingOf, mostFindings, type Outdated } from '../../src/scanner/finding-of.ts'
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`
 const outdated: Outdated = {
@@ -76,4 +76,22 @@ test('fits, in ASCII, whatever the names are, and all of it is told by its name 
       if (one.base !== two.base) expect(a.Name).not.toBe(b.Name)
     }),
   )
+})
+
+const names = (all: readonly Outdated[]) =>
+  featuresOf('http://drydock.test', all).map(({ Vulnerabilities }) => Vulnerabilities[0]!.Name)
+const numbered = (count: number, more: Partial<Outdated> = {}) =>
+  Array.from({ length: count }, (_, n) => ({ ...outdated, base: `reg:5000/lib/b${1000 + n}:1`, ...more }))
+
+test('each finding is told once, and as many as there is room for', () => {
+  expect(names([outdated, { ...outdated }])).toHaveLength(1)
+  expect(names(numbered(mostFindings)).at(-1)).toContain(`b${999 + mostFindings}`)
+})
+
+test('of more, the certain ones come first, and the last says that there are further ones', () => {
+  const unsure = numbered(mostFindings, { confidence: 'ambiguous' })
+  const all = names([...unsure, ...numbered(3)])
+  expect(all).toHaveLength(mostFindings)
+  expect(all.slice(0, 3)).toEqual(names(numbered(3)))
+  expect(all.at(-1)).toBe('Outdated bases (further ones)')
 })
