@@ -7,14 +7,15 @@ import type { DuePerson } from './load-waiting.ts'
 
 /**
  * What is told of builds. Who hears of a tag is who looks after it, by role or because a source or an owner rule names them: they are told all.
- * At an address of several users, of whom one may not build in the namespace: what kind of fault it was, without the build's own words and
+ * At an address that several have, of whom one may not build in the namespace: what kind of fault it was, without the build's own words and
  * the end of its log (src/build/failure-words.ts). Two statements, and none where no such build is told of.
  */
 export async function forBuilders({ sql }: Pick<Deps, 'sql'>, people: readonly DuePerson[]): Promise<DuePerson[]> {
-  const told = people.filter(({ users, notices }) => users.length > 1 && notices.some(({ build }) => build))
+  const isShared = ({ users, others }: DuePerson): boolean => users.length + others.length > 1
+  const told = people.filter((person) => isShared(person) && person.notices.some(({ build }) => build))
   if (told.length === 0) return [...people]
   const keys = [...new Set(told.flatMap(({ notices }) => notices.flatMap((n) => (n.build ? n.namespace : []))))]
-  const users = [...new Set(told.flatMap((person) => person.users))]
+  const users = [...new Set(told.flatMap(everybody))]
   const rows = await sql<{ name: string; admin: boolean; namespace: string; role: Standing['role'] }[]>`
     select p.name, p.admin, asked.key as namespace, m.role
     from person p cross join unnest(${keys}::text[]) as asked (key)
@@ -28,7 +29,7 @@ export async function forBuilders({ sql }: Pick<Deps, 'sql'>, people: readonly D
     ),
   )
   const mayKnow = (person: DuePerson, namespace: string) =>
-    person.users.length === 1 || person.users.every((user) => builders.has(`${user} ${namespace}`))
+    !isShared(person) || everybody(person).every((user) => builders.has(`${user} ${namespace}`))
   const silent = told.flatMap((person) =>
     person.notices.flatMap(({ namespace, build }) => (build && !mayKnow(person, namespace) ? build.id : [])),
   )
@@ -46,3 +47,5 @@ export async function forBuilders({ sql }: Pick<Deps, 'sql'>, people: readonly D
     }),
   }))
 }
+
+const everybody = ({ users, others }: DuePerson): string[] => [...users, ...others]

@@ -6,6 +6,7 @@ import type { Known, Waiting } from './gather.ts'
 import { loadBuildEnds } from './load-build-ends.ts'
 import { loadOutlooks, type Standing } from './outlooks.ts'
 import { type Content, parseContent } from './parse-content.ts'
+import { usersAt } from './users-at.ts'
 
 /**
  * A notice that is to be told; `content` null: nothing can be told of it, `odd` says why. `root`: of its cause, without what tells a
@@ -20,12 +21,12 @@ export type Due = Omit<Told, 'content' | 'kind'> & {
   odd?: string
 }
 
-/** All that is to be told at one address, oldest first; `users` by name, of whom the notices are; `others`: who has the address besides. */
+/** All that is to be told at one address, oldest first; `users` by name, of whom the notices are; `others`: who else has the address (users-at.ts). */
 export type DuePerson = {
   email: string
   displayName: string | null
   users: string[]
-  others?: string[]
+  others: string[]
   notices: Due[]
 }
 
@@ -49,7 +50,13 @@ export async function loadWaiting(
   due: readonly Waiting[],
   { outlooks, contents }: Known,
 ): Promise<{ people: DuePerson[]; over: number[] }> {
-  const rows = await waitingRows(d, due)
+  const [rows, known] = await Promise.all([
+    waitingRows(d, due),
+    usersAt(
+      d.sql,
+      due.map(({ address }) => address),
+    ),
+  ])
   await loadOutlooks(
     d,
     rows.map(({ ref }) => ref),
@@ -68,7 +75,7 @@ export async function loadWaiting(
   )
   const byId = new Map(rows.map((row) => [row.id, row]))
   const over: number[] = []
-  const people = [...Map.groupBy(due, ({ address }) => address).values()].map((parts): DuePerson => {
+  const people = [...Map.groupBy(due, ({ address }) => address)].map(([address, parts]): DuePerson => {
     const own = parts.flatMap(({ ids }) => ids.flatMap((id) => byId.get(id) ?? [])).sort((a, b) => a.id - b.id)
     const users = [...new Set(own.map((row) => row.userName))].sort()
     const notices = own.flatMap((row): Due[] => {
@@ -87,7 +94,8 @@ export async function loadWaiting(
       return [{ ...due, content, outlook: told, ...(build ? { build } : {}) }]
     })
     const { email, displayName } = parts[0]!
-    return { email, displayName: users.length === 1 ? displayName : null, users, notices }
+    const others = (known.get(address) ?? []).filter((name) => !users.includes(name))
+    return { email, displayName: users.length === 1 ? displayName : null, users, others, notices }
   })
   return { people: people.filter(({ notices }) => notices.length > 0), over }
 }

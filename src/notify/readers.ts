@@ -13,7 +13,7 @@ export type Readers = {
    * which something is named besides: whoever may not read one of them any more is not sent it.
    */
   hide: (users: readonly string[], told: Told[]) => { told: Told[]; named: string[] }
-  /** Of users with one address: one mail of what all of them may read, since each may read it with us too; and of the rest one for each. */
+  /** Of users who are told at one address: one mail of what all of them may read, since each may read it with us too; and of the rest one for each. */
   apart: (person: DuePerson) => DuePerson[]
 }
 
@@ -42,7 +42,7 @@ export async function readersOf(
     ...new Set([...inAll(people.flatMap(({ notices }) => notices)), ...shared.map(({ namespace }) => namespace)]),
   ]
   const open = await standingsOf(d, nobody, keys)
-  const users = [...new Set(people.flatMap((person) => person.users))]
+  const users = [...new Set(people.flatMap(({ users, others }) => [...users, ...others]))]
   const rows = await d.sql<{ name: string; admin: boolean; namespace: string | null; role: Standing['role'] }[]>`
     select p.name, p.admin, m.namespace_key as namespace, m.role
     from person p left join member m on m.user_name = p.name and m.namespace_key = any(${keys})
@@ -66,7 +66,7 @@ export async function readersOf(
       }
     },
     apart(person) {
-      const { users, notices } = person
+      const { users, others, notices } = person
       if (users.length === 1) return [person]
       const hearers = Map.groupBy(notices, ({ ref }) => ref)
       const isForAll = ({ ref, namespace }: Due): boolean =>
@@ -77,7 +77,14 @@ export async function readersOf(
         const named = [...new Set(some.map(({ userName }) => userName))].sort()
         return some.length === 0
           ? []
-          : [{ ...person, users: named, others: users.filter((user) => !named.includes(user)), notices: some }]
+          : [
+              {
+                ...person,
+                users: named,
+                others: [...others, ...users].filter((user) => !named.includes(user)),
+                notices: some,
+              },
+            ]
       })
     },
   }

@@ -9,7 +9,8 @@ type Waiting = { id: string; userName: string; to: string; isNarrowed: boolean }
 /**
  * The SQL behind `with`: `barred`, those of these mails that may not go where they are addressed: somebody whose notices are in it hears of
  * them no longer, at that address, or wants no mails of it; of a mail without notices, its person hears of none of what it is about.
- * `narrowed`: those in which a name stands that one of them may not read any more, by the rules of src/access/access.ts.
+ * `narrowed`: those in which a name stands that one of them, or who else has the address, may not read any more, by the rules of
+ * src/access/access.ts.
  */
 export const barredMails = (sql: Tx, ids: readonly string[]) => {
   const these = sql`any(${[...ids]}::uuid[])`
@@ -26,6 +27,7 @@ export const barredMails = (sql: Tx, ids: readonly string[]) => {
     ), narrowed as (
       select reader.mail_id from (
         select n.mail_id, n.user_name from noticed n union select m.id, m.user_name from mail m where m.id = ${these}
+        union select n.mail_id, p.name from noticed n join person p on lower(p.email) = n.address
       ) as reader join mail m on m.id = reader.mail_id join person p on p.name = reader.user_name
       cross join lateral unnest(m.named) as shown (key)
       where m.id = ${these} and not p.admin

@@ -14,7 +14,7 @@ export type Faulty = { id: number; error: string }
 
 /**
  * The mail to one address. What cannot be written is left out, with its reason; `mail` null: nothing is left. `hide`: withholds what
- * not all of these users may read, since the mailbox is one.
+ * not all who have the address may read, since the mailbox is one.
  */
 export function writeMail(
   d: Needs,
@@ -41,11 +41,7 @@ function attempt(d: Needs, person: DuePerson, hide: Readers['hide']): Written | 
   }
 }
 
-function written(
-  d: Needs,
-  { users, others = [], email, displayName, notices }: DuePerson,
-  hide: Readers['hide'],
-): Written {
+function written(d: Needs, { users, others, email, displayName, notices }: DuePerson, hide: Readers['hide']): Written {
   const { publicUrl } = d.config
   const userName = users[0]!
   const leave = (namespace: string | null): string =>

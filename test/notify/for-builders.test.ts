@@ -46,6 +46,25 @@ test('whoever looks after the tag is told all; an address of which one user may 
   }
 })
 
+test('nor is it told where one who has the address is told later, or not at all', async () => {
+  await addMember(w.pg.sql, 'app', 'ada', { email: 'both@example.org' })
+  await addMember(w.pg.sql, 'app', 'bob', { email: 'both@example.org', role: 'viewer' })
+  await w.pg.sql`update member set told = true`
+  await w.pg.sql`insert into notify_person (user_name, every) values ('bob', 'daily')`
+  await addOutdated(w.pg.sql, run, { base, from: sha('v1'), to: sha('v2') })
+  await gather()
+  await failed(['fetching main of https://git.test/secret.git\n'])
+  await gather()
+  w.later(86_400)
+  await gather()
+  const mails = await told()
+  expect(Object.keys(mails).toSorted()).toEqual(['ada', 'bob'])
+  for (const mail of Object.values(mails)) {
+    expect(mail).toContain(sentence)
+    expect(mail).not.toMatch(/git\.test|fetching main/)
+  }
+})
+
 test('the end of a log begins with no half of a name', async () => {
   await addMember(w.pg.sql, 'app', 'ada')
   await addMember(w.pg.sql, 'hush', 'eve')

@@ -19,6 +19,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await wipe(pg.sql)
+  await pg.sql`truncate notify_person`
   await pg.sql`insert into namespace (key, visibility) values ('lib', 'public')`
   smtp.received.length = 0
   now = new Date('2026-11-21T03:00:00.000Z')
@@ -120,5 +121,47 @@ describe('two users with one address', () => {
     expect(await refs('ada')).toEqual([[run]])
     expect((await refs('zoe')).toSorted()).toEqual([[run], [hush]])
     expect(await mails()).toHaveLength(2)
+  })
+})
+
+describe('who has the address of somebody who is told, and is not told of it now', () => {
+  beforeEach(async () => {
+    for (const user of ['ada', 'bob']) await addMember(pg.sql, 'app', user, { email: 'Both@example.org' })
+    await addMember(pg.sql, 'secret', 'ada', { role: 'viewer' })
+    await pg.sql`update person set email = 'both@EXAMPLE.org' where name = 'bob'`
+  })
+  const moved = (name: string) => `${run} is outdated: ${name} has moved`
+  const subjectOf = async (user: string) => (await mails()).find((mail) => mail.user === user)?.subject
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['wants it daily', () => pg.sql`insert into notify_person (user_name, every) values ('bob', 'daily')`],
+    ['wants none', () => pg.sql`insert into notify_person (user_name, every) values ('bob', 'off')`],
+    ['hears of other tags', () => pg.sql`update member set namespace_key = 'web' where user_name = 'bob'`],
+    ['is a bot', () => pg.sql`update person set bot = true where name = 'bob'`],
+    ['is disabled', () => pg.sql`update person set enabled = false where name = 'bob'`],
+  ])('%s: a name that they may not read is withheld', async (_what, change) => {
+    await pg.sql`insert into namespace (key) values ('web')`
+    await change()
+    await addOutdated(pg.sql, run, { base: hush, to: sha('v2') })
+    await gather()
+    expect(await subjectOf('ada')).toBe(moved('(withheld)'))
+    await addMember(pg.sql, 'secret', 'bob', { role: 'viewer' })
+    await pg.sql`delete from notice`
+    await pg.sql`delete from mail`
+    await gather()
+    expect(await subjectOf('ada')).toBe(moved(hush))
+  })
+
+  test('comes to it while the mail waits: it is taken back', async () => {
+    await pg.sql`update person set email = 'bob@example.org' where name = 'bob'`
+    await pg.sql`insert into notify_person (user_name, every) values ('bob', 'off')`
+    await addOutdated(pg.sql, run, { base: hush, to: sha('v2') })
+    await gather()
+    expect(await subjectOf('ada')).toBe(moved(hush))
+    await pg.sql`update person set email = 'both@example.org' where name = 'bob'`
+    await sendAll()
+    await gather()
+    await sendAll()
+    expect(smtp.received.map(({ mail }) => mail.subject)).toEqual([moved('(withheld)')])
   })
 })
