@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "registry" ADD COLUMN     "gone" BOOLEAN NOT NULL DEFAULT false;
