@@ -1,5 +1,6 @@
 import type { MailState } from '../db/generated/enums.ts'
 import type { Deps } from '../deps.ts'
+import { wordsOpenTo } from './words-open-to.ts'
 
 /** A mail as GET /mails shows it. `error`: of the last try. */
 export type MailView = {
@@ -30,6 +31,30 @@ const isOf = (
 ) => sql`(${user ?? null}::text is null or m.user_name = ${user ?? null}
   or m.id in (select n.mail_id from notice n where n.user_name = ${user ?? null}))`
 
+/**
+ * As this user may read them: of what was not sent, and they may not read now (words-open-to.ts), nothing but that it is there. What was
+ * sent is in their mailbox.
+ */
+async function asReadBy<T extends MailView & { html?: string; refs?: string[] }>(
+  d: Pick<Deps, 'sql'>,
+  user: string | undefined,
+  mails: readonly T[],
+): Promise<T[]> {
+  if (user === undefined) return [...mails]
+  const unsent = mails.filter(({ state }) => state !== 'sent')
+  const open = await wordsOpenTo(
+    d,
+    user,
+    unsent.map(({ id }) => id),
+  )
+  const bare = { subject: '(withheld)', text: '' }
+  return mails.map((mail) =>
+    mail.state === 'sent' || open.has(mail.id)
+      ? mail
+      : { ...mail, ...bare, ...('html' in mail ? { html: '', refs: [] } : {}) },
+  )
+}
+
 /** Newest first. `user`: what is theirs. `cursor`: the id of the last mail of the page before; one that is not known gives no page. */
 export async function listMails(
   d: Pick<Deps, 'sql'>,
@@ -50,7 +75,7 @@ export async function listMails(
       and (${state ?? null}::mail_state is null or state = ${state ?? null}::mail_state)
       and (${cursor}::uuid is null or (created_at, id) < (select created_at, id from mail where id = ${cursor}::uuid))
     order by created_at desc, id desc limit ${limit + 1}`
-  const items = found.slice(0, limit)
+  const items = await asReadBy(d, user, found.slice(0, limit))
   return { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null }
 }
 
@@ -62,5 +87,6 @@ export async function getMail(d: Pick<Deps, 'sql'>, id: string, user?: string): 
       m.created_at, m.next_try_at, m.sent_at,
       array(select distinct n.ref from notice n where n.mail_id = m.id order by n.ref) as refs
     from mail m where m.id = ${id} and ${isOf(d.sql, user)}`
-  return found ?? null
+  const [read] = await asReadBy(d, user, found ? [found] : [])
+  return read ?? null
 }

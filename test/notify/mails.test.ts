@@ -1,16 +1,19 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { forgetMails } from '../../src/notify/forget-mails.ts'
 import { getMail, listMails } from '../../src/notify/mails.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { configFor } from './config.ts'
-import { wipe } from './flags.ts'
+import { addMember, wipe } from './flags.ts'
 import { addMail } from './outbox.ts'
 
 let pg: TestDatabase
 beforeAll(async () => {
   pg = await testDatabase()
 })
-beforeEach(() => wipe(pg.sql))
+beforeEach(async () => {
+  await wipe(pg.sql)
+  await pg.sql`truncate notify_person`
+})
 afterAll(() => pg.close())
 
 const now = new Date('2026-11-21T03:00:00.000Z')
@@ -68,4 +71,68 @@ test('what old mails said is forgotten: what was sent or kept, neither what wait
 test.each(['', 'x', "'; drop table mail"])('%j is no mail, and no page', async (id) => {
   expect(await getMail(pg, id)).toBeNull()
   expect(await listMails(pg, { cursor: id, limit: 10 })).toEqual({ items: [], next: null })
+})
+
+describe('what was not sent is read with us by who may be sent it now', () => {
+  const hush = 'r.test/hush/base:1'
+  const run = 'r.test/app/run:1'
+  const loses = (role: 'hush' | 'app') => pg.sql`delete from member where user_name = 'ada' and namespace_key = ${role}`
+  let id: string
+  beforeEach(async () => {
+    await addMember(pg.sql, 'app', 'ada', { role: 'contributor' })
+    await addMember(pg.sql, 'hush', 'ada', { role: 'viewer' })
+    id = await addMail(pg.sql)
+    await pg.sql`update mail set named = '{hush}', error = 'why' where id = ${id}`
+    await pg.sql`
+      insert into notice (kind, user_name, namespace, ref, root, content, mail_id) values ('failed', 'ada', 'app', ${run}, ${hush}, '{}', ${id})`
+  })
+  const read = async (user?: string) => {
+    const [listed] = (await listMails(pg, { ...(user === undefined ? {} : { user }), cursor: null, limit: 10 })).items
+    const { subject, text, html, refs } = (await getMail(pg, id, user))!
+    expect([listed!.subject, listed!.text]).toEqual([subject, text])
+    return [subject, text, html, ...refs]
+  }
+  const whole = ['subject', 'text', '<p>html</p>', run]
+  const bare = ['(withheld)', '', '']
+
+  test.each<[string, () => Promise<unknown>, string[]]>([
+    ['who hears of it and may read its names: whole', async () => {}, whole],
+    ['who may not read a name in it any more: nothing of it', () => loses('hush'), bare],
+    ['who looks after its tags no more: nothing of it', () => loses('app'), bare],
+    [
+      'who may read these still, and is told of them no more: nothing of it',
+      () => pg.sql`update member set role = 'viewer'`,
+      bare,
+    ],
+    [
+      'who wants no mails: whole',
+      () => pg.sql`insert into notify_person (user_name, every) values ('ada', 'off')`,
+      whole,
+    ],
+  ])('%s', async (_who, change, seen) => {
+    await change()
+    expect(await read('ada')).toEqual(seen)
+    await pg.sql`update mail set state = 'kept'`
+    expect(await read('ada')).toEqual(seen)
+    expect(await read()).toEqual(whole)
+    await pg.sql`update mail set state = 'sent', sent_at = ${now}`
+    expect(await read('ada')).toEqual(whole)
+  })
+
+  test('of one that was taken back nobody’s but admins’; why it was stays', async () => {
+    await pg.sql`update notice set mail_id = null`
+    await pg.sql`update mail set state = 'failed'`
+    expect(await read('ada')).toEqual(bare)
+    expect(await getMail(pg, id, 'ada')).toMatchObject({ state: 'failed', error: 'why' })
+    expect(await read()).toEqual(whole.slice(0, 3))
+  })
+
+  test('what is another’s at the same address: by who may read it, words of builds by who is told of them', async () => {
+    await pg.sql`insert into notice (user_name, namespace, ref, root, content, mail_id) values ('bob', 'web', 'r.test/web/site:1', 'x', '{}', ${id})`
+    expect(await read('ada')).toEqual(bare)
+    await addMember(pg.sql, 'web', 'ada', { role: 'viewer' })
+    expect(await read('ada')).toEqual([...whole, 'r.test/web/site:1'])
+    await pg.sql`update notice set kind = 'failed'`
+    expect(await read('ada')).toEqual(bare)
+  })
 })
