@@ -5,7 +5,7 @@ import type { Deps } from '../deps.ts'
 import { type Feature, featuresOf, type Outdated } from './finding-of.ts'
 import { scannedSql } from './scanned-image.ts'
 
-/** So many tags of one image are read: what more of them there are at the same layers shows the same, as a rule. */
+/** Of so many tags of one image that matter it is read what they show: more of them show the same, as a rule. */
 export const mostTags = 500
 
 type Fact = Outdated & { base: string }
@@ -14,13 +14,18 @@ type Row = Fact & { place: string; alone: boolean }
 
 /** SQL: a row for each base that has moved under the image with this top layer, however many tags it has. */
 export const movedSql = (sql: Sql | Tx, name: string): Fragment => sql`
-  with ${scannedSql(sql, name, mostTags)}, moved as (
-    select distinct on (here.id, here.platform, c.base) c.base, c.role, c.from_digest, c.to_digest, c.via, c.confidence
-    from here cross join lateral (select * from cause where tag_id = here.id and counted offset 0) c
-    where here.counts and (here.platform is null or cardinality(c.platforms) = 0 or here.platform = any(c.platforms))
-    order by here.id, here.platform, c.base, c.role
+  with ${scannedSql(sql, name)}, early as (
+    select namespace from here limit ${mostTags}
+  ), counting as (
+    select id, platform from here where counts limit ${mostTags}
+  ), moved as (
+    select distinct on (tag.id, tag.platform, c.base) c.base, c.role, c.from_digest, c.to_digest, c.via, c.confidence
+    from counting tag cross join lateral (select * from cause where tag_id = tag.id and counted offset 0) c
+    where tag.platform is null or cardinality(c.platforms) = 0 or tag.platform = any(c.platforms)
+    order by tag.id, tag.platform, c.base, c.role
   ), place as (
-    select min(place) as place, (select count(*) from here) < ${mostTags} and not exists (select from here where here.namespace <> min(told.namespace)) as alone
+    select min(place) as place, (select count(*) from early) < ${mostTags}
+      and not exists (select from early where early.namespace <> min(told.namespace)) as alone
     from told
   )
   select place, alone, base, role, from_digest as "from", to_digest as "to", via, confidence

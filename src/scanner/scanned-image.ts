@@ -20,16 +20,16 @@ export const byIndex = async <T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promis
 
 /**
  * SQL: CTEs, of which `here` has the tags at whose head is the image with this top layer, in the repository that was told and, as Portus keeps
- * what it finds by digest, in all of its registry, at most `most` of them; `gone` the gone ones of that repository. Each with `platform`, that
- * image's own, and `counts`: false where it does not matter by policy, or is gone: Portus may have it still, but it has nothing to say.
+ * what it finds by digest, in all of its registry, each with `platform`, that image's own, and `counts`: false where it does not matter by
+ * policy; `gone` the gone ones of that repository: Portus may have them still, but they have nothing to say.
  *
  * It is the image whose layers were told last, all of them; none where none was told whole, or that is not known. An image is told from its
  * lowest layer up, so that of two images with one top layer the one visited last is the one whose least recent layer is the more recent; what
  * is only a part of the same telling is shorter. It is found by all its layers (manifest_told_layers_idx; Portus leaves out the empty tar of
  * old manifests): tens of thousands may share the top one. `offset 0`, `limit 1`: look-ups, one for each row, that the planner is not to turn
- * round. Nothing is read beyond `most`: no CTE is sorted, and each is read as far as it is asked for.
+ * round. No CTE is sorted, and each is read as far as it is asked for: who wants some of `here` pays for these.
  */
-export const scannedSql = (sql: Sql | Tx, name: string, most: number | null): Fragment => sql`
+export const scannedSql = (sql: Sql | Tx, name: string): Fragment => sql`
   recursive chain as (
     select top.id as top, name, below, repository_id, turn as since, 1 as depth
     from (select * from scanned_layer where name = ${name} order by turn desc limit ${mostImages}) top
@@ -65,7 +65,6 @@ export const scannedSql = (sql: Sql | Tx, name: string, most: number | null): Fr
     select t.id, t.ref, r.namespace, found.platform, t.ignored is null as counts from found
     cross join lateral (select * from tag where head_digest = found.digest offset 0) t
     cross join lateral (select namespace from repository where id = t.repository_id and registry_id = found.registry_id offset 0) r
-    limit ${most}
   ), gone as (
     select before.id, before.ref from found cross join lateral (${leftBehind(sql, sql`found`)}) before
   )`
@@ -82,4 +81,4 @@ export type ScannedTag = { id: number; ref: string }
 
 /** All of them, however many. */
 export const scannedTags = (sql: Sql | Tx, name: string): Promise<ScannedTag[]> => sql<ScannedTag[]>`
-  with ${scannedSql(sql, name, null)} select id, ref from here union select id, ref from gone order by ref`
+  with ${scannedSql(sql, name)} select id, ref from here union select id, ref from gone order by ref`

@@ -62,7 +62,7 @@ test('each step of a visit goes by an index, also where its plan was made while 
   })
   const moved = await steps((tx) => movedSql(tx, blob('top')))
   const listed = await steps(
-    (tx) => tx`with ${scannedSql(tx, blob('top'), null)} select id from here union select id from gone`,
+    (tx) => tx`with ${scannedSql(tx, blob('top'))} select id from here union select id from gone`,
   )
   for (const nodes of [moved, listed]) {
     expect(new Set(nodes.map((node) => node['Relation Name']))).toEqual(
@@ -94,7 +94,10 @@ test('of an image with very many tags some are read for its answer, all are told
     expect(new Set((await answered()).map(({ hash }) => hash)).size).toBe(1)
     await pg.sql`update cause set base = 'reg:5000/many/base:1' where tag_id in (select id from tag where ref like 'reg:5000/many/%')`
     expect((await portusVisit(at, many)).map(({ Name }) => Name)).toEqual(['Outdated base (withheld)'])
-    await pg.sql`delete from tag where ref like 'reg:5000/many/%' and name::int > 10`
+    // those that do not matter are in nobody's way
+    await pg.sql`update tag set ignored = '{}' where ref like 'reg:5000/many/%' and name::int < ${mostTags + 100}`
+    expect((await portusVisit(at, many)).map(({ Name }) => Name)).toEqual(['Outdated base (withheld)'])
+    await pg.sql`delete from tag where ref like 'reg:5000/many/%' and name::int between 10 and ${mostTags}`
     expect((await portusVisit(at, many)).map(({ Name }) => Name)).toEqual([
       expect.stringContaining('reg:5000/many/base:1'),
     ])
