@@ -76,7 +76,7 @@ export function judgeEvent(raw: unknown): Verdict {
 function columns(raw: Partial<z.output<typeof RawEvent>>, whole: unknown): ReceivedEvent {
   const id = cut(raw.id, 200)
   return {
-    eventId: id !== null && id === raw.id ? id : `sha256:${hashOf(whole)}`,
+    eventId: id !== null && id === raw.id ? id : `sha256:${hashOf(whole, raw)}`,
     action: cut(raw.action, 64) ?? '',
     repository: cut(raw.target?.repository, 512) ?? '',
     tag: cut(raw.target?.tag, 256),
@@ -87,10 +87,17 @@ function columns(raw: Partial<z.output<typeof RawEvent>>, whole: unknown): Recei
   }
 }
 
-const hashOf = (value: unknown): string =>
-  createHash('sha256')
-    .update(JSON.stringify(value) ?? '')
-    .digest('hex')
+/** Of all that was sent; of what we know of it where the rest is nested too deep to be written (by JSON.stringify, which recurs). */
+function hashOf(whole: unknown, known: object): string {
+  const hash = createHash('sha256')
+  try {
+    hash.update(JSON.stringify(whole) ?? '')
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    hash.update(JSON.stringify(known))
+  }
+  return hash.digest('hex')
+}
 
 /** Null for an absent or empty text. */
 export const cut = (value: string | null | undefined, length: number): string | null =>

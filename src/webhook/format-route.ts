@@ -118,7 +118,7 @@ export function formatRoute(
   ): Said | null => format.read({ ...delivery, id: randomUUID(), isHost: (host) => canonicalHost(host) === registry })
 
   return (request, response, url) => {
-    const name = url.pathname.startsWith(path) ? url.pathname.slice(path.length) : ''
+    const name = url.pathname.startsWith(path) ? url.pathname.slice(path.length).replace(/\/$/, '') : ''
     const format = formats.get(name)
     if (!format) return false
     if (request.method !== 'POST' && !(request.method === 'OPTIONS' && format.preflight)) {

@@ -44,7 +44,7 @@ export function webhookRoute(
   return (request, response) => {
     const url = URL.parse(request.url ?? '/', 'http://webhook.invalid')
     if (url === null) return false
-    if (url.pathname !== webhookPath) return ofFormat(request, response, url)
+    if (url.pathname.replace(/\/$/, '') !== webhookPath) return ofFormat(request, response, url)
     if (request.method !== 'POST') {
       answer(response, 405, 'POST only', { allow: 'POST', connection: 'close' })
       return true

@@ -92,6 +92,17 @@ describe('judgeEvent', () => {
     expect(verdict).toMatchObject({ event: { repository: 'r', tag: null, actor: 'a' } })
   })
 
+  test('what is nested deeper than can be written is an event of its own, and costs none beside it', () => {
+    const deep = (repository: string) =>
+      `{"action":"push","target":{"repository":"${repository}"},"more":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
+    const body = `{"events":[${deep('a')},${deep('b')},${'['.repeat(20_000)}${']'.repeat(20_000)},${JSON.stringify(event('push', {}))}]}`
+    const verdicts = parseEnvelope(Buffer.from(body))!
+    const kinds = verdicts.map((verdict) => ('reason' in verdict ? verdict.reason : verdict.kind))
+    expect(kinds).toEqual(['no-digest', 'no-digest', 'not-an-event', 'handled'])
+    const ids = verdicts.map((verdict) => 'event' in verdict && verdict.event.eventId)
+    expect(new Set(ids).size).toBe(4)
+  })
+
   test('never throws', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => ['handled', 'ignored', 'irrelevant'].includes(judgeEvent(value).kind)),

@@ -94,6 +94,12 @@ describe('with one registry', () => {
     expect(await jobs()).toEqual(['ingest'])
   })
 
+  test('also where the address ends with a slash', async () => {
+    const url = await serve([registry('r.test')])
+    expect(await status(post(`${url}/`, { events: [push('e1')] }))).toBe(202)
+    expect(await rows()).toMatchObject([{ eventId: 'e1', outcome: 'pending' }])
+  })
+
   test('an event is stored and handled once, however often it is sent', async () => {
     const sent = Array.from({ length: 20 }, () => post(url, { events: [push('e1'), push('e1')] }))
     expect(await Promise.all(sent.map(status))).toEqual(sent.map(() => 202))

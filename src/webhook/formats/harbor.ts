@@ -85,12 +85,14 @@ function judge(delivery: Delivery, { type, id, at, operator, data }: Happened): 
     return lookAtEach(delivery, common, [...named, ...others])
   }
   if (!retentions.has(type)) return [irrelevant(type)]
-  const gone = (retention?.deleted_artifact ?? []).map(({ name_tag }) => goneOf(retention?.project_name, name_tag))
+  const gone = (retention?.deleted_artifact ?? []).map(({ name_tag }) => goneFrom(retention?.project_name, name_tag))
   return gone.length === 0 ? [irrelevant(type)] : lookAtEach(delivery, common, gone)
 }
 
-/** A retention names what it deleted as "alpine:3.8", within the project. */
-function goneOf(project: string | null | undefined, nameTag: string | null | undefined) {
-  const { repository, tag, digest } = namedImage(`harbor/${project ?? ''}/${nameTag ?? ''}`) ?? {}
-  return { repository, tag, digest }
+/**
+ * A retention names what it deleted as "alpine:3.8", within the project; of many artifacts one, with one of its tags (Harbor 2.12,
+ * src/controller/event/handler/webhook/artifact/retention.go): so it says no more than where.
+ */
+function goneFrom(project: string | null | undefined, nameTag: string | null | undefined) {
+  return { repository: namedImage(`harbor/${project ?? ''}/${nameTag ?? ''}`)?.repository }
 }

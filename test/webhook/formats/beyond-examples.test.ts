@@ -102,12 +102,19 @@ describe('what the examples do not show', () => {
     ['no CloudEvent', 'zot', { headers: {}, body: zot.body }, null],
     ['a package of npm', 'github', version({ container_metadata: null }), ['irrelevant published']],
     [
+      'an event of something else',
+      'github',
+      { headers: { 'x-github-event': 'star' }, body: { action: 'created', repository: {} } },
+      ['irrelevant star'],
+    ],
+    [
       'a ping',
       'github',
       { headers: { 'x-github-event': 'ping' }, body: { zen: 'Keep it logically awesome.' } },
       ['irrelevant ping'],
     ],
-    ['a push to git', 'github', { headers: { 'x-github-event': 'push' }, body: { action: 'push' } }, null],
+    ['a push to git', 'github', { headers: { 'x-github-event': 'push' }, body: { ref: 'main' } }, ['irrelevant push']],
+    ['what GitHub does not say of what it is', 'github', { headers: {}, body: { action: 'push' } }, null],
     ['a ping', 'azure', { headers: {}, body: { id: '1', action: 'ping', target: {} } }, ['irrelevant ping']],
     [
       'a chart',

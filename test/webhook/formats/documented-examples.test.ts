@@ -10,7 +10,7 @@ test.each<[string, string, string[]]>([
   ['harbor', 'harbor-pull', ['irrelevant PULL_ARTIFACT']],
   ['harbor', 'harbor-delete', ['look harbor/alpine:3.8@sha256:2bb501', 'look harbor/alpine@sha256:2bb501']],
   ['harbor', 'harbor-delete-cloudevents', ['look harbor/alpine:3.8@sha256:2bb501', 'look harbor/alpine@sha256:2bb501']],
-  ['harbor', 'harbor-retention-cloudevents', ['look harbor/alpine:3.8']],
+  ['harbor', 'harbor-retention-cloudevents', ['repository-change harbor/alpine']],
   ['quay', 'quay-push', ['look dgangaia/test:latest']],
   ['quay', 'quay-push-2013', ['look devtable/ubuntu:latest']],
   ['quay', 'quay-build-queued', ['irrelevant notification']],

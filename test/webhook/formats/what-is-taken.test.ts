@@ -33,6 +33,12 @@ describe.each(named)('%s: what is taken', (_, sender) => {
       expect([stage.written(), JSON.stringify(stored)].join()).not.toContain(secret)
   })
 
+  test('also where the address ends with a slash', async () => {
+    const url = await stage.serve([own()])
+    expect((await send(url, `${format}/`, await right())).status).toBe(202)
+    expect((await stage.rows()).length).toBeGreaterThan(0)
+  })
+
   test('without its proof, or with a wrong one: 401, and nothing is kept', async () => {
     const url = await stage.serve([own()])
     const { body, headers } = documented(sender.example)
