@@ -83,7 +83,13 @@ export async function listSources(d: Pick<Deps, 'sql' | 'clock' | 'config'>): Pr
   return rows.map(({ error, counts, ...row }) => ({
     ...row,
     age: row.syncedAt === null ? null : Math.max(0, Math.floor((now - row.syncedAt.getTime()) / 1000)),
-    error: error === null ? null : (JSON.parse(error) as PeopleSourceView['error']),
+    error: error === null ? null : errorOf(error),
     counts: counts === null ? null : (JSON.parse(counts) as PeopleSourceView['counts']),
   }))
+}
+
+/** What it lacks, where it is held, is a digest for syncPeople alone. */
+function errorOf(text: string): PeopleSourceView['error'] {
+  const { code, message } = JSON.parse(text) as NonNullable<PeopleSourceView['error']>
+  return { code, message }
 }

@@ -10,7 +10,7 @@ import { lockPeople } from './merge-people.ts'
 import { forgetLeftOver } from './people-sources.ts'
 import { heldSince, isDue, shrinking } from './shrinking.ts'
 import { listed } from './sources/snapshot-of.ts'
-import { type Snapshot, SourceError, told, usualLimits } from './sources/source.ts'
+import { type Lacking, type Snapshot, SourceError, told, usualLimits } from './sources/source.ts'
 import { peopleSource } from './sources/sources.ts'
 import { takeOver } from './take-over.ts'
 
@@ -18,7 +18,8 @@ type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'>
 /** `believe`: whoever asked for it says that it is right that many are gone. */
 export type SyncWish = { source: string; believe?: boolean }
 export type Outcome = 'synchronised' | 'failed' | 'held' | 'no-such-source'
-type Why = { code: string; message: string }
+/** `lacks`: of what is held, what it lacks (shrinking.ts). */
+type Why = { code: string; message: string; lacks?: string }
 
 /**
  * Reads one source and takes over what it says. Failing is an outcome, kept with the source. Thrown are our own database's errors alone, and
@@ -43,8 +44,9 @@ export async function syncPeople(
     signal.throwIfAborted()
     const failed = error instanceof SourceError
     const message = error instanceof Error ? error.message : String(error)
-    await tell(d.sql, source, d.clock(), { code: failed ? error.code : 'not-taken-over', message }).catch(
-      (also: unknown) => log.warn({ err: also }, 'why a source of people was not taken over could not be kept'),
+    const why = { code: failed ? error.code : 'not-taken-over', message }
+    await tell(d.sql, source, { now: d.clock(), shrunkAt: null }, why).catch((also: unknown) =>
+      log.warn({ err: also }, 'why a source of people was not taken over could not be kept'),
     )
     if (!failed) throw error
     log.warn({ err: error }, 'a source of people could not be read: what it said last holds on')
@@ -52,9 +54,16 @@ export async function syncPeople(
   }
 }
 
-const tell = async (sql: Deps['sql'] | Tx, source: string, now: Date, { code, message }: Why): Promise<void> =>
+/** `shrunkAt`: since when it has been held; null where it is not. */
+const tell = async (
+  sql: Deps['sql'] | Tx,
+  source: string,
+  { now, shrunkAt }: { now: Date; shrunkAt: Date | null },
+  why: Why,
+): Promise<void> =>
   void (await sql`
-    update people_source set tried_at = ${now}, error = ${JSON.stringify({ code, message: told(message) })}::text::jsonb
+    update people_source set tried_at = ${now}, shrunk_at = ${shrunkAt},
+      error = ${JSON.stringify({ ...why, message: told(why.message) })}::text::jsonb
     where name = ${source}`)
 
 async function take(
@@ -65,19 +74,28 @@ async function take(
   { now, believe }: { now: Date; believe: boolean },
 ): Promise<Outcome> {
   await lockPeople(tx)
-  const [known] = await tx<{ shrunkAt: Date | null; first: boolean }[]>`
-    select shrunk_at, synced_at is null as first from people_source where name = ${source} for update`
+  const [known] = await tx<{ since: Date | null; lacks: string | null; first: boolean }[]>`
+    select shrunk_at as since, error ->> 'lacks' as lacks, synced_at is null as first from people_source where name = ${source} for update`
   // removed from the configuration of another process since
   if (!known) return 'no-such-source'
   const snapshot = await holdLast(tx, source, read)
   const losses = await lossOf(tx, source, snapshot)
-  if (read.nameless && !believe && losses.addresses.before + losses.admins.before > 0)
-    throw new SourceError(read.nameless.code, read.nameless.message)
+  const had: Record<Lacking['what'], number> = {
+    people: losses.people.before,
+    names: losses.addresses.before + losses.admins.before,
+    namespaces: losses.namespaces.before,
+    roles: losses.roles.before,
+  }
+  const lacking = believe ? undefined : read.lacking?.find(({ what }) => had[what] > 0)
+  if (lacking) throw new SourceError(lacking.code, lacking.message)
   const shrunk = believe || known.first ? null : shrinking(losses)
-  if (shrunk !== null && !isDue(known.shrunkAt, now, d.config.peopleInterval)) {
-    await tell(tx, source, now, { code: 'shrunk', message: shrunk })
-    await tx`update people_source set shrunk_at = ${heldSince(known.shrunkAt, now)} where name = ${source}`
-    return 'held'
+  if (shrunk !== null) {
+    const { since, lacks } = known
+    const shrunkAt = heldSince(since && lacks !== null ? { since, lacks } : null, shrunk.lacks, now)
+    if (!isDue(shrunkAt, now, d.config.peopleInterval)) {
+      await tell(tx, source, { now, shrunkAt }, { code: 'shrunk', ...shrunk })
+      return 'held'
+    }
   }
   const changed = await takeOver(tx, source, snapshot)
   const notes = [...snapshot.notes, ...(await strangers(tx, source))]

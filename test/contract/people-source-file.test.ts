@@ -22,8 +22,9 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 /** every file has settled by then */
 const later = () => new Date(Date.now() + 3_600_000)
+const config = (file = path) => ({ kind: 'file' as const, name: 'people', registry: 'reg.test', path: file })
 const source = (registries: RegistryConfig[] = one, file = path) =>
-  ownersFile({ kind: 'file', name: 'people', registry: 'reg.test', path: file }, registries, usualLimits, later)
+  ownersFile(config(file), registries, usualLimits, later)
 const read = (text: string | Buffer) => {
   writeFileSync(path, text)
   return source().read(never)
@@ -44,6 +45,7 @@ describe('a file', () => {
   peopleSourceSuite(
     async () => ({
       set: async (world) => writeFileSync(path, fileOf(world)),
+      config,
       source: (registries) => source(registries),
       broken: (registries) => ({ source: source(registries, join(dir, 'none.yaml')), code: 'unreadable' }),
       stranger: null,

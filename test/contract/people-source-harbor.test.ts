@@ -10,14 +10,11 @@ const knows = { roles: true, disabled: false, bots: false, visibilities: ['priva
 const never = new AbortController().signal
 
 type Said = { url: string; password?: string; projects?: string[] }
-const source = ({ url, password, projects }: Said, registries: RegistryConfig[] = one) =>
-  harbor(
-    {
-      ...{ kind: 'harbor', name: 'harbor', registry: 'reg.test', projects: projects ?? null },
-      ...{ ...harborAccount, ...(password ? { password } : {}), place: { url, caFile: null, insecure: false } },
-    },
-    registries,
-  )
+const config = ({ url, password, projects }: Said) => ({
+  ...{ kind: 'harbor' as const, name: 'harbor', registry: 'reg.test', projects: projects ?? null },
+  ...{ ...harborAccount, ...(password ? { password } : {}), place: { url, caFile: null, insecure: false } },
+})
+const source = (said: Said, registries: RegistryConfig[] = one) => harbor(config(said), registries)
 
 describe('Harbor', () => {
   let server: HarborServer
@@ -26,6 +23,7 @@ describe('Harbor', () => {
     const closed = `http://127.0.0.1:${await freePort()}`
     return {
       set: async (said) => server.set(said),
+      config: () => config({ url: server.url }),
       source: (registries) => source({ url: server.url }, registries),
       broken: (registries) => ({ source: source({ url: closed }, registries), code: 'unreachable' }),
       stranger: (registries) => source({ url: server.url, password: 'wrong-secret' }, registries),

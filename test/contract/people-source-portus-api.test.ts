@@ -15,14 +15,11 @@ const knows = {
 const never = new AbortController().signal
 
 type Said = { url: string; token?: string; members?: 'all' | 'by-hand'; registry?: string | null }
-const source = ({ url, token, members, registry: said }: Said, registries: RegistryConfig[] = one) =>
-  portusApi(
-    {
-      ...{ kind: 'portus-api', name: 'portus', registry: said ?? null, members: members ?? 'all' },
-      ...{ ...portusAccount, ...(token ? { token } : {}), place: { url, caFile: null, insecure: false } },
-    },
-    registries,
-  )
+const config = ({ url, token, members, registry: said }: Said) => ({
+  ...{ kind: 'portus-api' as const, name: 'portus', registry: said ?? null, members: members ?? ('all' as const) },
+  ...{ ...portusAccount, ...(token ? { token } : {}), place: { url, caFile: null, insecure: false } },
+})
+const source = (said: Said, registries: RegistryConfig[] = one) => portusApi(config(said), registries)
 
 async function holder(version: PortusVersion, started: (server: PortusServer) => void): Promise<Holder> {
   const server = await servePortus(version)
@@ -30,6 +27,7 @@ async function holder(version: PortusVersion, started: (server: PortusServer) =>
   started(server)
   return {
     set: async (said) => server.set(said),
+    config: () => config({ url: server.url }),
     source: (registries) => source({ url: server.url }, registries),
     broken: (registries) => ({ source: source({ url: closed }, registries), code: 'unreachable' }),
     stranger: (registries) => source({ url: server.url, token: 'wrong-secret' }, registries),

@@ -33,11 +33,15 @@ const holderOf = (
     close: () => Promise<void>
   },
 ): DatabaseHolder => {
+  const config = (databaseUrl: string) => ({
+    ...{ kind: 'portus-database' as const, name: 'portus', registry: null, databaseUrl },
+  })
   const source = (databaseUrl: string, registries: Parameters<Holder['source']>[0]) =>
-    portusDatabase({ kind: 'portus-database', name: 'portus', registry: null, databaseUrl }, registries)
+    portusDatabase(config(databaseUrl), registries)
   return {
     ...database,
     url,
+    config: () => config(url()),
     source: (registries) => source(url(), registries),
     broken: (registries) => {
       const elsewhere = new URL(url())

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Visibility } from '../../src/people/person.ts'
 import type { PeopleSource, Snapshot } from '../../src/people/sources/source.ts'
+import type { PeopleSourceConfig } from '../../src/people-settings.ts'
 import type { RegistryConfig } from '../../src/registry/registries.ts'
+import { emptiedSuite } from './people-source-emptied.ts'
 import { many, nobody, user, type World, world } from './people-world.ts'
 
 export const registry = (name: string, aliases: string[] = []): RegistryConfig => ({
@@ -13,6 +15,8 @@ export const two = [registry('other.test'), registry('reg.test')]
 /** Something real that holds a world, and sources that read it. `broken`: one that finds nobody at home. `stranger`: with a wrong account. */
 export type Holder = {
   set: (world: World) => Promise<void>
+  /** of what it holds, as it is configured */
+  config: () => PeopleSourceConfig
   source: (registries: RegistryConfig[]) => PeopleSource
   broken: (registries: RegistryConfig[]) => { source: PeopleSource; code: string }
   stranger: ((registries: RegistryConfig[]) => PeopleSource) | null
@@ -106,6 +110,8 @@ export function peopleSourceSuite(start: () => Promise<Holder>, knows: Knows): v
     expect(error).toMatchObject({ name: 'SourceError', code: 'unauthorized' })
     expect(String(error)).not.toContain('wrong-secret')
   })
+
+  emptiedSuite(() => holder, knows)
 
   test('it ends when it is told to', async () => {
     await holder.set(world())

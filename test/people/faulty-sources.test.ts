@@ -82,7 +82,7 @@ describe('of an entry that is wrong now', () => {
 
     write('team', {
       ...good,
-      namespaces: { app: { members: good.namespaces.app.members }, lib: { member: { eve: 'owner' } } },
+      namespaces: { app: good.namespaces.app, lib: { member: { eve: 'owner' } } },
     })
     expect(await sync()).toBe('synchronised')
     expect(await roles('lib')).toEqual(['eve owner'])

@@ -3,11 +3,11 @@ import { z } from 'zod'
 import type { PeopleSourceConfig } from '../../people-settings.ts'
 import { parseNextLink } from '../../registry/parse-link.ts'
 import type { RegistryConfig } from '../../registry/registries.ts'
-import type { MemberRole } from '../person.ts'
+import type { MemberRole, Visibility } from '../person.ts'
 import { type Asker, makeAsker } from './ask-json.ts'
 import { parseSaid } from './parse-said.ts'
 import { type Claims, listed, snapshotOf } from './snapshot-of.ts'
-import { type PeopleSource, SourceError, usualLimits } from './source.ts'
+import { type Lacking, type PeopleSource, SourceError, usualLimits } from './source.ts'
 
 type Config = Extract<PeopleSourceConfig, { kind: 'harbor' }>
 
@@ -42,6 +42,8 @@ const roles: Readonly<Record<number, MemberRole>> = {
   4: 'contributor',
   5: 'viewer',
 }
+/** What `metadata.public` may be; of a project without it nothing is said. */
+const visibilities: Readonly<Record<string, Visibility>> = { true: 'public', false: 'private' }
 const mayNotList = 'the account may not list users'
 const pageSize = 100
 const mostPages = 10_000
@@ -93,13 +95,13 @@ async function claimsOf({ registry, projects: wanted }: Config, asker: Asker, si
       ...others.map((name) => ({ ...person, name, email: null, displayName: null, admin: false })),
     ],
     namespaces: projects.map(({ name, metadata }) => ({
-      ...{ registry, name, visibility: metadata?.public === 'true' ? ('public' as const) : ('private' as const) },
+      ...{ registry, name, visibility: visibilities[metadata?.public ?? ''] ?? null },
     })),
     members,
-    ...(users === null ? { nameless: { code: 'forbidden', message: `${mayNotList}, as it could before` } } : {}),
-    ...(users?.length === 0
-      ? { nameless: { code: 'nonsense', message: 'it lists no users at all, and did before' } }
-      : {}),
+    lacking: [
+      ...(users === null ? [lacksNames('forbidden', `${mayNotList}, as it could before`)] : []),
+      ...(users?.length === 0 ? [lacksNames('nonsense', 'it lists no users at all, and did before')] : []),
+    ],
     notes: [
       ...(users === null
         ? [
@@ -115,6 +117,8 @@ async function claimsOf({ registry, projects: wanted }: Config, asker: Asker, si
     ],
   }
 }
+
+const lacksNames = (code: Lacking['code'], message: string): Lacking => ({ what: 'names', code, message })
 
 /** Null where the account may not list them. */
 async function usersOf(

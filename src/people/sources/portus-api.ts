@@ -5,7 +5,7 @@ import type { PeopleSourceConfig } from '../../people-settings.ts'
 import type { RegistryConfig } from '../../registry/registries.ts'
 import type { Visibility } from '../person.ts'
 import { type Asker, makeAsker } from './ask-json.ts'
-import { hostOf, portusItself, unknownRegistry } from './portus-claims.ts'
+import { hostOf, lackedByPortus, portusItself, unknownRegistry } from './portus-claims.ts'
 import { readAll } from './read-all.ts'
 import { type Claims, snapshotOf } from './snapshot-of.ts'
 import { type PeopleSource, SourceError, usualLimits } from './source.ts'
@@ -71,10 +71,10 @@ async function claimsOf(
   asker: Asker,
   signal: AbortSignal,
 ): Promise<Claims> {
-  const all = <T extends z.ZodType<unknown[]>>(schema: T, path: string) => readAll(asker, schema, path, signal)
-  const registry = config.registry ?? registryOf(await all(Registries, '/api/v1/registries'), registries)
-  const users = await all(Users, '/api/v1/users')
-  const namespaces = unique(await all(Namespaces, '/api/v1/namespaces'))
+  const list = <T extends z.ZodType<unknown[]>>(schema: T, path: string) => readAll(asker, schema, path, signal)
+  const registry = config.registry ?? registryOf(await list(Registries, '/api/v1/registries'), registries)
+  const users = await list(Users, '/api/v1/users')
+  const namespaces = unique(await list(Namespaces, '/api/v1/namespaces'))
   const named = namespaces.map(({ name, team, visibility, global }) => ({
     registry,
     // the API gives the global namespace its registry's host as a name
@@ -86,7 +86,7 @@ async function claimsOf(
   if (config.members === 'all') {
     const limit = pLimit(atOnce)
     const teams = [...new Set(named.flatMap(({ team }) => team ?? []))]
-    const read = (team: number) => limit(() => all(Users, `/api/v1/teams/${team}/members`))
+    const read = (team: number) => limit(() => list(Users, `/api/v1/teams/${team}/members`))
     const ofTeam = new Map(await Promise.all(teams.map(async (team) => [team, await read(team)] as const)))
     for (const { name, team } of named)
       for (const { username } of (team === null ? null : ofTeam.get(team)) ?? [])
@@ -98,7 +98,10 @@ async function claimsOf(
     .map(({ username, email, display_name: displayName, admin, enabled, bot }) => ({
       ...{ name: username, email: email ?? null, displayName: displayName ?? null, enabled, bot, admin },
     }))
-  return { people, namespaces: named.map(({ team: _, ...rest }) => rest), members, notes: [noRoles[config.members]] }
+  const all = { people, namespaces: named.map(({ team: _, ...rest }) => rest), members }
+  // by hand nobody has a role from here
+  const lacking = lackedByPortus(all).filter(({ what }) => what !== 'roles' || config.members === 'all')
+  return { ...all, notes: [noRoles[config.members]], lacking }
 }
 
 /** A namespace that is both the caller's own and visible to all stands twice in 2.4.3. */

@@ -3,7 +3,7 @@ import { type CanonicalHost, canonicalHosts, isHost, normaliseHost } from '../..
 import type { RegistryConfig } from '../../registry/registries.ts'
 import type { Visibility } from '../person.ts'
 import { type Claims, listed } from './snapshot-of.ts'
-import { SourceError } from './source.ts'
+import { type Lacking, SourceError } from './source.ts'
 
 /** MySQL has 0 and 1 for what PostgreSQL has true and false for; null is false, as in Portus. */
 const flag = z.union([z.boolean(), z.number(), z.null()]).transform((value) => value === true || value === 1)
@@ -85,7 +85,22 @@ export function portusClaims(tables: PortusTables, registries: readonly Registry
     ),
     ...listed('roles left out, as Portus 2.4.3 has none of that number, of', [...new Set(unknownRoles)]),
   ]
-  return { people, namespaces, members, notes }
+  return { people, namespaces, members, notes, lacking: lackedByPortus({ people, namespaces, members }) }
+}
+
+/**
+ * What no Portus is without, once it was in use: users, one of whom is its admin, and of each (but bots) a namespace with a team of their own,
+ * which are made with them (create_personal_namespace! in app/models/user.rb).
+ */
+export function lackedByPortus(said: Record<'people' | 'namespaces' | 'members', readonly unknown[]>): Lacking[] {
+  const lacking = (what: Lacking['what'], words: string): Lacking => ({
+    ...{ what, code: 'nonsense', message: `it has ${words} at all any more, which no Portus is without` },
+  })
+  return [
+    ...(said.people.length === 0 ? [lacking('people', 'no users')] : []),
+    ...(said.namespaces.length === 0 ? [lacking('namespaces', 'no namespaces')] : []),
+    ...(said.members.length === 0 ? [lacking('roles', 'no members of teams')] : []),
+  ]
 }
 
 /** The configured name of a registry of Portus, by either of its host names; null where it is none. */

@@ -3,6 +3,7 @@ import { namespaceKey } from '../namespace-key.ts'
 import { EmailAddress, type MemberRole, oneLine, UserName, type Visibility } from '../person.ts'
 import {
   type Faulty,
+  type Lacking,
   type SaidMember,
   type SaidPerson,
   type SaidRule,
@@ -20,7 +21,7 @@ export type Claims = {
   notes?: string[]
   /** of namespaces by their names, all of `registry` */
   faulty?: Faulty & { registry: string }
-  nameless?: NonNullable<Snapshot['nameless']>
+  lacking?: Lacking[]
 }
 
 const most = 1_000_000
@@ -84,7 +85,7 @@ export function snapshotOf(claims: Claims, registriesCount: number): Snapshot {
     rules,
     notes: notes.map(told),
     ...(claims.faulty ? { faulty: faultyOf(claims.faulty, keyOf) } : {}),
-    ...(claims.nameless ? { nameless: claims.nameless } : {}),
+    lacking: claims.lacking ?? [],
   }
 }
 

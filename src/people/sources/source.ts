@@ -40,9 +40,11 @@ export type Snapshot = {
   rules: SaidRule[]
   notes: string[]
   faulty?: Faulty
-  /** why it names no addresses and no admins: an error, where it named some before */
-  nameless?: { code: SourceErrorCode; message: string }
+  lacking?: Lacking[]
 }
+
+/** What such a source cannot be without, and this is: an error, where it had some before. `names`: addresses and admins. */
+export type Lacking = { what: 'people' | 'names' | 'namespaces' | 'roles'; code: SourceErrorCode; message: string }
 
 /** Reads everything, or throws a SourceError; asked again it begins anew. */
 export type PeopleSource = { name: string; read: (signal: AbortSignal) => Promise<Snapshot> }
