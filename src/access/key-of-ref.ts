@@ -1,6 +1,11 @@
+/**
+ * In: where a repository lies, and which registries are configured.
+ * Out: the key of its namespace (docs/design/namespaces.md), in TypeScript and in SQL.
+ * Guarantees: nobody else says so; what is of no configured registry gets no key that is somebody's.
+ */
 import type { Config } from '../config.ts'
 import type { Fragment, Sql, Tx } from '../db/postgres.ts'
-import { namespaceOf } from '../oci/reference.ts'
+import { namespaceOf, type Reference } from '../oci/reference.ts'
 import { namespaceKey } from '../people/namespace-key.ts'
 
 type Configured = { config: { registries: readonly { name: string }[] } }
@@ -10,20 +15,27 @@ const hostsOf = (config: Pick<Config, 'registries'> | Configured['config']) => c
  * The key of the namespace of a canonical ref (`host/repository[:tag]`). Of a registry that is not configured it is `host/namespace`,
  * which is nobody's: outside, or (a registry that was configured once) admins' alone (standing.ts).
  */
-export function keyOfRef({ config }: Configured, ref: string): string {
+export function keyOfRef(d: Configured, ref: string): string {
   const slash = ref.indexOf('/')
-  const host = ref.slice(0, slash)
-  const namespace = namespaceOf(ref.slice(slash + 1))
-  return hostsOf(config).includes(host)
-    ? namespaceKey(host, namespace, config.registries.length)
-    : `${host}/${namespace}`
+  const [host, namespace] = [ref.slice(0, slash), namespaceOf(ref.slice(slash + 1))]
+  return ownKey(d, host, namespace) ?? `${host}/${namespace}`
 }
 
+/** The key under which people, credentials and settings of a repository's namespace are found; null of a registry that is not configured. */
+export const ownKeyOf = (d: Configured, { host, repository }: Pick<Reference, 'host' | 'repository'>): string | null =>
+  ownKey(d, host, namespaceOf(repository))
+
+const ownKey = ({ config }: Configured, host: string, namespace: string): string | null =>
+  hostsOf(config).includes(host) ? namespaceKey(host, namespace, config.registries.length) : null
+
+/** Whether keys begin with a host. */
+export const keysNameHosts = ({ config }: Configured): boolean => config.registries.length > 1
+
 /** The host of a key of a registry that is not configured; null of others. */
-export function strangeHost({ config }: Configured, key: string): string | null {
+export function strangeHost(d: Configured, key: string): string | null {
   const slash = key.indexOf('/')
   const host = slash < 0 ? null : key.slice(0, slash)
-  return host !== null && (config.registries.length < 2 || !hostsOf(config).includes(host)) ? host : null
+  return host !== null && (!keysNameHosts(d) || !hostsOf(d.config).includes(host)) ? host : null
 }
 
 /** keyOfRef in SQL. */

@@ -4,7 +4,7 @@
  * guarantees: nothing is changed; all is read in one snapshot, by a number of statements that does not depend on how many tags there are.
  */
 import { mayIn, mayRead } from '../access/access.ts'
-import { keyOfRef } from '../access/key-of-ref.ts'
+import { keyOfRef, keyOfRowSql } from '../access/key-of-ref.ts'
 import type { Principal } from '../access/principal.ts'
 import { readsEverything, seesAddressOf } from '../access/readable-by.ts'
 import { standingsOf, unknownStanding } from '../access/standing.ts'
@@ -58,7 +58,7 @@ export async function toldOf(
   refs: string[],
 ): Promise<PushPlan['told']> {
   const rows = await tx<{ namespace: string; tags: number; repositories: string[] }[]>`
-    select case when ${config.registries.length > 1} then g.name || '/' || r.namespace else r.namespace end as namespace,
+    select ${keyOfRowSql(tx, { config })} as namespace,
       count(*)::int as tags, array_agg(distinct g.name || '/' || r.name) as repositories
     from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
     where t.ref = any(${refs}) group by 1 order by 1`

@@ -27,6 +27,7 @@ const sentences: readonly (readonly [sentence: string, codes: string])[] = [
   ['the build itself failed', 'build-failed'],
   ['what was built could not be pushed', 'push-failed push-refused push-mismatch'],
   ['what was built failed its own check', 'verify-failed'],
+  ['its registry is not configured any more', 'registry-gone'],
   [
     'there was no machine to build it on',
     'machine-profile machine-settings machine-command machine-store machine-quota machine-failed machine-unreachable machine-lost machine-left',

@@ -1,3 +1,4 @@
+import { ownKeyOf } from '../access/key-of-ref.ts'
 import type { Deps } from '../deps.ts'
 import type { ObservedOrigin } from '../ingest/observe-origin.ts'
 import { ancestorLevels } from '../lineage/ancestors.ts'
@@ -7,7 +8,6 @@ import { type EvidenceKind, headOf } from '../lineage/world.ts'
 import type { BuildRequest } from '../oci/build-origin.ts'
 import { parseReference } from '../oci/reference.ts'
 import { listCredentials } from './credentials.ts'
-import { namespaceKeyOf } from './namespace-key.ts'
 import { type Proposal, proposeRecipe } from './propose-recipe.ts'
 import { isUnderPrefix } from './url-prefix.ts'
 
@@ -45,7 +45,8 @@ async function withCredential(d: Pick<Deps, 'db' | 'config'>, ref: string, propo
   const target = parseReference(ref)
   if (!target || !proposal.acceptable) return proposal
   const { recipe } = proposal
-  const all = await listCredentials(d, namespaceKeyOf(d, target))
+  const own = ownKeyOf(d, target)
+  const all = own === null ? [] : await listCredentials(d, own)
   const fitting = all.filter(
     ({ kind, urlPrefix }) => /^(git|ssh)$/.test(kind) && isUnderPrefix(recipe.git.url, urlPrefix),
   )

@@ -1,3 +1,4 @@
+import { ownKeyOf } from '../access/key-of-ref.ts'
 import type { Deps } from '../deps.ts'
 import type { Reference } from '../oci/reference.ts'
 import { type ClearCredential, credentialFor, registryCredentialFor, secretFor } from './credentials.ts'
@@ -22,7 +23,7 @@ export type Logins = {
 /**
  * The logins of a build of this tag, out of the database: the credentials of its namespace. Drydock's own login is used to push, and to
  * pull what anybody with an account may pull (a public or protected namespace) or what is the namespace's own: never to read another
- * namespace's private content into an image that its own people may pull.
+ * namespace's private content into an image that its own people may pull. Throws BuildError (`registry-gone`) of a tag in no configured registry.
  */
 export function namespaceLogins(d: Pick<Deps, 'config' | 'db' | 'vault'>, target: Repository): Logins {
   const own = namespaceKeyOf(d, target)
@@ -42,7 +43,8 @@ export function namespaceLogins(d: Pick<Deps, 'config' | 'db' | 'vault'>, target
 }
 
 async function isReadable(d: Pick<Deps, 'config' | 'db'>, own: string, repository: Repository): Promise<boolean> {
-  const key = namespaceKeyOf(d, repository)
+  const key = ownKeyOf(d, repository)
+  if (key === null) return false
   if (key === own) return true
   const namespace = await d.db.namespace.findUnique({ where: { key }, select: { visibility: true } })
   return namespace !== null && namespace.visibility !== 'private'

@@ -1,11 +1,13 @@
 /**
  * in: builds that are queued, or that run without a live worker. out: the one whose turn it is, claimed.
  * guarantees: exactly one claimer gets it; a dead worker's build comes first, then whoever somebody waits for, then the namespace that has
- * the fewest running and was served longest ago; limits, pauses and windows hold over all processes of one database.
+ * the fewest running and was served longest ago; limits, pauses and windows hold over all processes of one database; what
+ * is of a registry that is configured no more waits.
  */
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { mayStart } from '../pause/may-start.ts'
+import { isGone } from '../people/gone.ts'
 import { type Claim, type ClaimRow, claimOf, isLeft, taken } from './claim.ts'
 import { gather } from './gather.ts'
 
@@ -93,7 +95,7 @@ const due = (d: Needs, tx: Tx, takes: Takes, number: number, own: readonly strin
   const eligible = (lane: ReturnType<Tx>) => tx`
     select build.id, build.created_at from build
     where state = 'queued' and priority = ${lane}.priority and namespace_key = ${lane}.namespace_key
-      and (${lane}.automatic or not build.automatic) and ${mine}
+      and (${lane}.automatic or not build.automatic) and ${mine} and (build.job is not null or not ${isGone(tx, tx`build.ref`)})
       and not exists (select from build other where other.ref = build.ref and other.state = 'running')`
   return tx`recursive lane as (
     (select priority, namespace_key from build where state = 'queued' order by priority, namespace_key limit 1)

@@ -1,8 +1,8 @@
+import { keyOfRef } from '../access/key-of-ref.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { parseReference } from '../oci/reference.ts'
+import { isGone } from '../people/gone.ts'
 import { currentKeys } from './current-key.ts'
-import { namespaceKeyOf } from './namespace-key.ts'
 import { Recipe } from './recipe.ts'
 import { storable, storableJson } from './storable.ts'
 import { wakeBuilders } from './wake-builders.ts'
@@ -63,7 +63,7 @@ export const lockRef = (tx: Tx, ref: string): Promise<void> => lockRefs(tx, [ref
 
 /**
  * Queues builds of many tags, by a number of statements that does not depend on how many they are; one request a tag. What has no
- * recipe has no entry in the answer. A person who asks for what is queued already makes it theirs: it is nobody's to withdraw, and goes first.
+ * recipe, or lies in a registry that is configured no more, has no entry in the answer. A person who asks for what is queued already makes it theirs: it is nobody's to withdraw, and goes first.
  */
 export async function requestBuilds(
   d: Needs,
@@ -74,7 +74,7 @@ export async function requestBuilds(
   await lockRefs(tx, refs)
   // As text: the driver renames JSON keys, and build arguments are keys.
   const stored = await tx<{ ref: string; spec: string }[]>`
-    select ref, spec::text as spec from recipe where ref = any(${refs})`
+    select ref, spec::text as spec from recipe where ref = any(${refs}) and not ${isGone(tx, tx`ref`)}`
   const specs = new Map(stored.map(({ ref, spec }) => [ref, spec]))
   const recipes = new Map(stored.map(({ ref, spec }) => [ref, Recipe.parse(JSON.parse(spec))]))
   const keys = await currentKeys(tx, recipes)
@@ -103,7 +103,7 @@ type Queued = { id: string; ref: string; key: string }
 
 const rowOf = (d: Needs, request: BuildRequest, recipe: string, key: string) => {
   const { ref, reason, root, note = null, automatic = false, planId = null } = request
-  const namespace = namespaceKeyOf(d, parseReference(ref)!)
+  const namespace = keyOfRef(d, ref)
   const priority = request.priority ?? (automatic ? 1 : 0)
   return {
     ref,

@@ -19,7 +19,7 @@ export const heardBy = (sql: Sql | Tx, asked: Fragment) => {
           select distinct on (rule.source, a.repository) a.namespace, a.repository, rule.users
           from owner_rule rule cross join lateral (
             select namespace, repository from heard_asked
-            where starts_with(repository, rule.registry || '/')
+            where rule.registry not in (select name from registry where gone) and starts_with(repository, rule.registry || '/')
               and substr(repository, length(rule.registry) + 2) ~ rule.regex offset 0
           ) as a
           order by rule.source, a.repository, rule.position desc

@@ -1,4 +1,5 @@
 import type { Tx } from '../db/postgres.ts'
+import { isGone } from './gone.ts'
 
 /** Any number, the same in every process: what sources say is changed by one at a time. */
 const peopleLock = 7_233_015
@@ -15,7 +16,7 @@ export const lockPeople = async (tx: Tx): Promise<void> => void (await tx`select
 
 /**
  * Derives `person`, `namespace.visibility` and `member` anew from what the sources say of these names and keys, as docs/design/people.md
- * has it; of nothing else. To be called in the transaction of the change, under `lockPeople`. Answers how many rows it changed. Running
+ * has it; of nothing else. A namespace of a registry that is configured no more is private and has nobody, whatever they say. To be called in the transaction of the change, under `lockPeople`. Answers how many rows it changed. Running
  * it twice changes nothing the second time. A member whose person nobody knows has no row until somebody does.
  */
 export async function mergePeople(tx: Tx, touched: Touched): Promise<number> {
@@ -59,7 +60,7 @@ async function mergeNamespaces(tx: Tx, keys: readonly string[]): Promise<number>
     insert into namespace as n (key, visibility)
     select t.key, coalesce(
       (array_agg(s.visibility order by s.source <> 'local', s.source collate "C") filter (where s.visibility is not null))[1], 'private')
-    from (select distinct unnest(${[...keys]}::text[]) as key) as t left join namespace_said s on s.key = t.key
+    from (select distinct unnest(${[...keys]}::text[]) as key) as t left join namespace_said s on s.key = t.key and not ${isGone(tx, tx`t.key`)}
     group by t.key order by t.key
     on conflict (key) do update set visibility = excluded.visibility where n.visibility <> excluded.visibility
     returning 1`
@@ -79,7 +80,8 @@ async function mergeMembers(tx: Tx, pairs: readonly { namespace: string; user: s
         as t (namespace_key, user_name)
     ), said as materialized (
       select t.namespace_key, t.user_name, max(s.role) as role, bool_or(s.told) as told
-      from touched t join member_said s using (namespace_key, user_name) join person p on p.name = t.user_name group by 1, 2
+      from touched t join member_said s using (namespace_key, user_name) join person p on p.name = t.user_name
+      where not ${isGone(tx, tx`t.namespace_key`)} group by 1, 2
     ), gone as (
       delete from member m using touched t where m.namespace_key = t.namespace_key and m.user_name = t.user_name
         and (m.namespace_key, m.user_name) not in (select namespace_key, user_name from said)

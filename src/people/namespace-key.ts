@@ -17,16 +17,26 @@ export function parseNamespaceKey(text: string, registries: readonly string[]): 
   return namespaceKey(host ?? '', name, registries.length)
 }
 
+/** The registries of a start. `canonical`: the registry that a host names; it may be called otherwise than before (an alias). */
+export type Hosts = { names: readonly string[]; canonical?: (host: string) => string }
+
 /**
- * The key of a namespace once there are other registries than at the last start; null where it stays as it is. From one registry to several
- * it gets that one's name; from several to one those of the one that is left lose it. What was of several, or of none, stays: of which it
- * is cannot be told. `before`, `now`: the names of the registries that send events.
+ * The key of a namespace once there are other registries than at the last start; null where it stays as it is. Where there was one, a key is of that
+ * one; where there is one now, only its own keys are without a host. All others begin with theirs, also of one that is configured no more: that it
+ * is nobody's then, and its again when it is back. A key without a host that was of several, or of none, stays: of which it is cannot be told.
  */
-export function movedKey(key: string, before: readonly string[], now: readonly string[]): string | null {
-  const [first] = before
-  const [left] = now
-  if (before.length === 1 && now.length > 1) return key.includes('/') ? null : `${first}/${key}`
-  if (before.length <= 1 || now.length !== 1 || !key.startsWith(`${left}/`)) return null
-  const name = key.slice(`${left}/`.length)
-  return name.includes('/') ? null : name
+export function movedKey(key: string, before: readonly string[], now: Hosts): string | null {
+  const [first = '', second, ...path] = key.split('/')
+  if (path.length > 0) return null // a repository's, as policies are
+  const host = second === undefined ? (before.length === 1 ? before[0]! : null) : first
+  if (host === null) return null
+  const moved = keyOn(host, second ?? first, now)
+  return moved === key ? null : moved
+}
+
+/** The key of a namespace of this host, with these registries. */
+export function keyOn(host: string, namespace: string, { names, canonical = (same) => same }: Hosts): string {
+  const known = names.includes(host) ? host : canonical(host)
+  if (!names.includes(known)) return `${host}/${namespace}`
+  return namespaceKey(known, namespace, names.length)
 }

@@ -1,3 +1,4 @@
+import { keyOfRowSql } from '../access/key-of-ref.ts'
 import type { Fragment } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { lockPeople, mergePeople } from './merge-people.ts'
@@ -42,14 +43,14 @@ export async function getNamespace(d: Needs, key: string): Promise<NamespaceView
   return found ?? null
 }
 
-/** The key in SQL, as namespaceKey() has it. One page of keys first, then the counts for these alone. */
+/** One page of keys first, then the counts for these alone. */
 function views(
   d: Needs,
   page: { key: string | null; after: string | null; limit: number; mine: Fragment },
 ): Promise<NamespaceView[]> {
   return d.sql<NamespaceView[]>`
     with held as (
-      select r.id, case when ${d.config.registries.length > 1} then g.name || '/' || r.namespace else r.namespace end as key
+      select r.id, ${keyOfRowSql(d.sql, d)} as key
       from repository r join registry g on g.id = r.registry_id where not g.outside
     ), page as (
       select key from (select key from held union select key from namespace) as known

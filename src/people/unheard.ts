@@ -1,3 +1,4 @@
+import { keyOfRowSql } from '../access/key-of-ref.ts'
 import type { Deps } from '../deps.ts'
 import { heardBy, withHearers } from './heard-by.ts'
 
@@ -10,10 +11,10 @@ type Needs = Pick<Deps, 'sql' | 'config'>
 export async function unheardNamespaces({ sql, config }: Needs): Promise<string[]> {
   const rows = await sql<{ namespace: string }[]>`
     with outdated as materialized (
-      select distinct case when ${config.registries.length > 1} then g.name || '/' || r.namespace else r.namespace end as namespace,
+      select distinct ${keyOfRowSql(sql, { config })} as namespace,
         g.name || '/' || r.name as repository
       from tag t join repository r on r.id = t.repository_id join registry g on g.id = r.registry_id
-      where t.status = 'outdated' and t.ignored is null and t.head_digest is not null and not g.outside
+      where t.status = 'outdated' and t.ignored is null and t.head_digest is not null and not g.outside and not g.gone
     ), ${heardBy(sql, sql`select namespace, repository from outdated`)}
     select distinct o.namespace from outdated o
     where (o.namespace, o.repository) not in (select namespace, repository from ${withHearers(sql, sql`outdated`)} as heard_of)

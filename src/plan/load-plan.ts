@@ -1,6 +1,6 @@
+import { keyOfRef } from '../access/key-of-ref.ts'
 import { canBuild } from '../build/builders/builders.ts'
 import { currentKeys } from '../build/current-key.ts'
-import { namespaceKeyOf } from '../build/namespace-key.ts'
 import { Recipe } from '../build/recipe.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
@@ -101,7 +101,7 @@ async function starts(d: Pick<Deps, 'config' | 'clock'>, tx: Tx): Promise<(ref: 
   const now = d.clock()
   const known = new Map<string, Starts>()
   return (ref) => {
-    const namespace = namespaceKeyOf(d, parseReference(ref)!)
+    const namespace = keyOfRef(d, ref)
     const pauseOf = (wanted: string) => pauses.find(({ scope }) => scope === wanted)
     const starts = known.get(namespace) ?? {
       start: mayStart(namespace, now, { pauses, builds: d.config.builds }),
@@ -166,9 +166,9 @@ type TagRow = {
   heldBy: 'policy' | 'snooze' | null
 }
 
-/** The recipe as text: the driver renames JSON keys, and build arguments are keys. */
+/** The recipe as text: the driver renames JSON keys, and build arguments are keys. None of a registry that is configured no more: nobody builds there. */
 const tagsOf = (tx: Tx, refs: string[], now: Date) => tx<TagRow[]>`
-  select asked.ref, t.head_at, t.judged_at, recipe.spec::text as spec, further.moves_with,
+  select asked.ref, t.head_at, t.judged_at, case when not coalesce(registry.gone, false) then recipe.spec::text end as spec, further.moves_with,
     case when t.ignored is not null then 'policy' when ${isTagSnoozed(tx, now)} then 'snooze' end as held_by,
     coalesce(named.bases, '{}') as bases, coalesce(named.doubtful, '{}') as doubtful, coalesce(registry.outside, false) as outside,
     array(select platform->>'platform' from jsonb_array_elements(t.platforms) platform) as platforms

@@ -58,7 +58,7 @@ const enqueueCurate = (d: Pick<Deps, 'jobs'>, tx: Tx, scope: string): Promise<vo
  * begins with a host where there are several registries.
  */
 export const speaksOfRow = (sql: Sql | Tx, scope: Fragment): Fragment =>
-  sql`(${scope} in (${ownScope(sql)}, g.name || '/' || r.namespace) or (${scope} = r.namespace and not g.outside))`
+  sql`(${scope} in (${ownScope(sql)}, g.name || '/' || r.namespace) or (${scope} = r.namespace and not g.outside and not g.gone))`
 
 const ownScope = (sql: Sql | Tx): Fragment =>
   sql`g.name || case when r.namespace = '_' then '/_/' else '/' end || r.name`

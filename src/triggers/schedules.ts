@@ -1,17 +1,17 @@
 /**
  * in: recipes whose schedule is due (recipe.due_at). out: queued builds, and the time each is due next.
- * guarantees: times that were missed are one build; what is paused, out of its windows or observed stays due until it may start; two
+ * guarantees: times that were missed are one build; what is paused, out of its windows, observed, or of a registry that is configured no more stays due until it may start; two
  * processes that look at once queue it once.
  */
+import { keyOfRef } from '../access/key-of-ref.ts'
 import { nextTime } from '../build/cron.ts'
-import { namespaceKeyOf } from '../build/namespace-key.ts'
 import { Recipe } from '../build/recipe.ts'
 import { lockRef, requestBuild } from '../build/request.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { parseReference } from '../oci/reference.ts'
 import { mayStart } from '../pause/may-start.ts'
 import { loadPauses } from '../pause/pauses.ts'
+import { isGone } from '../people/gone.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'>
 
@@ -26,8 +26,10 @@ export function makeSchedules(d: Needs): { turn(): Promise<void> } {
       lastTurn = now
       if (d.config.observe) return
       const pauses = await loadPauses(d.sql)
-      const due = await d.sql<{ ref: string }[]>`select ref from recipe where due_at <= ${now} order by due_at, ref`
-      const byNamespace = Map.groupBy(due, ({ ref }) => namespaceKeyOf(d, parseReference(ref)!))
+      const due = await d.sql<
+        { ref: string }[]
+      >`select ref from recipe where due_at <= ${now} and not ${isGone(d.sql, d.sql`ref`)} order by due_at, ref`
+      const byNamespace = Map.groupBy(due, ({ ref }) => keyOfRef(d, ref))
       for (const [namespace, recipes] of byNamespace) {
         if (!mayStart(namespace, now, { pauses, builds: d.config.builds }).start) continue
         for (const { ref } of recipes) await d.sql.begin((tx) => queueDue(d, tx, ref, now))

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { namespaceKeyOf } from '../build/namespace-key.ts'
+import { ownKeyOf } from '../access/key-of-ref.ts'
 import { Recipe } from '../build/recipe.ts'
 import { requestBuild } from '../build/request.ts'
 import type { Tx } from '../db/postgres.ts'
@@ -92,7 +92,7 @@ async function recipesWithSource(d: Needs, tx: Tx, namespaceKey: string): Promis
   const rows = await tx<{ ref: string; spec: string }[]>`
     select ref, spec::text as spec from recipe where spec ? 'git' order by ref collate "C"`
   return rows.flatMap(({ ref, spec }) => {
-    if (namespaceKeyOf(d, parseReference(ref)!) !== namespaceKey) return []
+    if (ownKeyOf(d, parseReference(ref)!) !== namespaceKey) return []
     const recipe = Recipe.safeParse(JSON.parse(spec))
     return recipe.success ? [{ ref, recipe: recipe.data }] : []
   })

@@ -19,6 +19,6 @@ export async function forgetHost(d: Pick<Deps, 'jobs'>, tx: Tx, host: string): P
   await tx`delete from tag_fact where ${ours}`
   await tx`delete from tag_listing where ${ours}`
   await tx`delete from repository where registry_id = ${registry.id}`
-  await tx`delete from registry where id = ${registry.id} and not exists (select from event where registry_id = ${registry.id})`
+  await tx`delete from registry where id = ${registry.id} and not gone and not exists (select from event where registry_id = ${registry.id})`
   await markDirty(d, tx, { tags: tags.map((tag) => tag.ref), manifests: held.map((span) => span.digest) })
 }

@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { followGone } from '../people/follow-gone.ts'
 import { followAliases } from './follow-aliases.ts'
 import { sweepWatches } from './sweep.ts'
 
@@ -6,7 +7,7 @@ import { sweepWatches } from './sweep.ts'
 const startLock = 7_233_012
 
 /**
- * A row for each configured registry, saying whether it sends us events; names brought under what the configuration calls their
+ * A row for each configured registry, saying whether it sends us events, and which of those that did are configured no more; names brought under what the configuration calls their
  * registries; a run for every host that is watched. Done at every start.
  */
 export async function introduceRegistries(d: Pick<Deps, 'sql' | 'jobs' | 'registries' | 'config'>): Promise<void> {
@@ -18,6 +19,10 @@ export async function introduceRegistries(d: Pick<Deps, 'sql' | 'jobs' | 'regist
         on conflict (name) do update set outside = false, paused_until = null, spent_until = null where registry.outside`
       await tx`delete from watch where host = ${name}`
     }
+    await followGone(
+      tx,
+      d.config.registries.map(({ name }) => name),
+    )
     for (const { name } of d.config.outside)
       await tx`
         insert into registry (name, outside) values (${name}, true)

@@ -41,8 +41,8 @@ async function everywhere(): Promise<void> {
   await sql`insert into notify_namespace (user_name, namespace_key, every) values ('ada', 'zork', 'off')`
   await sql`insert into notice (user_name, namespace, ref, root, content) values ('ada', 'zork', 'a.test/zork/run:1', 'r', '{}')`
   await sql`
-    insert into mail (message_id, user_name, about, "to", subject, text, html, state)
-    values ('<1@x>', 'ada', '{zork a.test/zork/run,other a.test/other/run}', 'ada@example.org', 's', 't', 'h', 'pending')`
+    insert into mail (message_id, user_name, about, named, "to", subject, text, html, state)
+    values ('<1@x>', 'ada', '{zork a.test/zork/run,other a.test/other/run}', '{zork,hush}', 'ada@example.org', 's', 't', 'h', 'pending')`
   await sql`insert into build (ref, key, reason, recipe, namespace_key) values ('a.test/zork/run:1', 'k', '{}', '{}', 'zork')`
   await sql`insert into tag_policy (scope, include, exclude, immutable, updated_at) values ('zork', '{}', '{}', '{}', now()), ('a.test/zork/run', '{}', '{}', '{}', now())`
   await sql`insert into pause (scope) values ('zork'), ('*')`
@@ -81,8 +81,11 @@ describe('a second registry', () => {
     expect(await tablesWith('zork')).toEqual(history)
     expect(await tablesWith('a.test/zork')).toEqual(tables.filter((name) => !history.includes(name)))
     expect((await listMembers(pg, 'a.test/zork')).map(({ user, role }) => [user, role])).toEqual([['ada', 'owner']])
-    expect(await pg.sql`select about from mail`).toEqual([
-      { about: ['a.test/zork a.test/zork/run', 'a.test/other a.test/other/run'] },
+    expect(await pg.sql`select about, named from mail`).toEqual([
+      {
+        about: ['a.test/zork a.test/zork/run', 'a.test/other a.test/other/run'],
+        named: ['a.test/zork', 'a.test/hush'],
+      },
     ])
     expect(await pg.sql`select scopes from token`).toEqual([
       { scopes: ['read', 'build:a.test/zork', 'manage:a.test/other'] },

@@ -42,20 +42,37 @@ describe('with other registries than before', () => {
     ['a.test/app/web', ['a.test', 'b.test'], ['a.test'], null],
     ['app', ['a.test', 'b.test'], ['a.test', 'c.test'], null],
     ['app', ['a.test', 'c.test'], ['a.test', 'b.test'], null],
-    ['app', ['a.test'], ['b.test'], null],
-    ['a.test/app', ['a.test'], ['a.test'], null],
+    ['a.test/app', ['a.test', 'b.test', 'c.test'], ['b.test', 'c.test'], null],
+    ['app', ['a.test'], ['b.test'], 'a.test/app'],
+    ['a.test/app', ['b.test'], ['a.test'], 'app'],
+    ['b.test/app', ['a.test'], ['b.test'], 'app'],
+    ['a.test/app', ['a.test'], ['b.test'], null],
     ['app', [], ['a.test', 'b.test'], null],
-    ['app', ['a.test'], [], null],
-  ])('%s of %j is with %j %s', (key, before, now, moved) => {
-    expect(movedKey(key, before, now)).toBe(moved)
+    ['app', [], ['a.test'], null],
+    ['app', ['a.test'], [], 'a.test/app'],
+    ['a.test/app', [], ['a.test'], 'app'],
+  ])('%s of %j is with %j %s', (key, before, names, moved) => {
+    expect(movedKey(key, before, { names })).toBe(moved)
+  })
+
+  test.each<[string, string[], string[], string | null]>([
+    ['app', ['a.test'], ['b.test'], null],
+    ['app', ['a.test'], ['b.test', 'c.test'], 'b.test/app'],
+    ['a.test/app', ['a.test', 'c.test'], ['b.test', 'c.test'], 'b.test/app'],
+    ['a.test/app', ['a.test', 'c.test'], ['b.test'], 'app'],
+    ['a.test/app', ['a.test', 'c.test'], ['c.test'], null],
+    ['c.test/app', ['a.test', 'c.test'], ['b.test'], null],
+  ])('%s of %j is with %j, called a.test before, %s', (key, before, names, moved) => {
+    const canonical = (host: string) => (host === 'a.test' ? 'b.test' : host)
+    expect(movedKey(key, before, { names, canonical })).toBe(moved)
   })
 
   test('there and back again is where it was', () => {
     const name = fc.stringMatching(/^[a-z]{1,4}$/)
     fc.assert(
       fc.property(name, fc.uniqueArray(name, { minLength: 2, maxLength: 4 }), (key, hosts) => {
-        const moved = movedKey(key, [hosts[0]!], hosts)!
-        expect(movedKey(moved, hosts, [hosts[0]!])).toBe(key)
+        const moved = movedKey(key, [hosts[0]!], { names: hosts })!
+        expect(movedKey(moved, hosts, { names: [hosts[0]!] })).toBe(key)
       }),
     )
   })

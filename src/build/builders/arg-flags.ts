@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { BuildError } from '../build-error.ts'
 import { isFrontendAllowed } from '../dockerfile-check/read-directives.ts'
-import { namespaceKeyOf } from '../namespace-key.ts'
+import { shareOf } from '../namespace-key.ts'
 import type { Session } from './docker-session.ts'
 
 /** How a name ends whose value nobody should see in a list of processes. */
@@ -51,7 +51,7 @@ export function checkSecrets(secrets: readonly { id: string }[], isShared: boole
  * who want the same at the same time, by a line in their /etc/hosts. Nobody without the secret key can tell the name.
  */
 export function apart({ d, job }: Pick<Session, 'd' | 'job'>): string[] {
-  const namespace = namespaceKeyOf(d, job.target)
+  const namespace = shareOf(d, job.target)
   const name = createHmac('sha256', d.config.secretKey)
     .update(`steps and caches of ${namespace}`)
     .digest('hex')

@@ -8,7 +8,7 @@ import type { Deps } from '../../deps.ts'
 import { BuildError } from '../build-error.ts'
 import type { BuilderContext, BuildJob } from '../builders/builder.ts'
 import type { DockerEndpoint, DockerHosts } from '../builders/docker-hosts.ts'
-import { namespaceKeyOf } from '../namespace-key.ts'
+import { shareOf } from '../namespace-key.ts'
 import { backOffMs } from './create-failure.ts'
 import { held } from './held.ts'
 import { type MachineDeps, type MachinePark, parkOf } from './machine-park.ts'
@@ -122,7 +122,7 @@ export function machineHosts(d: MachineDeps & Pick<Deps, 'config'>, pauses: Paus
     isShared: false,
     async acquire(job, context, signal) {
       const { machines } = d.config
-      const profile = profileFor(machines, job.recipe.machine, namespaceKeyOf(d, job.target))
+      const profile = profileFor(machines, job.recipe.machine, shareOf(d, job.target))
       if (!profile) {
         const asked = job.recipe.machine ?? 'default'
         throw new BuildError('machine-profile', `no machine profile ${asked} is configured here`)

@@ -6,7 +6,7 @@ import type { Deps } from '../../deps.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { BuildError } from '../build-error.ts'
 import { parseGitUrl } from '../git-url.ts'
-import { namespaceKeyOf } from '../namespace-key.ts'
+import { shareOf } from '../namespace-key.ts'
 import { wakeBuilders } from '../wake-builders.ts'
 import { jobKey, type RemoteJob, type StoredJob } from './job.ts'
 import { openGrant } from './seal.ts'
@@ -31,7 +31,7 @@ export async function acceptJob(
     const recipe = { ...job.recipe, platforms }
     const made = await tx`
       insert into build (id, ref, namespace_key, key, reason, recipe, job, automatic, priority, created_at)
-      values (${job.id}, ${job.ref}, ${namespaceKeyOf(d, parseReference(job.ref)!)}, ${key}, '{"kind":"manual"}',
+      values (${job.id}, ${job.ref}, ${shareOf(d, parseReference(job.ref)!)}, ${key}, '{"kind":"manual"}',
         ${JSON.stringify(recipe)}::text::jsonb, ${JSON.stringify(stored)}::text::jsonb, false, 0, ${d.clock()})
       on conflict (id) do nothing`
     if (made.count > 0) {

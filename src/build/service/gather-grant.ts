@@ -1,6 +1,6 @@
+import { keysNameHosts } from '../../access/key-of-ref.ts'
 import type { Deps } from '../../deps.ts'
 import type { Reference } from '../../oci/reference.ts'
-import { namespaceKey } from '../../people/namespace-key.ts'
 import type { RegistryConfig } from '../../registry/registries.ts'
 import { namespaceCredentials, secretFor } from '../credentials.ts'
 import { namespaceKeyOf } from '../namespace-key.ts'
@@ -14,7 +14,7 @@ type Target = Pick<Reference, 'host' | 'repository'>
  * What a build of this tag may use (as `namespaceLogins` has it), put so that a service which knows no namespaces can keep to it: the
  * namespace's own credentials with their prefixes, and Drydock's logins for the target and for what anybody with an account may pull.
  * A credential that the recipe names and nobody stored is left out: the build then fails at just that, as it would here. Throws BuildError
- * (`credential-missing`) for a build secret.
+ * (`credential-missing`) for a build secret, and (`registry-gone`) for a tag in no configured registry.
  */
 export async function gatherGrant(d: Needs, target: Target, recipe: Recipe): Promise<Grant> {
   const own = namespaceKeyOf(d, target)
@@ -46,7 +46,8 @@ async function ourLogins(d: Needs, target: Target): Promise<RegistryGrant[]> {
 
 /** The names of those namespaces that lie in this registry. */
 function namespacesOf(d: Pick<Deps, 'config'>, { name }: RegistryConfig, readable: ReadonlySet<string>): string[] {
-  const prefix = namespaceKey(name, '', d.config.registries.length)
+  if (!keysNameHosts(d)) return [...readable].filter((key) => !key.includes('/'))
+  const prefix = `${name}/`
   return [...readable].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length))
 }
 
