@@ -2,7 +2,7 @@
  * In: what a Portus asks the scanner it takes for Clair (v1): each layer of an image, bottom to top, then what is wrong with the top one.
  * Out: the bases that have moved under the tags of that image, as vulnerabilities with a link; and, with a real Clair behind, its findings.
  * Guarantees: always JSON, within 50 ms even where the database hangs (then an error, which Portus takes for nothing, and it is asked to
- * look again); from what is stored: nobody but a real Clair is asked, and never before the answer. Who asks shows no account (Portus can
+ * look again), and without a real Clair's findings where these alone are late; from what is stored: nobody but a real Clair is asked, and never before the answer. Who asks shows no account (Portus can
  * show none): they are told what a viewer of the image's namespace is.
  */
 import express, { type ErrorRequestHandler, type Response, type Router } from 'express'
@@ -12,6 +12,7 @@ import { makeClair } from '../scanner/clair.ts'
 import { keepLayer } from '../scanner/keep-layer.ts'
 import { forgetAnswers, noteAnswered, noteUnanswered } from '../scanner/note-answers.ts'
 import { PostedLayer, toldLayer } from '../scanner/posted-layer.ts'
+import { makeFindingsReader } from '../scanner/read-findings.ts'
 import { makeVisits, UnansweredError } from '../scanner/visits.ts'
 import { illFormedAt } from './well-formed.ts'
 
@@ -23,13 +24,14 @@ const usualPatience = 35
 export function scannerRouter(d: Needs, { patience = usualPatience }: { patience?: number } = {}): Router {
   const visits = makeVisits(d, { patience, overflowed: () => forgetAnswers(d) })
   const clair = d.config.clairUrl === null ? null : makeClair(d, d.config.clairUrl, visits)
+  const findings = makeFindingsReader(d)
   const router = express.Router()
   router.get('/health', (_request, response) => void json(response, 200, { status: 'ok' }))
   const layers = router.route('/v1/layers')
   layers.post(express.json({ limit: '256kb', type: () => true }), async (request, response) => {
     const posted = PostedLayer.safeParse(request.body)
     if (!posted.success || illFormedAt(posted.data) !== null) return failure(response, 400, 'that is no layer')
-    clair?.post(posted.data, request.body)
+    clair?.post(posted.data)
     const told = toldLayer(d, posted.data, d.clock())
     if (told !== null) await visits.write(() => keepLayer(d, told))
     json(response, 201, { Layer: { ...posted.data.Layer, Headers: undefined, IndexedByVersion: version } })
@@ -43,14 +45,21 @@ export function scannerRouter(d: Needs, { patience = usualPatience }: { patience
       void visits.write(() => noteUnanswered(d, name))
       clair?.asked(name, null)
     }
+    const found = findings(name, patience)
     try {
-      const { features, shown, told } = await visits.ask(() => answer(d, name))
+      const { features, shown } = await visits.ask(() => answer(d, name))
+      const theirs = await found
       response.once('close', () => {
         if (!response.writableFinished) return missed()
         void visits.write(async () => noteAnswered(d, name, await shown))
-        clair?.asked(name, told)
+        clair?.asked(name, theirs?.hash ?? null)
       })
-      json(response, 200, { Layer: { Name: name, IndexedByVersion: version, Features: features } })
+      const all = [JSON.stringify(features), theirs?.features ?? '[]'].map((part) => part.slice(1, -1)).filter(Boolean)
+      sent(
+        response,
+        200,
+        `{"Layer":{"Name":${JSON.stringify(name)},"IndexedByVersion":${version},"Features":[${all}]}}`,
+      )
     } catch (error) {
       missed()
       throw error
@@ -64,8 +73,14 @@ export function scannerRouter(d: Needs, { patience = usualPatience }: { patience
 /** Of Clair v1's database of findings; Portus does not look at it. */
 const version = 3
 
-const json = (response: Response, status: number, body: object): void =>
-  void response.status(status).type('application/json').send(JSON.stringify(body))
+/** Not by Express, which makes a hash of what may be megabytes. */
+const sent = (response: Response, status: number, text: string): void => {
+  const body = Buffer.from(text)
+  response
+    .writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length })
+    .end(body)
+}
+const json = (response: Response, status: number, body: object): void => sent(response, status, JSON.stringify(body))
 /** As Clair says it. */
 const failure = (response: Response, status: number, message: string): void =>
   json(response, status, { Error: { Message: message } })

@@ -1,14 +1,13 @@
 import type { Deps } from '../deps.ts'
-import { findings } from './clair.ts'
 import { outdatedFeatures } from './outdated-features.ts'
 import { byIndex, scannedTags } from './scanned-image.ts'
 import { shownOf } from './shown.ts'
 
 /**
- * `features`: what is wrong with the image, as Clair says it. `told`: hash of a real Clair's part. `shown`: of each of its tags a hash of
+ * Our own part. `features`: what is wrong with the image, as Clair says it. `shown`: of each of its tags a hash of
  * what they show (shown.ts), read from the same state; it takes as long as there are tags, so nobody is to wait for it. Null: it could not be read.
  */
-export type Answer = { features: object[]; told: string; shown: Promise<ReadonlyMap<string, string> | null> }
+export type Answer = { features: object[]; shown: Promise<ReadonlyMap<string, string> | null> }
 
 type Needs = Pick<Deps, 'sql' | 'config' | 'log'>
 
@@ -26,6 +25,5 @@ export async function answer(d: Needs, name: string): Promise<Answer> {
     d.log.info({ err }, 'what Portus shows could not be read: it is asked to look again')
     return null
   })
-  const [mine, { features, told }] = await Promise.all([own.promise, findings(d, name)])
-  return { shown, told, features: [...mine, ...features] }
+  return { shown, features: await own.promise }
 }

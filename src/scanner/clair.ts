@@ -7,13 +7,13 @@
 import axios from 'axios'
 import pLimit from 'p-limit'
 import type { Deps } from '../deps.ts'
-import { type Place, type PostedLayer, placeOf } from './posted-layer.ts'
+import { handedOn, type Place, type PostedLayer } from './posted-layer.ts'
 import type { Visits } from './visits.ts'
 
 export type Clair = {
-  /** Hands a layer on, as it was posted. */
-  post(posted: PostedLayer, body: unknown): void
-  /** Portus asked about this top layer, and was answered with findings of this hash; null: with an error. */
+  /** Hands a layer on. */
+  post(posted: PostedLayer): void
+  /** Portus asked about this top layer, and was answered with findings of this hash; null: with an error, or without them. */
   asked(name: string, told: string | null): void
 }
 
@@ -37,10 +37,11 @@ export function makeClair(
   })
   const limit = pLimit(atOnce)
   const pending = new Map<string, Promise<void>>()
-  const places = new Map<string, Place>()
+  /** Where layers were told to be; null: where none is handed on. */
+  const places = new Map<string, Place | null>()
   const strangers = new Set<string>()
 
-  const handOn = async (body: unknown): Promise<void> => {
+  const handOn = async (body: object): Promise<void> => {
     try {
       const { status } = await client.post('/v1/layers', body)
       if (status !== 200 && status !== 201) d.log.info({ status }, 'Clair did not take a layer')
@@ -57,17 +58,20 @@ export function makeClair(
   }
 
   return {
-    post(posted, body) {
+    post(posted) {
       const { Name: name, ParentName, Path } = posted.Layer
-      const place = placeOf(d, Path)
-      if (!place?.named) return warnOf(Path)
-      places.delete(name)
-      places.set(name, place)
+      const handed = handedOn(d, posted)
+      // who posts the same from elsewhere does not undo what is handed on
+      if (handed || !places.get(name)) {
+        places.delete(name)
+        places.set(name, handed?.place ?? null)
+      }
       if (places.size > mostPlaces) places.delete(places.keys().next().value!)
+      if (!handed) return warnOf(Path)
       if (pending.size >= mostWaiting) return d.log.warn('more layers than Clair takes: they are asked for again later')
       // a layer is known to Clair only after the one it stands on
       const before = [pending.get(ParentName ?? ''), pending.get(name)]
-      const work = Promise.all(before).then(() => limit(() => handOn(body)))
+      const work = Promise.all(before).then(() => limit(() => handOn(handed.body)))
       pending.set(name, work)
       void work.then(() => {
         if (pending.get(name) === work) pending.delete(name)
@@ -78,7 +82,7 @@ export function makeClair(
       const known = places.get(name)
       void visits.write(async () => {
         // another process may have been told the layers
-        const place = known ?? (strangers.size === 0 ? await toldPlace(d, name) : undefined)
+        const place = known === undefined ? await toldPlace(d, name) : known
         if (place) await wish(d, place, name, told)
       })
       const handed = pending.get(name) ?? Promise.resolve()
@@ -97,6 +101,10 @@ async function toldPlace({ sql }: Needs, name: string): Promise<Pick<Place, 'reg
   return place
 }
 
+/**
+ * How long Portus is waited for begins anew a day after it was last asked: not with each visit, since what is found may be another each
+ * time, or not be there in time.
+ */
 async function wish(
   d: Needs,
   { registry, repository }: Pick<Place, 'registry' | 'repository'>,
@@ -105,12 +113,12 @@ async function wish(
 ): Promise<void> {
   const now = d.clock()
   const anyway = new Date(now.getTime() + fetchAnywayMs)
+  const anew = d.sql`l.fetch_tries = 0 and (l.asked_at between ${now}::timestamptz - interval '1 day' and ${now}) is not true`
   await d.sql`
     insert into clair_look as l (registry, repository, name, told, fetch_at, next_at, seen_at)
     values (${registry}, ${repository}, ${name}, ${told}, ${anyway}, ${now}, ${now})
     on conflict (name, registry, repository) do update set told = excluded.told, fetch_at = excluded.fetch_at, seen_at = excluded.seen_at,
-      tries = case when l.fetch_tries > 0 then l.tries else 0 end,
-      next_at = case when l.fetch_tries > 0 then l.next_at else excluded.next_at end`
+      tries = case when ${anew} then 0 else l.tries end, next_at = case when ${anew} then excluded.next_at else l.next_at end`
 }
 
 async function fetchNow(d: Needs, name: string): Promise<void> {
@@ -123,13 +131,3 @@ export const queueFetch = (d: Pick<Deps, 'sql' | 'jobs'>, runAt?: Date): Promise
   d.jobs.enqueue(d.sql, 'clair', {}, { key: 'clair', queue: 'clair', ...(runAt ? { runAt } : {}) })
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-/** Hash of no findings. */
-export const nothingFound = 'd751713988987e9331980363e24189ce'
-
-/** What Clair found in a layer, as far as it was fetched, and the hash of it. */
-export async function findings(d: Pick<Deps, 'sql'>, name: string): Promise<{ features: object[]; told: string }> {
-  const [row] = await d.sql<{ features: string; told: string }[]>`
-    select features::text, md5(features::text) as told from scan_finding where name = ${name}`
-  return { features: row ? (JSON.parse(row.features) as object[]) : [], told: row?.told ?? nothingFound }
-}

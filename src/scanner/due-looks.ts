@@ -1,5 +1,5 @@
 import type { Deps } from '../deps.ts'
-import { nothingFound } from './clair.ts'
+import { nothingFound } from './clair-findings.ts'
 import { flaggedSql } from './shown.ts'
 
 /** A tag that Portus is to look at. `shown`: hash of what there is to be shown, "" nothing. */
@@ -75,7 +75,7 @@ export const tidyLooks = async (d: Needs): Promise<void> =>
 
 export const dueLayers = (d: Needs, most: number): Promise<DueLayer[]> => d.sql<DueLayer[]>`
   select l.registry, l.repository, l.name from clair_look l left join scan_finding f on f.name = l.name
-  where (coalesce(l.told, ${nothingFound}) <> coalesce(md5(f.features::text), ${nothingFound}) or l.fetch_tries > 0)
+  where (coalesce(l.told, ${nothingFound.hash}) <> coalesce(f.hash, ${nothingFound.hash}) or l.fetch_tries > 0)
     and l.next_at <= ${d.clock()}
   order by l.asked_at nulls first, l.name limit ${most}`
 

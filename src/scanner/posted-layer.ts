@@ -6,11 +6,15 @@ import { isRepository } from '../oci/reference.ts'
 
 /** A layer as Portus posts it: https://github.com/quay/clair/blob/v2.1.8/Documentation/api_v1.md, lib/portus/security_backends/clair.rb of Portus. */
 export const PostedLayer = z.object({
-  Layer: z.looseObject({
+  Layer: z.object({
     Name: z.string().min(1).max(300),
+    NamespaceName: z.string().max(300).nullish(),
     ParentName: z.string().max(300).nullish(),
     /** `http(s)://HOST/v2/REPOSITORY/blobs/DIGEST` */
     Path: z.string().max(2000).nullish(),
+    Format: z.string().max(300).nullish(),
+    /** a token of the registry, to read the layer with */
+    Headers: z.object({ Authorization: z.string().optional() }).nullish().catch(null),
   }),
 })
 export type PostedLayer = z.infer<typeof PostedLayer>
@@ -40,6 +44,23 @@ export function placeOf(
   const only = config.registries.length === 1 ? config.registries[0]!.name : null
   const registry = named ?? config.portusRegistry ?? only
   return registry === null ? null : { registry, repository, named: named !== undefined }
+}
+
+/**
+ * What a real Clair is given of a post, as it fetches what it is told; null where that is not at a name, alias or address of a registry.
+ * Made anew: Go takes a key whatever its capitals are, and the last one counts; and an address is to be to Clair what it was to us.
+ */
+export function handedOn(
+  d: Parameters<typeof placeOf>[0],
+  { Layer: { Name, NamespaceName, ParentName, Path, Format, Headers } }: PostedLayer,
+): { place: Place; body: object } | null {
+  const [place, url] = [placeOf(d, Path), URL.parse(Path ?? '')]
+  if (!place?.named || !url || !(url.protocol in ports)) return null
+  const Layer = {
+    ...{ Name, NamespaceName: NamespaceName ?? '', Path: `${url.protocol}//${url.host}${url.pathname}` },
+    ...{ Headers: Headers ?? {}, ParentName: ParentName ?? '', Format: Format ?? '' },
+  }
+  return { place, body: { Layer } }
 }
 
 /** What is to be kept of a post; null where it names no layer in such a place. */

@@ -3,48 +3,15 @@ import { ConfigError, loadSettings } from '../../src/config.ts'
 import { askPortus } from '../../src/scanner/ask-portus.ts'
 import { fetchFindings } from '../../src/scanner/fetch-findings.ts'
 import { forgetAnswers } from '../../src/scanner/note-answers.ts'
-import { type HttpServer, reply, serveHttp } from '../support/http-server.ts'
+import { reply, type serveHttp } from '../support/http-server.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { portusVisit } from './portus-visit.ts'
 import { blob, forgetTold, image, type Scanner, startScanner, storeScannedWorld, until } from './scanner-service.ts'
+import { cve, type SmallClair, smallClair } from './small-clair.ts'
 import { type SmallPortus, smallPortus } from './small-portus.ts'
 
-/** As Clair 2.1 answers: https://github.com/quay/clair/blob/v2.1.8/Documentation/api_v1.md */
-const cve = {
-  ...{ Name: 'CVE-2014-9471', NamespaceName: 'debian:8', Description: 'parse_datetime in coreutils', Severity: 'Low' },
-  ...{ Link: 'https://security-tracker.debian.org/tracker/CVE-2014-9471', FixedBy: '9.23-5' },
-}
-type Posted = { Name: string; ParentName: string; Headers: object }
-
-/** Clair v1 as far as Portus uses it: it knows a layer once that was posted, after the one below. `broken`: it answers so instead. */
-async function realClair() {
-  const posted: Posted[] = []
-  const state = { broken: null as Parameters<typeof serveHttp>[0] | null }
-  const server = await serveHttp((request, response, url) => {
-    if (state.broken) return state.broken(request, response, url)
-    const known = (name: string) => posted.some(({ Name }) => Name === name)
-    if (request.method === 'GET') {
-      const name = decodeURIComponent(url.pathname.split('/').at(-1)!)
-      if (!known(name)) return reply(response, 404, { Error: { Message: 'the resource cannot be found' } })
-      return reply(response, 200, { Layer: { Features: [{ Name: 'coreutils', Vulnerabilities: [cve] }] } })
-    }
-    let text = ''
-    request.on('data', (part: Buffer) => {
-      text += part
-    })
-    request.on('end', () => {
-      const layer = JSON.parse(text).Layer as Posted
-      if (layer.ParentName !== '' && !known(layer.ParentName))
-        return reply(response, 400, { Error: { Message: 'parent is unknown' } })
-      posted.push(layer)
-      reply(response, 201, { Layer: {} })
-    })
-  })
-  return Object.assign(server, { posted, state })
-}
-
 let pg: TestDatabase
-let clair: HttpServer & Awaited<ReturnType<typeof realClair>>
+let clair: SmallClair
 let portus: SmallPortus
 let scanner: Scanner
 let later = 0
@@ -55,7 +22,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   later = 0
   await forgetTold(pg)
-  ;[clair, portus] = [await realClair(), await smallPortus()]
+  ;[clair, portus] = [await smallClair(), await smallPortus()]
   scanner = await startScanner(pg, settings())
 })
 afterEach(async () => {
@@ -96,8 +63,8 @@ test('hands all on to a real Clair, bottom to top, and shows what that finds onc
   expect(shown('app/run')).toEqual(['Outdated base (withheld)'])
   await settle()
   expect(shown('app/run')).toEqual(['Outdated base (withheld)', cve.Name])
-  expect(clair.posted.slice(0, 2).map(({ Name }) => Name)).toEqual([blob('base'), blob('run')])
-  expect(clair.posted[0]!.Headers).toEqual({ Authorization: 'Bearer of-the-registry' })
+  expect(clair.posted.slice(0, 2).map(({ name }) => name)).toEqual([blob('base'), blob('run')])
+  expect(clair.posted[0]!.headers).toEqual({ Authorization: 'Bearer of-the-registry' })
 })
 
 test.each([
