@@ -7,6 +7,7 @@
  * image has a recipe, so that the planner decides on each for the mails.
  */
 import { fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -113,7 +114,7 @@ try {
   const rival = async () => {
     await Promise.all(
       rows.map(({ userName, to, references, createdAt, ...mail }) => {
-        const token = signUnsubscribe(d.vault, { person: userName, namespace: null })
+        const token = signUnsubscribe(d.vault, { person: userName, bearer: randomUUID(), namespace: null })
         const unsubscribe = unsubscribeUrl(config.publicUrl, token)
         return alone.sendMail({
           ...mail,

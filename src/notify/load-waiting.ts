@@ -6,7 +6,7 @@ import type { Known, Waiting } from './gather.ts'
 import { loadBuildEnds } from './load-build-ends.ts'
 import { loadOutlooks, type Standing } from './outlooks.ts'
 import { type Content, parseContent } from './parse-content.ts'
-import { usersAt } from './users-at.ts'
+import { type Bearers, bearersAt } from './users-at.ts'
 
 /**
  * A notice that is to be told; `content` null: nothing can be told of it, `odd` says why. `root`: of its cause, without what tells a
@@ -21,12 +21,13 @@ export type Due = Omit<Told, 'content' | 'kind'> & {
   odd?: string
 }
 
-/** All that is to be told at one address, oldest first; `users` by name, of whom the notices are; `others`: who else has the address (users-at.ts). */
+/** All that is to be told at one address, oldest first; `users` by name, of whom the notices are; `others`: who else has the address (users-at.ts); `bearers`: of them all. */
 export type DuePerson = {
   email: string
   displayName: string | null
   users: string[]
   others: string[]
+  bearers: Bearers
   notices: Due[]
 }
 
@@ -52,7 +53,7 @@ export async function loadWaiting(
 ): Promise<{ people: DuePerson[]; over: number[] }> {
   const [rows, known] = await Promise.all([
     waitingRows(d, due),
-    usersAt(
+    bearersAt(
       d.sql,
       due.map(({ address }) => address),
     ),
@@ -94,8 +95,9 @@ export async function loadWaiting(
       return [{ ...due, content, outlook: told, ...(build ? { build } : {}) }]
     })
     const { email, displayName } = parts[0]!
-    const others = (known.get(address) ?? []).filter((name) => !users.includes(name))
-    return { email, displayName: users.length === 1 ? displayName : null, users, others, notices }
+    const bearers = known.get(address) ?? new Map()
+    const others = [...bearers.keys()].filter((name) => !users.includes(name))
+    return { email, displayName: users.length === 1 ? displayName : null, users, others, bearers, notices }
   })
   return { people: people.filter(({ notices }) => notices.length > 0), over }
 }

@@ -69,6 +69,7 @@ async function lookAgain(d: Needs, lane: number): Promise<void> {
 type Row = Omit<Letter, 'date' | 'unsubscribe'> & {
   id: string
   userName: string
+  bearer: string | null
   attempts: number
   refusals: number
   createdAt: Date
@@ -88,7 +89,7 @@ async function sendSome(d: Needs, ids: readonly string[], faults: unknown[]): Pr
   return d.sql.begin(async (tx) => {
     const mails = await tx<Row[]>`
       with ${barredMails(tx, ids)}
-      select m.id, m.message_id, m."references", m.user_name, m."to", m.subject, m.text, m.html, m.attempts, m.refusals, m.created_at,
+      select m.id, m.message_id, m."references", m.user_name, (select bearer from person where name = m.user_name) as bearer, m."to", m.subject, m.text, m.html, m.attempts, m.refusals, m.created_at,
         m.id in (select mail_id from barred) as is_barred, m.id in (select mail_id from narrowed) as is_narrowed, f.message as fault, f.next_try_at as fault_until
       from mail m left join address_fault f on ${isFaulty(tx, tx`m."to"`, d.clock())}
       where m.id = any(${[...ids]}::uuid[]) and m.state = 'pending' order by m.created_at, m.id for update of m`
@@ -182,7 +183,7 @@ async function attempt(d: Needs, tx: Tx, mail: Row, { ids, refused }: Batch): Pr
 /** Null: the mail server has it. */
 async function deliver(d: Needs, mailer: Mailer, mail: Row): Promise<MailError | null> {
   const { messageId, references, to, subject, text, html, createdAt: date } = mail
-  const token = signUnsubscribe(d.vault, { person: mail.userName, namespace: null })
+  const token = signUnsubscribe(d.vault, { person: mail.userName, bearer: mail.bearer, namespace: null })
   const unsubscribe = unsubscribeUrl(d.config.publicUrl, token)
   try {
     await mailer.send({ messageId, references, to, subject, text, html, date, unsubscribe })

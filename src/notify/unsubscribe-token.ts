@@ -2,8 +2,15 @@ import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { Vault } from '../build/vault.ts'
 
-/** Whose mails, and of which namespace (its key); null: all. */
-export const Unsubscribe = z.strictObject({ person: z.string(), namespace: z.string().nullable() })
+/**
+ * Whose mails, and of which namespace (its key); null: all. `bearer`: who bore the person's name when the mail was written; null: as before
+ * links told that.
+ */
+export const Unsubscribe = z.strictObject({
+  person: z.string(),
+  namespace: z.string().nullable(),
+  bearer: z.uuid().nullable().default(null),
+})
 export type Unsubscribe = z.infer<typeof Unsubscribe>
 
 type Signing = Pick<Vault, 'sign'>
@@ -12,7 +19,8 @@ type Signing = Pick<Vault, 'sign'>
  * What a link in a mail says, signed under a key derived from DRYDOCK_SECRET_KEY for this purpose alone. It holds for as long as that key
  * does, whatever is restarted, and gives nothing but what it says. Format: base64url of JSON, ".", base64url of HMAC-SHA256.
  */
-export const signUnsubscribe = (vault: Signing, what: Unsubscribe): string => signed(vault, 'unsubscribe', what)
+export const signUnsubscribe = (vault: Signing, { bearer, ...what }: Unsubscribe): string =>
+  signed(vault, 'unsubscribe', bearer === null ? what : { ...what, bearer })
 
 /** Null where it is none of ours. */
 export const readUnsubscribe = (vault: Signing, token: string): Unsubscribe | null =>

@@ -1,7 +1,7 @@
 /**
  * In: what a link in a mail stands for: a person and a namespace, or all mails.
  * Out: their wishes and those of whoever else has their address, since the mailbox is one.
- * Guarantees: nothing but what the link is of is written; links followed at once are done one after another; none is refused for what is stored.
+ * Guarantees: a link that was its name's last bearer's does nothing; nothing but what the link is of is written; links followed at once are done one after another; none is refused for what is stored.
  */
 import { z } from 'zod'
 import type { Tx } from '../db/postgres.ts'
@@ -14,11 +14,15 @@ type Needs = Pick<Deps, 'sql' | 'jobs' | 'db'>
 /** What a link changes, as it was, by person: of a link for one namespace that alone; `every` null there. */
 export const Before = z.record(
   z.string(),
-  z.strictObject({ every: Every.nullable(), namespaces: z.record(z.string(), Every) }),
+  z.strictObject({
+    every: Every.nullable(),
+    namespaces: z.record(z.string(), Every),
+    bearer: z.uuid().nullable().default(null),
+  }),
 )
 export type Before = z.infer<typeof Before>
 
-/** off: nobody with that address gets any of it. nobody: there is no such person. */
+/** off: nobody with that address gets any of it. nobody: there is no such person, or the name is somebody else's now. */
 export type Mailbox = 'on' | 'off' | 'nobody'
 
 /** No mail of a namespace, or none at all. Answers how it was, so that it can be set back. */
@@ -41,8 +45,10 @@ export const unsubscribe = (d: Needs, link: Unsubscribe): Promise<{ was: Mailbox
 /** As it was before. */
 export const setBack = (d: Needs, { namespace }: Unsubscribe, before: Before): Promise<void> =>
   changed(d, async (tx) => {
+    const bearers = Object.values(before).map(({ bearer }) => bearer)
     const known = await tx<{ name: string }[]>`
-      select name from person where name = any(${Object.keys(before)}) order by name for key share`
+      select p.name from person p join unnest(${Object.keys(before)}::text[], ${bearers}::text[]) as said (name, bearer) on said.name = p.name
+      where p.bearer is not distinct from said.bearer::uuid order by p.name for key share of p`
     for (const { name } of known) {
       const { every, namespaces } = before[name]!
       await tx`delete from notify_namespace where user_name = ${name} and (${namespace}::text is null or namespace_key = ${namespace})`
@@ -77,22 +83,23 @@ export const mailboxOf = async (d: Pick<Deps, 'sql' | 'db'>, link: Unsubscribe):
 
 async function wishesOf(
   d: { sql: Tx; db: Deps['db'] },
-  { person, namespace }: Unsubscribe,
+  link: Unsubscribe,
 ): Promise<{ names: string[]; was: Mailbox; before: Before }> {
-  const names = await withSameAddress(d, person)
+  const { namespace } = link
+  const people = await withSameAddress(d, link)
   const before: Before = {}
-  let was: Mailbox = names.length > 0 ? 'off' : 'nobody'
-  for (const name of names) {
+  let was: Mailbox = people.length > 0 ? 'off' : 'nobody'
+  for (const { name, bearer } of people) {
     const { every, namespaces } = await getNotifySettings(d, name)
     const own = namespace === null ? undefined : namespaces[namespace]
     before[name] =
       namespace === null
-        ? { every, namespaces }
-        : { every: null, namespaces: own === undefined ? {} : { [namespace]: own } }
+        ? { every, namespaces, bearer }
+        : { every: null, namespaces: own === undefined ? {} : { [namespace]: own }, bearer }
     const all = namespace === null ? [every, ...Object.values(namespaces)] : [own ?? every]
     if (all.some((one) => one !== 'off')) was = 'on'
   }
-  return { names, was, before }
+  return { names: people.map(({ name }) => name), was, before }
 }
 
 const changed = <T>(d: Needs, work: (tx: Tx) => Promise<T>): Promise<T> =>
@@ -103,9 +110,9 @@ const changed = <T>(d: Needs, work: (tx: Tx) => Promise<T>): Promise<T> =>
     return done
   }) as Promise<T>
 
-const withSameAddress = async ({ sql }: { sql: Tx }, person: string): Promise<string[]> =>
-  (
-    await sql<{ name: string }[]>`
-      select other.name from person p join person other on other.name = p.name or (p.email <> '' and lower(other.email) = lower(p.email))
-      where p.name = ${person} order by other.name`
-  ).map(({ name }) => name)
+type Bearer = { name: string; bearer: string | null }
+
+const withSameAddress = ({ sql }: { sql: Tx }, { person, bearer }: Unsubscribe): Promise<Bearer[]> => sql<Bearer[]>`
+  select other.name, other.bearer from person p
+  join person other on other.name = p.name or (p.email <> '' and lower(other.email) = lower(p.email))
+  where p.name = ${person} and p.bearer is not distinct from ${bearer}::uuid order by other.name`

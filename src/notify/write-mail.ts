@@ -2,6 +2,7 @@ import type { Deps } from '../deps.ts'
 import { digest } from './digest.ts'
 import type { Told } from './digest-outline.ts'
 import type { Due, DuePerson } from './load-waiting.ts'
+import type { PlanRights } from './plan-rights.ts'
 import type { Readers } from './readers.ts'
 import type { Written } from './save-mails.ts'
 import { threadsOf } from './threads.ts'
@@ -14,40 +15,51 @@ export type Faulty = { id: number; error: string }
 
 /**
  * The mail to one address. What cannot be written is left out, with its reason; `mail` null: nothing is left. `hide`: withholds what
- * not all who have the address may read, since the mailbox is one.
+ * not all who have the address may read, since the mailbox is one; `rightIn`: what its users may do about plans.
  */
 export function writeMail(
   d: Needs,
   person: DuePerson,
   hide: Readers['hide'],
+  rightIn: PlanRights,
 ): { mail: Written | null; faulty: Faulty[] } {
-  const whole = attempt(d, person, hide)
+  const whole = attempt(d, person, hide, rightIn)
   if (typeof whole !== 'string') return { mail: whole, faulty: [] }
-  const each = person.notices.map((notice) => ({ notice, said: attempt(d, { ...person, notices: [notice] }, hide) }))
+  const each = person.notices.map((notice) => ({
+    notice,
+    said: attempt(d, { ...person, notices: [notice] }, hide, rightIn),
+  }))
   const faulty = each.flatMap(({ notice, said }) => (typeof said === 'string' ? { id: notice.id, error: said } : []))
   const sound = each.flatMap(({ notice, said }) => (typeof said === 'string' ? [] : notice))
-  const rest = sound.length === 0 ? null : attempt(d, { ...person, notices: sound }, hide)
+  const rest = sound.length === 0 ? null : attempt(d, { ...person, notices: sound }, hide, rightIn)
   if (typeof rest !== 'string') return { mail: rest, faulty }
   return { mail: null, faulty: [...faulty, ...sound.map(({ id }) => ({ id, error: rest }))] }
 }
 
 /** The mail, or why it cannot be written. */
-function attempt(d: Needs, person: DuePerson, hide: Readers['hide']): Written | string {
+function attempt(d: Needs, person: DuePerson, hide: Readers['hide'], rightIn: PlanRights): Written | string {
   try {
-    return written(d, person, hide)
+    return written(d, person, hide, rightIn)
   } catch (error) {
     d.log.error({ err: error, users: person.users }, 'a mail could not be written')
     return error instanceof Error ? error.message : String(error)
   }
 }
 
-function written(d: Needs, { users, others, email, displayName, notices }: DuePerson, hide: Readers['hide']): Written {
+function written(
+  d: Needs,
+  { users, others, bearers, email, displayName, notices }: DuePerson,
+  hide: Readers['hide'],
+  rightIn: PlanRights,
+): Written {
   const { publicUrl } = d.config
   const userName = users[0]!
+  const bearer = bearers.get(userName) ?? null
   const leave = (namespace: string | null): string =>
-    unsubscribeUrl(publicUrl, signUnsubscribe(d.vault, { person: userName, namespace }))
+    unsubscribeUrl(publicUrl, signUnsubscribe(d.vault, { person: userName, bearer, namespace }))
   const { told, named } = hide([...users, ...others], notices.map(toldOf))
-  const mail = digest(told, { name: displayName ?? users.join(', '), publicUrl, now: d.clock(), leave })
+  const planRight = (plan: string) => rightIn(users, plan)
+  const mail = digest(told, { name: displayName ?? users.join(', '), publicUrl, now: d.clock(), leave, planRight })
   return {
     ...mail,
     ...{ userName, to: email, references: threadsOf(d, notices), named },

@@ -3,7 +3,7 @@ import type { Tx } from '../db/postgres.ts'
 
 /**
  * Takes from a name all that was its person's: by which they showed who they are (tokens, with what was made with them, sessions, password,
- * identities), the roles that were given here, settings of mails, mails and what waits to be mailed. For a person who is removed, and for a
+ * identities), the roles that were given here, settings of mails, mails and what waits to be mailed, and the links in mails that were sent. For a person who is removed, and for a
  * name that nobody said any more and somebody is given: it may be somebody else now. Answers the namespaces of these roles, to be merged.
  * Under lockPeople, and before `person` is changed: whoever signs in or makes a token locks that last.
  */
@@ -21,7 +21,10 @@ export async function beginAnew(tx: Tx, name: string): Promise<{ namespace: stri
     update mail set user_name = other.user_name
     from (select n.mail_id, min(n.user_name) as user_name from notice n join mail m on m.id = n.mail_id where m.user_name = ${name} group by 1) as other
     where mail.id = other.mail_id`
+  await tx`update mail set also = array_remove(also, ${name}) where ${name} = any(also)`
+  await tx`update mail set user_name = also[1], also = also[2:] where user_name = ${name} and also[1] is not null`
   await tx`delete from mail where user_name = ${name}`
+  await tx`update person set bearer = gen_random_uuid() where name = ${name}`
   return tx<{ namespace: string; user: string }[]>`
     delete from member_said where source = 'local' and user_name = ${name} returning namespace_key as namespace, user_name as "user"`
 }

@@ -22,6 +22,9 @@ const what = ({ namespace }: Unsubscribe): string =>
 const how =
   '<p class="small">With an API token, <code>drydock notifications</code> shows how you are written to, and changes it: daily or weekly instead of at once, for all or for one namespace.</p>'
 
+const notBearer =
+  '<p>The user whom this link was sent to is not here any more. If you get mails, the newest has a link that ends them.</p>'
+
 const again = (): string => form('Send', 'Again', 'Send me these mails')
 
 /** Nothing has happened yet: whoever looks at a link has not asked for anything. */
@@ -35,7 +38,7 @@ ${form('List-Unsubscribe', 'One-Click', 'Stop these mails')}${how}`,
     : page(
         'You get none of these mails',
         `<p>${escapeHtml(link.person)} is not sent ${escapeHtml(what(link))}.</p>
-${mailbox === 'off' ? again() : ''}${how}`,
+${mailbox === 'off' ? again() : ''}${mailbox === 'nobody' ? notBearer : ''}${how}`,
       )
 
 /** `mailbox`, `back`: as it was. Where it was off already there is nothing to set back. */

@@ -4,7 +4,7 @@
  * Guarantees: a GET changes nothing, since scanners follow links; the token alone decides whose mails end and of which namespace, without a
  * cookie and without a script; nothing else can be done with it.
  */
-import express, { type Request, type Response, type Router } from 'express'
+import express, { type ErrorRequestHandler, type Request, type Response, type Router } from 'express'
 import { z } from 'zod'
 import { beginAudit, endAudit } from '../access/audit.ts'
 import type { Deps } from '../deps.ts'
@@ -41,6 +41,7 @@ export function unsubscribeRouter(d: Needs): Router {
   at.post(express.raw({ type: () => true, limit: mostOfForm }), async (request, response) => {
     const link = linkOf(d, request)
     if (!link) return answer(response, 404, oddPage)
+    if ((await mailboxOf(d, link)) === 'nobody') return answer(response, 200, askPage(link, 'nobody'))
     const form = await formOf(request)
     const back = form?.get('Set-Back')
     if (typeof back === 'string') return takenBack(d, request, response, link, back)
@@ -52,7 +53,15 @@ export function unsubscribeRouter(d: Needs): Router {
     const { was, before } = await noted(d, response, link, 'unsubscribe', () => unsubscribe(d, link))
     answer(response, 200, donePage(link, was, signed(d.vault, 'resubscribe', { of: tokenOf(request), before })))
   })
+  router.use('/unsubscribe', unreadable)
   return router
+}
+
+/** A body that is too long, of an encoding that nobody knows, or cut off: whoever posted it reads pages. */
+const unreadable: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+  const { status } = (error ?? {}) as { status?: unknown }
+  if (typeof status !== 'number' || status < 400 || status > 499 || response.headersSent) return next(error)
+  answer(response, status, oddPage)
 }
 
 const tokenOf = ({ params }: Request): string => String(params.token)

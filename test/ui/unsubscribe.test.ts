@@ -18,15 +18,17 @@ beforeEach(async () => {
   await pg.sql`truncate notify_person, notify_namespace, audit`
   await addMember(pg.sql, 'app', 'ada')
   await addMember(pg.sql, 'app', 'bob')
+  await pg.sql`update person set bearer = ${bearer}`
 })
 afterAll(async () => {
   await api.close()
   await pg.close()
 })
 
+const bearer = '6d1f0f5e-6c1b-4f0e-9a53-0f1f1c2b7a11'
 const daily = { every: 'daily', timeZone: 'Europe/Berlin', hour: 7, rebuilt: true, failed: true, still: false } as const
 const linkOf = (person: string, namespace: string | null = null) =>
-  `${api.url}/unsubscribe/${signUnsubscribe(api.d.vault, { person, namespace })}`
+  `${api.url}/unsubscribe/${signUnsubscribe(api.d.vault, { person, namespace, bearer })}`
 const everyOf = async (person: string) => {
   const { every, namespaces } = await getNotifySettings(api.d, person)
   return { every, namespaces }
@@ -176,7 +178,7 @@ describe('nothing else does anything', () => {
   })
 
   test('another key, another purpose, a changed token', async () => {
-    const token = signUnsubscribe(api.d.vault, { person: 'ada', namespace: null })
+    const token = signUnsubscribe(api.d.vault, { person: 'ada', namespace: null, bearer })
     const [body, signature] = token.split('.') as [string, string]
     const forged = Buffer.from(JSON.stringify({ person: 'ada', namespace: null })).toString('base64url')
     const tokens = [
@@ -200,7 +202,7 @@ describe('nothing else does anything', () => {
   })
 
   test('a token of this is no token of the API', async () => {
-    const token = signUnsubscribe(api.d.vault, { person: 'ada', namespace: null })
+    const token = signUnsubscribe(api.d.vault, { person: 'ada', namespace: null, bearer })
     expect((await api.call('GET', 'me', { token })).status).toBe(401)
   })
 
