@@ -4,7 +4,7 @@ import { mayRead, type Standing } from './access.ts'
 import type { Principal } from './principal.ts'
 import { readsEverything } from './readable-by.ts'
 import { standingsOf, unknownStanding } from './standing.ts'
-import { keysIn, type Vocabulary, vocabularyOf, withhold } from './withhold.ts'
+import { keysIn, type Vocabulary, vocabularyOf, type Withheld, withhold } from './withhold.ts'
 
 export type Needs = { sql: Deps['sql'] | Tx; config: Pick<Deps['config'], 'registries'> }
 
@@ -42,17 +42,18 @@ export async function withheldFrom<T>(
   })
 }
 
-/** The same for a reader without a name: a viewer of this one namespace, such as a channel of it. */
-export async function withheldFromViewerOf<T>(d: Needs, namespace: string, value: T): Promise<T> {
+/** The same for a reader without a name: a viewer of this one namespace, such as a channel of it. `before`: what is withheld in it already. */
+export async function withheldFromViewerOf<T>(d: Needs, namespace: string, value: T, before?: Withheld): Promise<T> {
   const viewer: Principal = { name: '', via: 'channel', admin: false, scopes: [] }
-  return without(d, value, [], async (keys) => {
+  const hiddenAmong = async (keys: string[]) => {
     const standings = await standingsOf(d, viewer, keys)
     const of = (key: string): Standing => ({
       ...(standings.get(key) ?? unknownStanding),
       ...(key === namespace ? { role: 'viewer' } : {}),
     })
-    return (key) => !mayRead(viewer, key, of(key))
-  })
+    return (key: string) => !mayRead(viewer, key, of(key))
+  }
+  return without(d, value, [], hiddenAmong, before)
 }
 
 async function without<T>(
@@ -60,6 +61,7 @@ async function without<T>(
   value: T,
   hostless: readonly string[],
   hiddenAmong: (keys: string[]) => Promise<(key: string) => boolean>,
+  before?: Withheld,
 ): Promise<T> {
   const words = vocabulary(d)
   const first = d.config.registries[0]?.name
@@ -72,5 +74,6 @@ async function without<T>(
     words,
     isHidden,
     hostless.filter((name) => isHidden(keyOf(name))),
+    before,
   )
 }

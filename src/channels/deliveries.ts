@@ -3,6 +3,7 @@ import { outdatedUrl } from '../links.ts'
 import { enqueueDelivery } from './enqueue-delivery.ts'
 import { insertDeliveries } from './insert-deliveries.ts'
 import type { ChannelKind } from './notifiers.ts'
+import { readableBody } from './readable-body.ts'
 
 /** A delivery as the log shows it. `status`, `answer`: of the last try. */
 export type DeliveryView = {
@@ -30,17 +31,18 @@ export const listDeliveries = (
     and (${after === null} or (created_at, id) < (${after?.[0] ?? '1970-01-01T00:00:00Z'}::timestamptz, ${after?.[1] ?? null}::uuid))
   order by created_at desc, id desc limit ${limit + 1}`
 
-/** One with its body, as it is or would be sent, and the namespace it is of; null where there is none. */
-export async function getDelivery(
-  d: Pick<Deps, 'sql'>,
-  id: string,
-): Promise<(DeliveryView & { namespaceKey: string; body: string }) | null> {
+/** `body`: JSON. */
+export type WholeDelivery = DeliveryView & { namespaceKey: string; body: string }
+
+/** One with its body, as it was sent or would be now, and the namespace it is of; null where there is none. */
+export async function getDelivery(d: Pick<Deps, 'sql' | 'config'>, id: string): Promise<WholeDelivery | null> {
   if (!uuid.test(id)) return null
-  const [found] = await d.sql<(DeliveryView & { namespaceKey: string; body: string })[]>`
+  const [found] = await d.sql<WholeDelivery[]>`
     select dl.id, dl.type, dl.state, dl.attempts, dl.status, dl.answer, dl.created_at, dl.next_try_at, dl.delivered_at,
       dl.body::text as body, ch.namespace_key
     from delivery dl join channel ch on ch.id = dl.channel_id where dl.id = ${id}`
-  return found ?? null
+  if (!found) return null
+  return found.state === 'delivered' ? found : { ...found, body: await readableBody(d, found.namespaceKey, found.body) }
 }
 
 type Sending = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config'>

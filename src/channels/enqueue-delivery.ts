@@ -1,12 +1,12 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 
-/** Receivers that did not answer last time are tried in so many places, all channels together: those that answer have the others. */
+/** Receivers that did not answer last time, or were slow, are tried in so many places, all channels together: the others have the rest. */
 const silentLanes = 4
 
 /**
  * The job that tries a delivery. Key: the delivery; of one channel one runs at a time, so that its receiver holds up nobody else's.
- * `isSilent`: its receiver did not answer the last time.
+ * `isSilent`: its receiver did not answer the last time, or was slow.
  */
 export const enqueueDelivery = (
   d: Pick<Deps, 'jobs'>,

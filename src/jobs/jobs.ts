@@ -16,7 +16,7 @@ export type Payloads = {
   /** says only "look": all that is due in this part of the outbox */
   mail: { lane: number }
   channels: Record<string, never>
-  /** silent: the receiver did not answer the last time */
+  /** silent: the receiver did not answer the last time, or was slow */
   deliver: { deliveryId: string; silent?: boolean }
   plan: Record<string, never>
   /** says only "look": the worker takes whichever build is next (src/build/next-build.ts) */

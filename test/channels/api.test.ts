@@ -27,6 +27,8 @@ afterAll(async () => {
 
 const path = 'namespaces/app/channels/hook'
 const put = (body: object, at = path) => api.call('PUT', at, { body })
+/** Tries it, in whatever place it waits. */
+const send = (deliveryId: string) => deliver(api.d, { deliveryId, silent: true })
 const codeOf = (answer: { status: number; body: Loose }) => [answer.status, answer.body.code]
 const secretPath = '/services/a-path-that-is-a-secret'
 
@@ -50,7 +52,7 @@ describe('a channel', () => {
       for (const hidden of [secretPath, secret.slice(6), '127.0.0.1']) expect(text).not.toContain(hidden)
     await api.call('POST', `${path}/test`)
     const [row] = await pg.sql<{ id: string }[]>`select id from delivery`
-    await deliver(api.d, { deliveryId: row!.id })
+    await send(row!.id)
     expect(hook.got).toMatchObject([{ path: secretPath }])
     const { headers, body } = hook.got[0]!
     const said = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
@@ -65,7 +67,7 @@ describe('a channel', () => {
     expect(codeOf(await api.call('POST', `${path}/test`))).toEqual([409, 'channel-disabled'])
     await put({ kind: 'webhook' })
     const { body } = await api.call('POST', `${path}/test`)
-    await deliver(api.d, { deliveryId: String(body.delivery) })
+    await send(String(body.delivery))
     expect(hook.got).toMatchObject([{ path: '/a' }])
     const changed = await put({ kind: 'slack' })
     expect([...codeOf(changed), changed.body.errors[0]!.path]).toEqual([400, 'bad-request', 'kind'])
@@ -121,7 +123,7 @@ describe('deliveries', () => {
     await put({ kind: 'webhook', url: `${hook.url}/a` })
     const made: string[] = []
     for (const _nth of [1, 2, 3, 4, 5]) made.push(String((await api.call('POST', `${path}/test`)).body.delivery))
-    for (const id of made.slice(0, 2)) await deliver(api.d, { deliveryId: id })
+    for (const id of made.slice(0, 2)) await send(id)
     const listed: Loose[] = []
     let next: string | null = ''
     while (next !== null) {
@@ -147,9 +149,9 @@ describe('deliveries', () => {
   test('are sent again when somebody asks for it', async () => {
     await put({ kind: 'webhook', url: `${hook.url}/a` })
     const { delivery } = (await api.call('POST', `${path}/test`)).body
-    await deliver(api.d, { deliveryId: String(delivery) })
+    await send(String(delivery))
     expect((await api.call('POST', `deliveries/${String(delivery)}/replay`)).status).toBe(202)
-    await deliver(api.d, { deliveryId: String(delivery) })
+    await send(String(delivery))
     expect(hook.got.map(({ headers }) => headers['webhook-id'])).toEqual([delivery, delivery])
     await put({ kind: 'webhook', enabled: false })
     expect(codeOf(await api.call('POST', `deliveries/${String(delivery)}/replay`))).toEqual([409, 'channel-disabled'])
@@ -180,7 +182,7 @@ test('drydock channel: set, list, test, deliveries, replay, rm', async () => {
   ])
   expect((await run(['list', 'app'])).out).toBe('hook\twebhook\toutdated, failed, still\tenabled\n')
   const queued = JSON.parse((await run(['test', 'app', 'hook', '--json'])).out) as { delivery: string }
-  await deliver(api.d, { deliveryId: queued.delivery })
+  await send(queued.delivery)
   const log = await run(['deliveries', 'app', 'hook'])
   expect(log.out).toMatch(
     new RegExp(`^${queued.delivery}\t\\S+\tdev.drydock.channel.test\tdelivered\t1\t200 thanks\n$`),

@@ -86,6 +86,22 @@ test('more receivers that did not answer than there are workers leave room for t
   expect(deaf.filter(({ got }) => got.length > 0).length).toBeLessThanOrEqual(4)
 })
 
+test('more receivers that were slow than there are workers leave room for those that are not', async () => {
+  const names = Array.from({ length: 12 }, (_, i) => `slow-${i}`)
+  const slow: Receiver[] = []
+  for (const name of names) slow.push(await channel(name, () => {}))
+  // as their first tries left them, answered or not
+  await pg.sql`update channel set slow_at = now()`
+  const good = await channel('good')
+  for (const name of names) for (const _nth of [1, 2, 3]) await queue(name)
+  await work()
+  await until(async () => slow.filter(({ got }) => got.length > 0).length >= 2)
+  await queue('good')
+  await until(async () => (await states('good'))[0] === 'delivered')
+  expect(good.got).toHaveLength(1)
+  expect(slow.filter(({ got }) => got.length > 0).length).toBeLessThanOrEqual(4)
+})
+
 test('what is on its way when the process ends is sent by the next one, under the same id', async () => {
   let answers = false
   const { got } = await channel('slow', (response) => void (answers && response.writeHead(200).end()))

@@ -162,35 +162,6 @@ describe('once', () => {
     expect(await tell()).toHaveLength(1)
   })
 
-  test('an odd notice holds up no other of its channel', async () => {
-    await tellChannels(world.deps())
-    const [odd] = await pg.sql<{ id: bigint }[]>`
-      insert into channel_notice (kind, channel_id, ref, root, content, created_at)
-      select kind, channel_id, ref, root || ' odd', '{"base": 7}', created_at from channel_notice returning id`
-    world.later(300)
-    await tellChannels(world.deps())
-    expect(await world.deliveries('hook')).toHaveLength(1)
-    expect(await pg.sql`select id from channel_notice where delivery_id is null`).toEqual([odd])
-  })
-
-  test('what cannot be told holds up no other channel, is not lost, and is tried again', async () => {
-    await world.add('other', url)
-    await tellChannels(world.deps())
-    const odd = await pg.sql<{ id: number; since: string }[]>`
-      update channel_notice n set content = n.content || '{"since": "never"}' from channel ch, channel_notice old
-      where ch.id = n.channel_id and ch.name = 'hook' and old.id = n.id returning n.id, old.content ->> 'since' as since`
-    world.later(300)
-    await tellChannels(world.deps())
-    expect([await world.deliveries('hook'), await world.deliveries('other')].map((rows) => rows.length)).toEqual([0, 1])
-    const again = await pg.sql<
-      { runAt: Date }[]
-    >`select run_at from graphile_worker._private_jobs where key = 'channels:later'`
-    expect(again).toEqual([{ runAt: new Date(world.now().getTime() + 60_000) }])
-    await pg.sql`update channel_notice set content = jsonb_set(content, '{since}', to_jsonb(${odd[0]!.since}::text)) where id = ${odd[0]!.id}`
-    await tellChannels(world.deps())
-    expect(await world.deliveries('hook')).toHaveLength(1)
-  })
-
   test('a clock that is set back holds nothing up for longer than the window', async () => {
     await tellChannels(world.deps())
     world.later(-86_400)

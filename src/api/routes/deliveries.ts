@@ -25,7 +25,7 @@ const Delivery = z
   })
   .meta({ id: 'Delivery' })
 const WholeDelivery = Delivery.extend({
-  body: z.record(z.string(), z.unknown()).describe('as it is or would be sent'),
+  body: z.record(z.string(), z.unknown()).describe('as it was sent, or would be now'),
 }).meta({ id: 'WholeDelivery' })
 
 const show = (delivery: DeliveryView) => ({
