@@ -11,6 +11,7 @@ import { performance } from 'node:perf_hooks'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import pino from 'pino'
+import { makeVault } from '../src/build/vault.ts'
 import { defaultBuildSettings } from '../src/build-settings.ts'
 import type { Config } from '../src/config.ts'
 import { startEmbedded } from '../src/db/embedded.ts'
@@ -129,6 +130,7 @@ try {
   const config = { ...{ registries: [], settle: 0, observe: false, builder: 'rebase' }, ...defaultBuildSettings() }
   const d = {
     ...{ sql, jobs: makeJobs(), clock: () => new Date(), log: pino({ level: 'silent' }), mailer: null },
+    vault: makeVault('of the bench'),
     config: config as unknown as Config,
   }
   const [ours, theirs]: [number[], number[]] = [[], []]

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Key, NamespaceNeed } from '../access/access.ts'
-import { keyOfRef, keyOfRefSql } from '../access/key-of-ref.ts'
+import { keyOfRef } from '../access/key-of-ref.ts'
 import type { Deps } from '../deps.ts'
+import { keysOfPlans } from '../plan/keys-of-plans.ts'
 import { namespaceOfScope } from '../policy/policy-scope.ts'
 import { namesOf, namespaceOfPath, refOf } from './names.ts'
 import type { ProblemCode } from './problem.ts'
@@ -75,15 +76,8 @@ export const ofPlan = <N extends NamespaceNeed>(need: N) => ({
   hidden: 'no-such-plan' as const,
   of: async (d: Deps, { params }: { params: { id: string } }): Found => {
     if (!uuid.safeParse(params.id).success) return []
-    const hosts = d.config.registries.map(({ name }) => name)
-    const rows = await d.sql<{ key: string; toBuild: boolean }[]>`
-      select ${keyOfRefSql(d.sql, d, d.sql`ref`)} as key, bool_or(level is not null) as to_build from plan_node
-      where plan_id = ${params.id} group by 1
-      union all
-      select ${keyOfRefSql(d.sql, d, d.sql`base`)}, false from plan
-      where id = ${params.id} and split_part(base, '/', 1) = any(${hosts}::text[])`
-    const toBuild = rows.filter((row) => row.toBuild)
-    return [...new Set((need === 'read' || toBuild.length === 0 ? rows : toBuild).map(({ key }) => key))]
+    const keys = (await keysOfPlans(d, [params.id])).get(params.id.toLowerCase())
+    return (need === 'read' ? keys?.read : keys?.build) ?? []
   },
 })
 

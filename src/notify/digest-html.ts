@@ -1,32 +1,40 @@
 import { outdatedUrl, tagUrl } from '../links.ts'
 import type { Cut, CutGroup, CutSection } from './digest-cut.ts'
 import { escapeHtml, link } from './digest-escape.ts'
+import type { Advice } from './digest-links.ts'
 import { fewNames, moreWords, type Reader, type Shown } from './digest-text.ts'
 import { namespaceTitle, opening, partTitles } from './digest-words.ts'
 
 /** The mail for a phone: one column, no image, no script, nothing fetched; styles inline, because readers drop the rest. */
 export function digestHtml(to: Reader, shown: Shown): string {
-  const help = shown.help.map(
-    ({ title, lines }) => `<p>${escapeHtml(title)}</p><pre style="${preStyle}">${escapeHtml(lines.join('\n'))}</pre>`,
-  )
-  const footer = to.footer.map(({ words, url }) => (url === null ? escapeHtml(words) : link(url, words)))
   const several = shown.parts.length > 1
+  const parts = [
+    ...shown.parts.map((part) => partHtml(part, several, to)),
+    ...(shown.more > 0
+      ? [`<p>${escapeHtml(moreWords(shown.more))} ${link(outdatedUrl(to.publicUrl), 'the list')}</p>`]
+      : []),
+  ]
+  return htmlMail(to, parts, shown.help)
+}
+
+/** These parts with what begins and ends each mail; `help`: what the reader can do. */
+export function htmlMail(to: Reader, parts: readonly string[], help: readonly Advice[]): string {
+  const footer = to.footer.map(({ words, url }) => (url === null ? escapeHtml(words) : link(url, words)))
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"></head>',
     `<body style="margin:0;padding:16px;font:16px/1.45 system-ui,sans-serif"><div style="max-width:42em;margin:0 auto">`,
     `<p>Hello ${escapeHtml(to.name)},</p>`,
-    ...shown.parts.map((part) => partHtml(part, several, to)),
-    ...(shown.more > 0
-      ? [`<p>${escapeHtml(moreWords(shown.more))} ${link(outdatedUrl(to.publicUrl), 'the list')}</p>`]
-      : []),
-    ...help,
+    ...parts,
+    ...help.map(
+      ({ title, lines }) => `<p>${escapeHtml(title)}</p><pre style="${preStyle}">${escapeHtml(lines.join('\n'))}</pre>`,
+    ),
     `<p style="${quiet};border-top:1px solid #8886;padding-top:8px">${footer.join('<br>')}</p></div></body></html>`,
   ].join('\n')
 }
 
-const quiet = 'font-size:14px;opacity:.75'
-const anywhere = 'overflow-wrap:anywhere'
+export const quiet = 'font-size:14px;opacity:.75'
+export const anywhere = 'overflow-wrap:anywhere'
 const preStyle = `font-size:13px;white-space:pre-wrap;${anywhere};border:1px solid #8886;border-radius:4px;padding:8px`
 
 const partHtml = ({ part, sections }: Cut['parts'][number], several: boolean, to: Reader): string =>

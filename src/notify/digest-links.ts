@@ -14,7 +14,23 @@ const mostPlans = 5
 /** What the reader can do by hand: a title and the command lines, for one of the tags that need it. */
 export type Advice = { title: string; lines: string[] }
 
-export function advice({ parts }: Outline, publicUrl: string): Advice[] {
+/** What the readers may do about a plan that waits: approve it, look at it, or neither. */
+export type PlanRight = 'approve' | 'look' | 'none'
+
+const whoApproves = 'an admin, or whoever is owner or contributor of every namespace in which it builds'
+
+/** How a plan of that id goes on, for who has that right; `waits`: the beginning of a sentence that says for what it waits. */
+export function approval(waits: string, plan: string, right: PlanRight): Advice {
+  if (right === 'approve')
+    return {
+      title: `${waits}. To look at it, and to let it go on:`,
+      lines: [`drydock plans ${plan}`, `drydock approve ${plan}`],
+    }
+  if (right === 'look') return { title: `${waits} by ${whoApproves}. To look at it:`, lines: [`drydock plans ${plan}`] }
+  return { title: `${waits} by ${whoApproves}. Its id, for them:`, lines: [plan] }
+}
+
+export function advice({ parts }: Outline, publicUrl: string, rightIn: (plan: string) => PlanRight): Advice[] {
   const all = parts.flatMap(({ sections }) => entriesOf(sections))
   const outdated = all.flatMap(({ ref, outlook }) =>
     outlook.fate === 'outdated' ? { ref, proposed: outlook.proposed, plan: outlook.plan, ...outlook.rebuild } : [],
@@ -25,10 +41,7 @@ export function advice({ parts }: Outline, publicUrl: string): Advice[] {
   const manual = outdated.find(({ state, movesWith }) => state === 'manual' || (state === 'none' && movesWith))
   const plans = [...new Set(outdated.flatMap(({ plan }) => plan ?? []))].slice(0, mostPlans)
   return [
-    ...plans.map((plan) => ({
-      title: 'A plan waits for approval. To look at it, and to let it go on:',
-      lines: [`drydock plans ${plan}`, `drydock approve ${plan}`],
-    })),
+    ...plans.map((plan) => approval('A plan waits for approval', plan, rightIn(plan))),
     ...(proposed
       ? [
           {

@@ -21,16 +21,18 @@ export const fewNames = 3
 /** The mail for a terminal. Refs, digests and links are never wrapped, so that they can be copied. */
 export function digestText(to: Reader, shown: Shown): string {
   const several = shown.parts.length > 1
-  const help = shown.help.map(({ title, lines }) => [wrap(title), ...lines.map((line) => `  ${line}`)].join('\n'))
-  const footer = to.footer.map(({ words, url }) => (url === null ? wrap(words) : `${wrap(`${words}:`)}\n${url}`))
   const parts = [
-    wrap(`Hello ${to.name},`),
     ...shown.parts.flatMap((part) => partText(part, several, to)),
     ...(shown.more > 0 ? [`${wrap(moreWords(shown.more))}\n${outdatedUrl(to.publicUrl)}`] : []),
-    ...help,
-    `-- \n${footer.join('\n')}`,
   ]
-  return `${parts.join('\n\n')}\n`
+  return textMail(to, parts, shown.help)
+}
+
+/** These paragraphs with what begins and ends each mail; `help`: what the reader can do. */
+export function textMail(to: Reader, paragraphs: readonly string[], help: readonly Advice[]): string {
+  const advice = help.map(({ title, lines }) => [wrap(title), ...lines.map((line) => `  ${line}`)].join('\n'))
+  const footer = to.footer.map(({ words, url }) => (url === null ? wrap(words) : `${wrap(`${words}:`)}\n${url}`))
+  return `${[wrap(`Hello ${to.name},`), ...paragraphs, ...advice, `-- \n${footer.join('\n')}`].join('\n\n')}\n`
 }
 
 /** Of what is left out. */

@@ -8,6 +8,7 @@ import { forBuilders } from './for-builders.ts'
 import { loadWaiting } from './load-waiting.ts'
 import type { Standing } from './outlooks.ts'
 import type { Parsed } from './parse-content.ts'
+import { planRightsIn } from './plan-rights.ts'
 import { readersOf } from './readers.ts'
 import { saveMails, type Written } from './save-mails.ts'
 import { withdrawUnwanted } from './withdraw-unwanted.ts'
@@ -146,9 +147,10 @@ type Saving = { mails: Written[]; over: number[] }
 async function writeSome(d: Needs, { people: told, over }: Part, known: Known): Promise<Saving> {
   const people = await forBuilders(d, told)
   const { hide, apart } = await readersOf(d, people, known.names)
+  const rightIn = await planRightsIn(d, people)
   const mails: Written[] = []
   for (const person of people.flatMap(apart)) {
-    const { mail, faulty } = writeMail(d, person, hide)
+    const { mail, faulty } = writeMail(d, person, hide, rightIn)
     if (faulty.length > 0) await markFaulty(d, faulty)
     if (mail) mails.push(mail)
     await turnsEnd() // others get their turn: a thousand mails take a while to write

@@ -28,7 +28,7 @@ export const isMailId = (id: string): boolean => uuid.test(id)
 const isOf = (
   sql: Deps['sql'],
   user: string | undefined,
-) => sql`(${user ?? null}::text is null or m.user_name = ${user ?? null}
+) => sql`(${user ?? null}::text is null or m.user_name = ${user ?? null} or ${user ?? null} = any(m.also)
   or m.id in (select n.mail_id from notice n where n.user_name = ${user ?? null}))`
 
 /**

@@ -2,13 +2,15 @@ import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { heardBy, repositoryOfRef, withHearers } from '../people/heard-by.ts'
 import { isOff } from './every.ts'
+import { goesOn, isPastStop } from './stops.ts'
 
 /** A mail that is about to be sent. */
 type Waiting = { id: string; userName: string; to: string; isNarrowed: boolean }
 
 /**
  * The SQL behind `with`: `barred`, those of these mails that may not go where they are addressed: somebody whose notices are in it hears of
- * them no longer, at that address, or wants no mails of it; of a mail without notices, its person hears of none of what it is about.
+ * them no longer, at that address, or wants no mails of it; of a mail without notices, one of its users does not hear of all that it is about, or
+ * the stop of a plan that it tells of is over.
  * `narrowed`: those in which a name stands that one of them, or who else has the address, may not read any more, by the rules of
  * src/access/access.ts.
  */
@@ -17,38 +19,44 @@ export const barredMails = (sql: Tx, ids: readonly string[]) => {
   return sql`noticed as materialized (
       select distinct n.mail_id, lower(m."to") as address, n.user_name, n.namespace, ${repositoryOfRef(sql, sql`n.ref`)} as repository
       from notice n join mail m on m.id = n.mail_id where n.mail_id = ${these} and m.id = ${these}
+    ), bare as materialized (
+      select m.id as mail_id, lower(m."to") as address, reader.user_name, m.about from mail m cross join lateral unnest(m.also || m.user_name) as reader (user_name)
+      where m.id = ${these} and m.id not in (select mail_id from noticed)
     ), places as materialized (
       select * from noticed union all
-      select m.id, lower(m."to"), m.user_name, split_part(place, ' ', 1), split_part(place, ' ', 2)
-      from mail m cross join lateral unnest(m.about) as place where m.id = ${these} and m.id not in (select mail_id from noticed)
+      select mail_id, address, user_name, split_part(place, ' ', 1), split_part(place, ' ', 2) from bare cross join lateral unnest(about) as place
     ), ${heardBy(sql, sql`select namespace, repository from places`)}, welcome as materialized (
       select mail_id, address, user_name, namespace, repository from ${withHearers(sql, sql`places`)} as place
       where hearer = user_name and lower(hearer_email) = address and not ${isOff(sql, sql`place.user_name`, sql`place.namespace`)}
     ), narrowed as (
       select reader.mail_id from (
         select n.mail_id, n.user_name from noticed n union select m.id, m.user_name from mail m where m.id = ${these}
-        union select n.mail_id, p.name from noticed n join person p on lower(p.email) = n.address
+        union select n.mail_id, p.name from (select mail_id, address from noticed union select mail_id, address from bare) n
+          join person p on lower(p.email) = n.address
       ) as reader join mail m on m.id = reader.mail_id join person p on p.name = reader.user_name
       cross join lateral unnest(m.named) as shown (key)
       where m.id = ${these} and not p.admin
         and not exists (select from namespace n where n.key = shown.key and n.visibility in ('public', 'protected'))
         and not exists (select from member r where r.namespace_key = shown.key and r.user_name = p.name)
     ), barred as (
-      select mail_id from (select * from noticed except select * from welcome) as unwelcome
+      select mail_id from (select * from places except select * from welcome) as unwelcome
       union all select mail_id from narrowed
       union all
-      select m.id from mail m where m.id = ${these} and m.id not in (select mail_id from noticed) and not exists (
-        select from person p where p.name = m.user_name and p.enabled and not p.bot and lower(p.email) = lower(m."to")
-          and (m.about = '{}' or m.id in (select mail_id from welcome)))
+      select mail_id from bare where not exists (
+        select from person p where p.name = bare.user_name and p.enabled and not p.bot and lower(p.email) = bare.address)
+      union all select m.id from mail m join plan p on p.id = m.plan_id where m.id = ${these} and ${isPastStop(sql)}
     )`
 }
 
 /** Why it may not, in words: of the first by name of whom that is so. */
 export async function whyNot(tx: Tx, { id, userName, to, isNarrowed }: Waiting): Promise<string> {
+  const [past] = await tx`select from mail m join plan p on p.id = m.plan_id where m.id = ${id} and ${isPastStop(tx)}`
+  if (past) return `not sent: ${goesOn}`
   const [row] = await tx<{ name: string; what: string }[]>`
     with concerned as (
       select distinct user_name, namespace from notice where mail_id = ${id}
-      union select ${userName}, split_part(about[1], ' ', 1) from mail where id = ${id} and not exists (select from notice where mail_id = ${id})
+      union select u, split_part(place, ' ', 1) from mail cross join lateral unnest(also || user_name) as u left join lateral unnest(about) as place on true
+        where id = ${id} and not exists (select from notice where mail_id = ${id})
     )
     select name, what from (
       select c.user_name as name, case when p.name is null or not p.enabled then 'is disabled' when p.bot then 'is a bot'

@@ -1,96 +1,136 @@
-import { buildersIn } from '../access/builders-in.ts'
-import { personCalled } from '../access/principal.ts'
-import { vocabulary, withheldFrom } from '../access/withheld-from.ts'
-import { keysIn } from '../access/withhold.ts'
+import { mayIn, mayRead } from '../access/access.ts'
+import { keyOfRef } from '../access/key-of-ref.ts'
+import { type PersonStanding, standingsOfPeople } from '../access/standings-of-people.ts'
+import { vocabulary } from '../access/withheld-from.ts'
+import { isPlaceholder, keysIn, type Withheld, withhold } from '../access/withhold.ts'
 import { failureWords } from '../build/failure-words.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { namespaceOf, parseReference } from '../oci/reference.ts'
-import { namespaceKey } from '../people/namespace-key.ts'
-import { type Place, type Recipient, recipientsByNamespace } from '../people/recipients.ts'
-import { cleanText } from './digest-clean.ts'
+import { parseReference } from '../oci/reference.ts'
+import type { Place } from '../people/recipients.ts'
+import { digestStopped } from './digest-stopped.ts'
 import { insertMail } from './insert-mail.ts'
 import { mailDomain } from './mail-headers.ts'
+import { planRightsOf } from './plan-rights.ts'
+import { type But, placeKey, type StopReader, stopAudience } from './stop-audience.ts'
+import { signUnsubscribe, unsubscribeUrl } from './unsubscribe-token.ts'
+import { bearersOf } from './users-at.ts'
 
-type Needs = Pick<Deps, 'jobs' | 'clock' | 'config' | 'mailer'>
+type Needs = Pick<Deps, 'jobs' | 'clock' | 'config' | 'mailer' | 'vault'>
 /** `base` null: recipes were changed. */
 export type Stopped = { id: string; base: string | null; toDigest: string | null }
-type Failure = { ref: string; code: string | null; message: string | null }
+type Failure = { id: string; ref: string; code: string | null; message: string | null }
 
-/** How the id of the thread begins that a plan's mails are of: it is followed by the plan's id and "@". By it such a mail is found. */
-export const planThread = '<plan.'
-
-/** Failures that a mail names. */
+/** Failures that a mail names: first those of tags that its readers hear of. */
 const mostNamed = 20
 
 /**
- * Tells the owners and contributors of the base's namespace that its fan-out was stopped; where it has none (a base outside, changed
- * recipes), those of the tags whose builds failed. One mail an address, in the transaction that stops it; why a build failed is told in words
- * to who may build there alone. `but`: addresses, in small letters, that are not written to. Answers the mails' ids.
+ * Tells who looks after the base that its fan-out was stopped; where nobody does (a base outside, changed recipes), who looks after the tags
+ * whose builds failed (stop-audience.ts). In the transaction that stops it. What somebody who has the address may not read is withheld, but
+ * for what the mail's users hear of themselves; why the builds of that failed is told in words, at an address of several where all of them may
+ * build there; of others, what kind of fault it was. `but`: who is not written to. Answers the mails' ids.
  */
-export async function tellStopped(
-  d: Needs,
-  tx: Tx,
-  plan: Stopped,
-  but: ReadonlySet<string> = new Set(),
-): Promise<string[]> {
-  const ids: string[] = []
-  const references = [`${planThread}${plan.id}@${mailDomain(d.config)}>`]
+export async function tellStopped(d: Needs, tx: Tx, plan: Stopped, but: But | null = null): Promise<string[]> {
+  const [row] = await tx<{ stops: number }[]>`select stops from plan where id = ${plan.id}`
   const failures = await tx<Failure[]>`
-    select distinct on (ref) ref, error->>'code' as code, error->>'message' as message from build
+    select distinct on (ref) ref, id, error->>'code' as code, error->>'message' as message from build
     where plan_id = ${plan.id} and state = 'failed' order by ref, finished_at desc`
-  const ofBase = plan.base === null ? [] : [placeOf(d, plan.base)]
-  const own = await recipientsByNamespace({ sql: tx }, ofBase)
-  const places = own.size > 0 ? ofBase : failures.map(({ ref }) => placeOf(d, ref))
-  const people = own.size > 0 ? own : await recipientsByNamespace({ sql: tx }, places)
-  const about = places.map(({ namespace, repository }) => `${namespace} ${repository}`)
-  const byAddress = new Map([...people.values()].flat().map((person) => [person.email.toLowerCase(), person]))
-  for (const [address, person] of byAddress) {
-    if (but.has(address)) continue
-    const readable = { sql: tx, config: d.config }
-    const reader = personCalled(person.userName)
-    const keyOf = ({ ref }: Failure) => placeOf(d, ref).namespace
-    const mayBuild = await buildersIn(readable, reader, failures.map(keyOf))
-    const known = failures.map((failed) =>
-      mayBuild(keyOf(failed)) ? failed : { ...failed, message: failureWords(failed.code) },
+  const places = {
+    base: plan.base === null ? null : placeOf(d, plan.base),
+    failed: failures.map(({ ref }) => placeOf(d, ref)),
+  }
+  const readers = await stopAudience(tx, places, but)
+  if (!row || readers.length === 0) return []
+  const names = readers.flatMap(({ users, others }) => [...users, ...others])
+  const keys = [...keysIn({ plan, failures }, vocabulary(d)), ...places.failed.map(({ namespace }) => namespace)]
+  const people = await standingsOfPeople({ sql: tx, config: d.config }, names, keys)
+  const rightIn = await planRightsOf({ sql: tx, config: d.config }, names, [plan.id])
+  const references = [`<plan.${plan.id}@${mailDomain(d.config)}>`]
+  const bearers = await bearersOf(tx, names)
+  const ids: string[] = []
+  for (const reader of readers) {
+    const standings = [...reader.users, ...reader.others].flatMap((name) => people.get(name) ?? [])
+    const { base, failed, about, named } = toldTo(d, { plan, failures }, reader, standings)
+    const [userName, ...also] = reader.users as [string, ...string[]]
+    const bearer = bearers.get(userName) ?? null
+    const leave = (namespace: string | null) =>
+      unsubscribeUrl(d.config.publicUrl, signUnsubscribe(d.vault, { person: userName, bearer, namespace }))
+    const mail = digestStopped(
+      {
+        ...{ plan: plan.id, base, toDigest: plan.toDigest, failed, more: failures.length - failed.length },
+        namespaces: [...new Set(about.map((place) => place.split(' ')[0]!))].sort(),
+        right: rightIn(reader.users, plan.id),
+      },
+      { name: reader.displayName ?? reader.users.join(', '), publicUrl: d.config.publicUrl, now: d.clock(), leave },
     )
-    const said = await withheldFrom(readable, reader, { plan, failures: known })
-    const own = new Set(places.map(({ namespace }) => namespace))
-    const named = [...keysIn(said, vocabulary(d))].filter((key) => !own.has(key))
-    ids.push(await insertMail(d, tx, { ...letter(d, said.plan, said.failures, person), about, named, references }))
+    const stop = { id: plan.id, stop: row.stops }
+    ids.push(
+      await insertMail(d, tx, { ...mail, to: reader.email, userName, also, about, named, references, plan: stop }),
+    )
   }
   return ids
 }
 
-function placeOf({ config }: Needs, ref: string): Place {
-  const { host, repository } = parseReference(ref)!
-  const namespace = namespaceKey(host, namespaceOf(repository), config.registries.length)
-  return { namespace, repository: `${host}/${repository}` }
+type Told = {
+  base: string | null
+  failed: { ref: string; why: string; build: string | null }[]
+  /** what its users hear of, of which something is said */
+  about: string[]
+  /** namespaces of which something is named besides */
+  named: string[]
 }
 
-function letter({ config }: Needs, { id, base, toDigest }: Stopped, failures: Failure[], person: Recipient) {
-  const named = failures
-    .slice(0, mostNamed)
-    .map(({ ref, code, message }) => [ref, cleanText(message ?? code ?? '')] as const)
-  const more = failures.length - named.length
-  const change = base === null ? 'recipes that were changed' : `${base} at ${toDigest}`
-  const facts = `More than half of the first builds on ${change} failed. Nothing more is built for it until somebody approves the plan.`
-  const approve = `drydock approve ${id}`
-  const hello = `Hello ${cleanText(person.displayName ?? person.userName)},`
-  const text = [
-    ...[hello, '', facts, '', 'Failed:', ...named.map(([ref, why]) => `  ${ref}: ${why}`)],
-    ...(more > 0 ? [`  and ${more} more`] : []),
-    ...['', 'To go on, when it is mended:', `  ${approve}`, `Service: ${config.publicUrl}`, ''],
-  ].join('\n')
-  const items = named.map(([ref, why]) => `<li><code>${escaped(ref)}</code>: ${escaped(why)}</li>`).join('')
-  const html = `<p>${escaped(hello)}</p><p>${escaped(facts)}</p><p>Failed:</p><ul>${items}${more > 0 ? `<li>and ${more} more</li>` : ''}</ul><p>To go on, when it is mended: <code>${escaped(approve)}</code> (<a href="${escaped(config.publicUrl)}">${escaped(config.publicUrl)}</a>)</p>`
-  return {
-    to: person.email,
-    userName: person.userName,
-    subject: `Stopped: rebuilds on ${base ?? 'changed recipes'} fail`,
-    text,
-    html,
+/** `people`: all who have the address. */
+function toldTo(
+  d: Needs,
+  { plan, failures }: { plan: Stopped; failures: readonly Failure[] },
+  { users, others, own }: StopReader,
+  people: readonly PersonStanding[],
+): Told {
+  const words = vocabulary(d)
+  const keyOf = (ref: string) => placeKey(placeOf(d, ref))
+  const isOwn = (ref: string) => own.has(keyOf(ref))
+  const knowsWhy = (ref: string): boolean => {
+    const { namespace } = placeOf(d, ref)
+    const builds = ({ principal, standing }: PersonStanding) =>
+      mayIn(principal, 'build', namespace, standing(namespace), 'read')
+    return isOwn(ref) && (users.length + others.length === 1 || people.every(builds))
   }
+  const shown = failures
+    .toSorted((a, b) => Number(isOwn(b.ref)) - Number(isOwn(a.ref)))
+    .slice(0, mostNamed)
+    .map(({ id, ref, code, message }) => {
+      const why = knowsWhy(ref) ? (message ?? code ?? '') : failureWords(code)
+      return { ref, why, build: id, isOwn: isOwn(ref) }
+    })
+  const about = [
+    ...new Set(
+      [
+        ...(plan.base !== null && isOwn(plan.base) ? [plan.base] : []),
+        ...shown.flatMap((one) => (one.isOwn ? one.ref : [])),
+      ].map(keyOf),
+    ),
+  ]
+  const ownKeys = new Set(about.map((place) => place.split(' ')[0]!))
+  const isClosed = (key: string) => !people.every(({ principal, standing }) => mayRead(principal, key, standing(key)))
+  const isHidden = (key: string) => !ownKeys.has(key) && isClosed(key)
+  const before: Withheld = { numbers: new Map(), bare: new Set() }
+  withhold({ plan, shown }, words, isHidden, [], before)
+  const named = new Set<string>()
+  /** A part, of what they hear of themselves or of another's. */
+  const said = <T>(part: T, mine: boolean): T => {
+    const told = withhold(part, words, mine ? isHidden : isClosed, [], before)
+    for (const key of keysIn(told, words)) if (!mine || !ownKeys.has(key)) named.add(key)
+    return told
+  }
+  const failed = shown.map(({ isOwn: mine, build, ...one }) => {
+    const told = said(one, mine)
+    return { ...told, build: isPlaceholder(told.ref) ? null : build }
+  })
+  return { base: said(plan.base, plan.base !== null && isOwn(plan.base)), failed, about, named: [...named].sort() }
 }
 
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
+function placeOf(d: Needs, ref: string): Place {
+  const { host, repository } = parseReference(ref)!
+  return { namespace: keyOfRef(d, ref), repository: `${host}/${repository}` }
+}

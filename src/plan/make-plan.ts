@@ -15,7 +15,7 @@ import { noLongerWanted } from './past-builds.ts'
 import { stopPlans } from './stop-plans.ts'
 import { lockPlans, withdrawBuilds } from './store-plans.ts'
 
-type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
+type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer' | 'vault'>
 
 /** Tags whose locks are held at a time. */
 const refsAtOnce = 500

@@ -5,7 +5,7 @@ import { shouldStop, triedFirst } from './follow-plans.ts'
 import { type Because, isToBuild, withdrawBuilds } from './store-plans.ts'
 import { stretchNow } from './stretch.ts'
 
-type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'>
+type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer' | 'vault'>
 
 /**
  * Stops each open plan of which more than half of the first ten tags failed since it was made, or approved: its queued builds are
@@ -36,7 +36,7 @@ async function stop(d: Needs, tx: Tx, id: string): Promise<void> {
   }
   const [plan] = await tx<{ id: string; base: string | null; toDigest: string | null }[]>`
     update plan set state = 'stopped', because = ${JSON.stringify(because)}::text::jsonb, ended_at = ${d.clock()},
-      since = ${stretchNow(tx)}
+      since = ${stretchNow(tx)}, stops = stops + 1
     where id = ${id} and state = 'open' returning id, base, to_digest`
   if (!plan) return
   await withdrawBuilds(d, tx, { planId: id }, { code: 'no-longer-wanted', message: because.message })

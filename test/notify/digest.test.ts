@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { digest } from '../../src/notify/digest.ts'
+import type { PlanRight } from '../../src/notify/digest-links.ts'
 import type { NoticeContent, Outlook } from '../../src/notify/digest-outline.ts'
 import { howSure, nextStep, throughWhom } from '../../src/notify/digest-words.ts'
 import { ada, base, content, outdated, readable, run, sha, squeezed, told } from './told.ts'
@@ -61,15 +62,28 @@ describe('what happens next', () => {
     expect(squeezed(text)).toContain('did not help (it is tried again after 2026-11-21 23:41:43 UTC)')
   })
 
-  test('of a plan that waits for approval, once, and how to approve it', () => {
+  test('of a plan that waits for approval, once, and how to approve it, or who may', () => {
     const because = 'its plan waits for approval: 3 tags would be built, and more than 1 need approval'
     const outlook = { ...outdated('approval', { because }), plan: build } as Outlook
-    const { text, html } = digest([told({ outlook }), told({ ref: 'r/app/b:1', outlook })], ada)
-    expect(squeezed(text).match(/waits for approval: 3 tags/g)).toHaveLength(1)
-    for (const words of [squeezed(text), readable(html)]) {
+    const mail = (right: PlanRight) => {
+      const { text, html } = digest([told({ outlook }), told({ ref: 'r/app/b:1', outlook })], {
+        ...ada,
+        planRight: () => right,
+      })
+      expect(squeezed(text).match(/waits for approval: 3 tags/g)).toHaveLength(1)
+      return [squeezed(text), readable(html)]
+    }
+    for (const words of mail('approve')) {
       expect(words.match(/drydock approve \S+/g)).toEqual([`drydock approve ${build}`])
       expect(words).toContain(`drydock plans ${build}`)
     }
+    for (const words of [...mail('look'), ...mail('none')]) {
+      expect(words).not.toContain('drydock approve')
+      expect(words).toContain('waits for approval by an admin, or whoever is owner or contributor')
+      expect(words).toContain(build)
+    }
+    for (const words of mail('look')) expect(words).toContain(`drydock plans ${build}`)
+    for (const words of mail('none')) expect(words).not.toContain('drydock plans')
   })
 
   test('a recipe that is proposed: to take it, to build with it, and to have that done', () => {

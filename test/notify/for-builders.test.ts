@@ -91,7 +91,7 @@ test('a plan that was stopped is told to people of its base, without words of bu
   const d = { ...deps(), jobs: testDeps(w.pg).jobs }
   await w.pg.sql.begin((tx) => tellStopped(d, tx, { id: plan!.id, base, toDigest: sha('v2') }))
   const mails = await told()
-  expect(mails.lou).toContain(`${run}: ${sentence}`)
+  expect(mails.lou).toContain(`* ${run} ${sentence}`)
   expect(mails.lou).not.toContain('git.test')
-  expect(mails.ada).toContain(`${run}: ${message}`)
+  expect(mails.ada).toContain(`* ${run} ${message}`)
 })

@@ -55,6 +55,7 @@ beforeEach(async () => {
   const [made] = await pg.sql<{ id: string }[]>`
     insert into plan (root, base, to_digest, state, cycles, ended_at) values ('r', ${base}, ${sha('v2')}, 'stopped', '[]', ${now}) returning id`
   plan = made!.id
+  await pg.sql`insert into plan_node (plan_id, ref, level) values (${plan}, ${run}, 1)`
   const build = await addBuild(pg.sql, run, `${base}@${sha('v2')}`, sha('new'), now)
   await pg.sql`update build set state = 'failed', digest = null, error = '{"message":"boom"}', plan_id = ${plan} where id = ${build}`
   await pg.sql.begin((tx) => tellStopped(deps(), tx, { id: plan, base, toDigest: sha('v2') }))

@@ -2,6 +2,7 @@ import { defaultBuildSettings } from '../../src/build-settings.ts'
 import type { Config } from '../../src/config.ts'
 import type { Sql } from '../../src/db/postgres.ts'
 import type { Deps } from '../../src/deps.ts'
+import { vault } from '../notify/config.ts'
 import { testDeps } from '../support/deps.ts'
 import type { TestDatabase } from '../support/postgres.ts'
 
@@ -108,7 +109,7 @@ export function planDeps(
   pg: TestDatabase,
   clock: () => Date,
   settle = 0,
-): Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer'> {
+): Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer' | 'vault'> {
   const config = {
     registries: [],
     publicUrl: 'http://drydock.test',
@@ -118,5 +119,5 @@ export function planDeps(
     builder: 'rebase',
     ...defaultBuildSettings(),
   } as unknown as Config
-  return { ...testDeps(pg), clock, config, mailer: null }
+  return { ...testDeps(pg), clock, config, vault, mailer: null }
 }

@@ -42,6 +42,12 @@ const show = <T extends MailView>(mail: T) => ({
 /** Whose mails may be read: one's own, and not by a token for some namespaces alone, since a mail is of many. */
 const readerOf = (principal: Principal): string => (scopesAllow(principal.scopes, 'read', null) ? principal.name : '')
 
+const notAgain = {
+  sent: 'it was sent',
+  kept: 'it was kept: nothing is sent here',
+  over: 'the plan that it tells of is not stopped any more, or all it is for are told by another mail',
+}
+
 export const mailRoutes = [
   route({
     method: 'get',
@@ -89,8 +95,7 @@ export const mailRoutes = [
     async handle(d, { params }) {
       const done = await sendAgain(d, params.id)
       if (done === 'not-found') throw new ApiError('no-such-mail', `no mail ${params.id}`)
-      if (done !== 'due')
-        throw new ApiError('not-replayable', done === 'sent' ? 'it was sent' : 'it was kept: nothing is sent here')
+      if (done !== 'due') throw new ApiError('not-replayable', notAgain[done])
       return { status: 202 }
     },
   }),
