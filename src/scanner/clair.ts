@@ -113,7 +113,7 @@ async function wish(
 ): Promise<void> {
   const now = d.clock()
   const anyway = new Date(now.getTime() + fetchAnywayMs)
-  const anew = d.sql`l.fetch_tries = 0 and (l.asked_at between ${now}::timestamptz - interval '1 day' and ${now}) is not true`
+  const anew = d.sql`l.fetch_tries = 0 and (l.asked_at between ${now}::timestamptz - interval '1 day' and ${now}::timestamptz + interval '1 day') is not true`
   await d.sql`
     insert into clair_look as l (registry, repository, name, told, fetch_at, next_at, seen_at)
     values (${registry}, ${repository}, ${name}, ${told}, ${anyway}, ${now}, ${now})

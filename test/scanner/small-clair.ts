@@ -20,7 +20,7 @@ export const cves = (count: number): Vulnerability[] =>
   Array.from({ length: count }, (_, n) => ({
     ...cve,
     Name: `CVE-2017-${n}`,
-    Description: `a crafted thing in file ${n} `.repeat(16),
+    Description: `a crafted thing in file ${n} `.repeat(8),
   }))
 
 /** Packages without vulnerabilities, as most of an image are. */
