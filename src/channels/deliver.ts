@@ -8,6 +8,7 @@ import { shortened } from '../build/storable.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import type { Payloads } from '../jobs/jobs.ts'
+import { isGone } from '../people/gone.ts'
 import { Sealed } from './channels.ts'
 import { enqueueDelivery } from './enqueue-delivery.ts'
 import { givenUpAfter, type Judgement, judgeReply, longestWait } from './judge-reply.ts'
@@ -56,7 +57,8 @@ export async function deliver(
       coalesce(abs(extract(epoch from ${d.clock()}::timestamptz - ch.slow_at)) < ${slowFor}, false) or exists (
         select from delivery other where other.channel_id = ch.id and other.state = 'pending' and other.attempts > 0
           and other.status is null) as is_silent
-    from delivery dl join channel ch on ch.id = dl.channel_id where dl.id = ${deliveryId} and dl.state = 'pending'`
+    from delivery dl join channel ch on ch.id = dl.channel_id where dl.id = ${deliveryId} and dl.state = 'pending'
+      and not ${isGone(d.sql, d.sql`ch.namespace_key`)}`
   if (!row) return
   if (d.config.observe)
     return void (await d.sql`update delivery set state = 'kept' where id = ${row.id} and state = 'pending'`)

@@ -5,6 +5,7 @@ import type { Deps } from '../deps.ts'
 import { outdatedUrl } from '../links.ts'
 import { type Ended, fateOf, loadSinceThen } from '../notify/fates.ts'
 import { parseContent } from '../notify/parse-content.ts'
+import { isGone } from '../people/gone.ts'
 import { type Composed, compose, type Standing, type Waiting } from './compose.ts'
 import { insertDeliveries } from './insert-deliveries.ts'
 import { loadStanding } from './load-standing.ts'
@@ -18,7 +19,7 @@ type Due = { id: string; namespaceKey: string; kind: ChannelKind; oldest: Date }
 
 /**
  * Makes deliveries of all that waits for a channel whose oldest notice has waited for the window: one for each kind and base. Answers when
- * the next channel will be due, null where nothing waits. What waits for a disabled channel goes on waiting. A notice of which nothing can be
+ * the next channel will be due, null where nothing waits. What waits for a disabled channel, or one of a registry that is configured no more, goes on waiting. A notice of which nothing can be
  * told keeps the reason, and is left out for an hour. Where what waits for a channel cannot be told, that is told as an error, and the others are
  * told theirs; it is tried again with what comes next. `failed`: how many.
  */
@@ -27,7 +28,7 @@ export async function gatherDeliveries(d: Needs): Promise<{ next: Date | null; f
   const at = d.clock()
   const waiting = await d.sql<Due[]>`
     select ch.id, ch.namespace_key, ch.kind::text as kind, min(n.created_at) as oldest
-    from channel_notice n join channel ch on ch.id = n.channel_id and ch.enabled
+    from channel_notice n join channel ch on ch.id = n.channel_id and ch.enabled and not ${isGone(d.sql, d.sql`ch.namespace_key`)}
     where ${isWaiting(d.sql, at)} group by ch.id order by oldest, ch.id`
   const now = at.getTime()
   // A clock that was set back must not hold a notice for longer than the window.

@@ -4,6 +4,7 @@
  * Guarantees: each notice goes into one message; running it twice, at once, or dying in it, tells nothing twice and forgets nothing.
  */
 import type { Deps } from '../deps.ts'
+import { isGone } from '../people/gone.ts'
 import { enqueueDelivery } from './enqueue-delivery.ts'
 import { gatherDeliveries } from './gather-deliveries.ts'
 import { longestWait } from './judge-reply.ts'
@@ -38,11 +39,11 @@ export async function tellChannels(d: Needs): Promise<void> {
   await d.jobs.enqueue(d.sql, 'channels', {}, { key: 'channels:later', queue: 'channels', runAt })
 }
 
-/** Whatever became of its job, a delivery that waits is tried; as is one that was put off by a clock that was ahead. */
+/** Whatever became of its job, a delivery that waits is tried; as is one that was put off by a clock that was ahead, or while its registry was configured no more. */
 async function findLost(d: Needs, now: number): Promise<void> {
   const lost = await d.sql<{ id: string; channelId: string }[]>`
-    select id, channel_id from delivery where state = 'pending'
-      and (coalesce(next_try_at, since) < ${new Date(now - overdue)} or next_try_at > ${new Date(now + longestWait)})
-    order by since limit ${atOnce}`
+    select dl.id, dl.channel_id from delivery dl join channel ch on ch.id = dl.channel_id and not ${isGone(d.sql, d.sql`ch.namespace_key`)} where dl.state = 'pending'
+      and (coalesce(dl.next_try_at, dl.since) < ${new Date(now - overdue)} or dl.next_try_at > ${new Date(now + longestWait)})
+    order by dl.since limit ${atOnce}`
   for (const delivery of lost) await enqueueDelivery(d, d.sql, delivery)
 }

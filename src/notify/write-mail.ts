@@ -1,6 +1,7 @@
 import type { Deps } from '../deps.ts'
 import { digest } from './digest.ts'
 import type { Told } from './digest-outline.ts'
+import { lastingKey } from './link-key.ts'
 import type { Due, DuePerson } from './load-waiting.ts'
 import type { PlanRights } from './plan-rights.ts'
 import type { Readers } from './readers.ts'
@@ -55,8 +56,10 @@ function written(
   const { publicUrl } = d.config
   const userName = users[0]!
   const bearer = bearers.get(userName) ?? null
-  const leave = (namespace: string | null): string =>
-    unsubscribeUrl(publicUrl, signUnsubscribe(d.vault, { person: userName, bearer, namespace }))
+  const leave = (key: string | null): string => {
+    const namespace = key === null ? null : lastingKey(d, key)
+    return unsubscribeUrl(publicUrl, signUnsubscribe(d.vault, { person: userName, bearer, namespace }))
+  }
   const { told, named } = hide([...users, ...others], notices.map(toldOf))
   const planRight = (plan: string) => rightIn(users, plan)
   const mail = digest(told, { name: displayName ?? users.join(', '), publicUrl, now: d.clock(), leave, planRight })

@@ -7,7 +7,7 @@ import { movedKey } from './namespace-key.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'config' | 'log' | 'registries'>
 
-/** Where the registry is kept that was the only one last: of it is what a link says without a host (src/notify/link-key.ts). */
+/** Where the registry is kept that was the only one at first: of it is what an old link says without a host (src/notify/link-key.ts). */
 export const aloneSetting = 'registry-alone'
 
 /**
@@ -28,14 +28,13 @@ export async function moveKeys(d: Needs): Promise<void> {
       return to === null ? [] : [{ from, to }]
     })
     const [from, to] = [moves.map((move) => move.from), moves.map((move) => move.to)]
-    const members: Touched['members'][number][] = []
     const scopes: string[] = []
     for (const some of inPasses(moves)) {
       await tx`create temporary table moved_key (key_from text primary key, key_to text not null) on commit drop`
       await tx`
         insert into moved_key
         select * from unnest(${some.map(({ from }) => from)}::text[], ${some.map(({ to }) => to)}::text[])`
-      members.push(...(await moveNamespaces(tx)))
+      await moveNamespaces(tx)
       scopes.push(...(await moveColumns(tx)))
       await tx`
         delete from namespace n using moved_key where n.key = key_from and not exists (select from credential where namespace_key = key_from)
@@ -43,7 +42,7 @@ export async function moveKeys(d: Needs): Promise<void> {
       await tx`drop table moved_key`
     }
     await followRefs(d, tx)
-    await mergePeople(tx, { people: [], namespaces: await saidAmong(tx, to), members })
+    await mergePeople(tx, { people: [], ...(await saidAmong(tx, to)) })
     for (const scope of new Set(scopes))
       await d.jobs.enqueue(tx, 'curate', { scope }, { key: `curate:${scope}`, queue: 'curate' })
     if (moves.length === 0) return
@@ -83,17 +82,15 @@ const aliasesOf = ({ config }: Pick<Needs, 'config'>): string =>
 async function rememberAlone(tx: Tx, before: readonly string[]): Promise<void> {
   if (before.length !== 1) return
   await tx`
-    insert into setting (key, value) values (${aloneSetting}, ${before[0]!}) on conflict (key) do update set value = excluded.value`
+    insert into setting (key, value) values (${aloneSetting}, ${before[0]!}) on conflict (key) do nothing`
 }
 
-/** A row under the new key for each, in which what hangs on it can be. Members are derived anew: answers whose. */
-async function moveNamespaces(tx: Tx): Promise<{ namespace: string; user: string }[]> {
+/** A row under the new key for each, in which what hangs on it can be. Members are derived anew. */
+async function moveNamespaces(tx: Tx): Promise<void> {
   await tx`
     insert into namespace (key, visibility) select key_to, visibility from namespace join moved_key on key = key_from
     on conflict (key) do nothing`
-  return tx`
-    delete from member m using moved_key where m.namespace_key = key_from
-    returning key_to as namespace, m.user_name as "user"`
+  await tx`delete from member m using moved_key where m.namespace_key = key_from`
 }
 
 /** Where a ref stands beside a key, it is the key of that ref, whatever it was: what is of a registry that is gone is in nobody's hands. */
@@ -108,10 +105,14 @@ async function followRefs(d: Needs, tx: Tx): Promise<void> {
     where state = 'pending' and exists (select from unnest(about) as place where split_part(place, ' ', 1) <> ${ofPlace})`
 }
 
-const saidAmong = async (tx: Tx, keys: readonly string[]): Promise<string[]> =>
-  (await tx<{ key: string }[]>`select distinct key from namespace_said where key = any(${[...keys]}::text[])`).map(
-    ({ key }) => key,
-  )
+/** What is said of these keys. */
+async function saidAmong(tx: Tx, keys: readonly string[]): Promise<Omit<Touched, 'people'>> {
+  const these = tx`any(${[...keys]}::text[])`
+  const said = await tx<{ key: string }[]>`select distinct key from namespace_said where key = ${these}`
+  const members = await tx<{ namespace: string; user: string }[]>`
+    select distinct namespace_key as namespace, user_name as "user" from member_said where namespace_key = ${these}`
+  return { namespaces: said.map(({ key }) => key), members }
+}
 
 type Move = { from: string; to: string }
 

@@ -8,11 +8,12 @@ import express, { type ErrorRequestHandler, type Request, type Response, type Ro
 import { z } from 'zod'
 import { beginAudit, endAudit } from '../access/audit.ts'
 import type { Deps } from '../deps.ts'
+import { currentKey } from '../notify/link-key.ts'
 import { Before, mailboxOf, setBack, unsubscribe, wantAgain } from '../notify/unsubscribe.ts'
 import { readUnsubscribe, signed, type Unsubscribe, verified } from '../notify/unsubscribe-token.ts'
 import { againPage, askPage, donePage, oddPage, setBackPage } from './unsubscribe-page.ts'
 
-type Needs = Pick<Deps, 'sql' | 'db' | 'jobs' | 'clock' | 'vault' | 'log'>
+type Needs = Pick<Deps, 'sql' | 'db' | 'jobs' | 'clock' | 'vault' | 'log' | 'config'>
 
 /** How it was before, by person: signed, so that a page can set that back and nothing else. */
 const Back = z.strictObject({ of: z.string(), before: Before })
@@ -30,16 +31,16 @@ export function unsubscribeRouter(d: Needs): Router {
   const router = express.Router()
   const at = router.route('/unsubscribe/:token')
   at.get(async (request, response) => {
-    const link = linkOf(d, request)
+    const link = await linkOf(d, request)
     if (!link) return answer(response, 404, oddPage)
     answer(response, 200, askPage(link, await mailboxOf(d, link)))
   })
-  at.post((request, response, next) => {
-    if (linkOf(d, request)) return next()
+  at.post(async (request, response, next) => {
+    if (await linkOf(d, request)) return next()
     answer(response, 404, oddPage)
   })
   at.post(express.raw({ type: () => true, limit: mostOfForm }), async (request, response) => {
-    const link = linkOf(d, request)
+    const link = await linkOf(d, request)
     if (!link) return answer(response, 404, oddPage)
     if ((await mailboxOf(d, link)) === 'nobody') return answer(response, 200, askPage(link, 'nobody'))
     const form = await formOf(request)
@@ -65,7 +66,10 @@ const unreadable: ErrorRequestHandler = (error: unknown, _request, response, nex
 }
 
 const tokenOf = ({ params }: Request): string => String(params.token)
-const linkOf = (d: Needs, request: Request): Unsubscribe | null => readUnsubscribe(d.vault, tokenOf(request))
+async function linkOf(d: Needs, request: Request): Promise<Unsubscribe | null> {
+  const link = readUnsubscribe(d.vault, tokenOf(request))
+  return link && { ...link, namespace: link.namespace === null ? null : await currentKey(d, link.namespace) }
+}
 
 async function takenBack(
   d: Needs,
