@@ -29,7 +29,7 @@ export async function raiseChannelNotices(
     const [counts] = await tx<{ raised: number; held: number }[]>`
       with ${countedCauses(tx, d.config, now)}, ${news(tx, now, { told: withChannels(tx), notices: tx`channel_notice`, of: tx`channel_id` })}, raised as (
         insert into channel_notice (channel_id, kind, ref, root, content, created_at)
-        select hearer, 'outdated', ref, new_root, content, ${now}::timestamptz
+        select hearer, 'outdated', ref, new_root, content || stay, ${now}::timestamptz
         from fresh order by hearer, ref, (own_root is not null), base
         on conflict (channel_id, ref, root, kind) do nothing
         returning 1

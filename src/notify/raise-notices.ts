@@ -27,7 +27,7 @@ export const freshNotices = (tx: Tx, config: Pick<Config, 'registries'>, now: Da
  * pushed.
  * Nothing of a tag that does not matter or is snoozed, nor of a cause whose base is; when a snooze has ended what it covered is
  * news, also to whom it was told before.
- * A base that comes back to a digest told earlier, after another one, is news: the root then gets "#2", "#3", …
+ * A base that comes back to a digest told earlier, after another one, is news (news.ts): the root then gets "#2", "#3", …
  *
  * Who wants no mail of the namespace is left out, and hears of what is outdated still when they want it again. Then the follow-ups.
  *
@@ -43,7 +43,7 @@ export async function raiseNotices(
     const [counts] = await tx<{ raised: number; held: number }[]>`
       with ${freshNotices(tx, d.config, now)}, raised as (
         insert into notice (user_name, namespace, ref, root, content, created_at)
-        select hearer, namespace, ref, new_root, content, ${now}::timestamptz
+        select hearer, namespace, ref, new_root, content || stay, ${now}::timestamptz
         from fresh order by hearer, namespace, ref, (own_root is not null), base
         on conflict (user_name, ref, root, kind) do nothing
         returning 1
