@@ -69,6 +69,7 @@ async function without<T>(
   const keys = new Set([...keysIn(value, words), ...hostless.map(keyOf)])
   if (keys.size === 0) return value
   const isHidden = await hiddenAmong([...keys])
+  if (![...keys].some(isHidden)) return value
   return withhold(
     value,
     words,
