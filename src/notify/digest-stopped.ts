@@ -38,11 +38,11 @@ export function digestStopped(told: StoppedPlan, to: To): Digest {
   const failed = told.failed.map(({ ref, why, build }) => ({
     ref: cleanText(ref),
     why: short(cleanText(why)),
-    url: build === null ? null : buildUrl(to.publicUrl, build),
+    url: build === null ? null : buildUrl(to.publicUrl, cleanText(build)),
   }))
   const more = told.more > 0 ? [`and ${told.more} more`] : []
   const help = [approval('Once that is mended, the plan waits for approval', told.plan, told.right)]
-  const reader = readerOf(to, told.namespaces, 'Each stop of a plan')
+  const reader = readerOf(to, told.namespaces.map(cleanText), 'Each stop of a plan')
   const text = [
     wrap(facts),
     ...(base === null || digest === null ? [] : [`Base ${base}\nnow ${digest}`]),

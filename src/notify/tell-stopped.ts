@@ -10,6 +10,7 @@ import { parseReference } from '../oci/reference.ts'
 import type { Place } from '../people/recipients.ts'
 import { digestStopped } from './digest-stopped.ts'
 import { insertMail } from './insert-mail.ts'
+import { lastingKey } from './link-key.ts'
 import { mailDomain } from './mail-headers.ts'
 import { planRightsOf } from './plan-rights.ts'
 import { type But, placeKey, type StopReader, stopAudience } from './stop-audience.ts'
@@ -53,8 +54,10 @@ export async function tellStopped(d: Needs, tx: Tx, plan: Stopped, but: But | nu
     const { base, failed, about, named } = toldTo(d, { plan, failures }, reader, standings)
     const [userName, ...also] = reader.users as [string, ...string[]]
     const bearer = bearers.get(userName) ?? null
-    const leave = (namespace: string | null) =>
-      unsubscribeUrl(d.config.publicUrl, signUnsubscribe(d.vault, { person: userName, bearer, namespace }))
+    const leave = (key: string | null) => {
+      const namespace = key === null ? null : lastingKey(d, key)
+      return unsubscribeUrl(d.config.publicUrl, signUnsubscribe(d.vault, { person: userName, bearer, namespace }))
+    }
     const mail = digestStopped(
       {
         ...{ plan: plan.id, base, toDigest: plan.toDigest, failed, more: failures.length - failed.length },

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { Fragment } from '../../src/db/postgres.ts'
 import { freshNotices } from '../../src/notify/raise-notices.ts'
+import { noteOver, toTellAnew } from '../../src/notify/stops.ts'
 import { barredMails } from '../../src/notify/take-back.ts'
 import { withdrawUnwanted } from '../../src/notify/withdraw-unwanted.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
@@ -87,4 +88,26 @@ test('what people want is gone through once, however much waits for them', async
   expect(await looked(withdrawUnwanted(sql), 'notify_person')).toBeLessThan(2000)
   expect(await sql`select from notice where user_name = 'p4'`).toHaveLength(1800)
   expect(await sql`select from notice`).toHaveLength(9800)
+})
+
+test('of mails that failed those of plans are found by these plans, however many there are of either', async () => {
+  const { sql } = pg
+  await sql`insert into plan (root, state, stops) select 'r' || n, case when n % 2 = 0 then 'stopped' else 'done' end::plan_state, 2 from generate_series(1, 2000) n`
+  const mail = (values: Fragment) => sql`
+    insert into mail (message_id, user_name, "to", subject, text, html, state, error, plan_id, plan_stop) ${values}`
+  await mail(
+    sql`select 'm' || n, 'p0', 'p0@x', '', '', '', 'failed', 'refused', null, null from generate_series(1, 2000) n`,
+  )
+  await mail(
+    sql`select 'p' || id, 'p0', 'p0@x', '', '', '', 'failed', 'refused', id, stops from plan where root like '%00'`,
+  )
+  await mail(
+    sql`select 'q' || id, 'p0', 'p0@x', '', '', '', 'failed', 'refused', id, 1 from plan where root like '%00'`,
+  )
+  await sql`analyze`
+  expect(await toTellAnew(sql)).toHaveLength(20)
+  expect(await looked(toTellAnew(sql))).toBeLessThan(20_000)
+  expect(await looked(noteOver(sql))).toBeLessThan(20_000)
+  expect(await sql`select from mail where error like '%not stopped any more'`).toHaveLength(20)
+  expect((await noteOver(sql)).count).toBe(0)
 })
