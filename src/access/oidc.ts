@@ -12,6 +12,7 @@ import {
   type Configuration,
   calculatePKCECodeChallenge,
   discovery,
+  enableNonRepudiationChecks,
   fetchUserInfo,
   None,
   randomNonce,
@@ -19,6 +20,7 @@ import {
   randomState,
 } from 'openid-client'
 import { z } from 'zod'
+import { oneLine } from '../people/person.ts'
 import type { OidcConfig } from '../sign-in-settings.ts'
 import { OidcError } from './oidc-error.ts'
 
@@ -57,18 +59,18 @@ export function makeOidc(config: OidcConfig, callback: string, now: () => number
     return entry.provider
   }
   return {
-    async start(next) {
-      const flow = { state: randomState(), nonce: randomNonce(), verifier: randomPKCECodeVerifier(), next }
-      const server = await told(provider)
-      const url = buildAuthorizationUrl(server, {
-        redirect_uri: callback,
-        scope: config.scopes.join(' '),
-        code_challenge: await calculatePKCECodeChallenge(flow.verifier),
-        code_challenge_method: 'S256',
-        ...{ state: flow.state, nonce: flow.nonce },
-      })
-      return { url: url.href, flow }
-    },
+    start: (next) =>
+      told(async () => {
+        const flow = { state: randomState(), nonce: randomNonce(), verifier: randomPKCECodeVerifier(), next }
+        const url = buildAuthorizationUrl(await provider(), {
+          redirect_uri: callback,
+          scope: config.scopes.join(' '),
+          code_challenge: await calculatePKCECodeChallenge(flow.verifier),
+          code_challenge_method: 'S256',
+          ...{ state: flow.state, nonce: flow.nonce },
+        })
+        return { url: url.href, flow }
+      }),
     finish: (query, flow) =>
       told(async () => {
         const server = await provider()
@@ -89,22 +91,37 @@ export function makeOidc(config: OidcConfig, callback: string, now: () => number
   }
 }
 
-const discovered = ({ issuer, clientId, clientSecret }: OidcConfig): Promise<Configuration> =>
-  discovery(
-    new URL(issuer),
-    clientId,
-    undefined,
-    clientSecret === null ? None() : ClientSecretBasic(clientSecret),
-    // the settings let plain http through on loopback alone
-    { timeout: timeoutSeconds, ...(issuer.startsWith('http:') ? { execute: [allowInsecureRequests] } : {}) },
-  )
+async function discovered({ issuer, clientId, clientSecret }: OidcConfig): Promise<Configuration> {
+  // the settings let plain http through on loopback alone
+  const plain = issuer.startsWith('http:')
+  const authentication = clientSecret === null ? None() : ClientSecretBasic(clientSecret)
+  const server = await discovery(new URL(issuer), clientId, undefined, authentication, {
+    timeout: timeoutSeconds,
+    execute: [enableNonRepudiationChecks, ...(plain ? [allowInsecureRequests] : [])],
+  })
+  const { authorization_endpoint, token_endpoint, jwks_uri } = server.serverMetadata()
+  for (const [name, address] of Object.entries({ authorization_endpoint, token_endpoint, jwks_uri }))
+    if (!isWebAddress(address, plain))
+      throw new OidcError('oidc-odd', `the provider does not say where it is to be asked (${name})`)
+  return server
+}
+
+const isWebAddress = (address: string | undefined, plain: boolean): boolean => {
+  const scheme = address !== undefined && URL.parse(address)?.protocol
+  return scheme === 'https:' || (plain && scheme === 'http:')
+}
+
+/** Core 1.0, 2 (`sub`): at most 255 characters. */
+const Subject = z.string().min(1).max(255).regex(oneLine)
 
 const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null)
 
 function claimsOf(config: OidcConfig, claims: { sub: string; [claim: string]: unknown }): OidcClaims {
+  const subject = Subject.safeParse(claims.sub).data
+  if (subject === undefined) throw new OidcError('oidc-odd', 'the provider says no subject that may be one')
   const groups = claims[config.groupsClaim]
   return {
-    subject: claims.sub,
+    subject,
     name: text(claims[config.usernameClaim]),
     displayName: text(claims.name),
     email: claims.email_verified === true ? text(claims.email) : null,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
+import { UserName } from '../people/person.ts'
 import { makeAsker } from '../people/sources/ask-json.ts'
 import { SourceError } from '../people/sources/source.ts'
 import type { HttpPlace } from '../people-settings.ts'
@@ -8,8 +9,11 @@ import { AccessError } from './access-error.ts'
 import type { Principal } from './principal.ts'
 import { type Attempt, makeGuard } from './sign-in-guard.ts'
 
-/** `user:token` as Portus writes it; application tokens are Devise's, which hold no colon. */
-const header = /^([A-Za-z0-9][A-Za-z0-9._@+-]{0,254}):([\x21-\x39\x3b-\x7e]{1,500})$/
+/**
+ * `user:token`. One colon: of several parts Portus takes the first two (lib/portus/auth_from_token.rb of https://github.com/SUSE/Portus), so
+ * that "a:b:c" would be its "a" and not ours of the name "a:b". ASCII: its database takes "ö" for "o".
+ */
+const header = /^([\x20-\x39\x3b-\x7e]{1,255}):([\x21-\x39\x3b-\x7e]{1,500})$/
 
 const keptMs = { accepted: 60_000, refused: 10_000 }
 const limits = { connectMs: 5000, idleMs: 5000, totalMs: 5000, maxBytes: 65_536 }
@@ -88,7 +92,7 @@ export async function portusPrincipal(
   pair: string,
   address: string,
 ): Promise<Principal | null> {
-  const name = header.exec(pair)?.[1]
+  const name = UserName.safeParse(header.exec(pair)?.[1]).data
   if (name === undefined) return null
   const people = await d.sql<{ name: string; admin: boolean; enabled: boolean; said: boolean }[]>`
     with portus as (select name from people_source where kind in ('portus-database', 'portus-api') and synced_at is not null)

@@ -96,22 +96,28 @@ async function pass(
 /** Who asks, as the app found out (app.ts). */
 export const principalIn = (response: Response): Principal => (response.locals.principal as Principal) ?? nobody
 
+/** A part of a call (`where`: "path", "query", "body") by its schema; undefined where it has none. Throws `bad-request`. */
+export function parsedPart<T extends z.ZodType>(
+  where: string,
+  schema: T | undefined,
+  value: unknown,
+): z.infer<T> | undefined {
+  const parsed = schema?.safeParse(value)
+  if (parsed && !parsed.success) throw invalid(where, parsed.error)
+  const illFormed = illFormedAt(parsed?.data)
+  if (illFormed !== null)
+    throw new ApiError('bad-request', `the ${where} is not as it should be`, [
+      { path: illFormed, message: 'holds a NUL or half of a surrogate pair' },
+    ])
+  return parsed?.data
+}
+
 function parsed(r: Route, request: Request) {
-  const part = (where: string, schema: z.ZodType | undefined, value: unknown) => {
-    const parsed = schema?.safeParse(value)
-    if (parsed && !parsed.success) throw invalid(where, parsed.error)
-    const illFormed = illFormedAt(parsed?.data)
-    if (illFormed !== null)
-      throw new ApiError('bad-request', `the ${where} is not as it should be`, [
-        { path: illFormed, message: 'holds a NUL or half of a surrogate pair' },
-      ])
-    return parsed?.data
-  }
   if (r.body && request.body === undefined && !request.is('json') && hasBody(request))
     throw new ApiError('not-json', 'the body must be application/json')
-  const params = part('path', r.params, request.params) as never
-  const query = part('query', r.query, request.query) as never
-  const body = part('body', r.body, request.body ?? {}) as never
+  const params = parsedPart('path', r.params, request.params) as never
+  const query = parsedPart('query', r.query, request.query) as never
+  const body = parsedPart('body', r.body, request.body ?? {}) as never
   return { params, query, body }
 }
 

@@ -32,13 +32,13 @@ export const userCommand = (program: Command, ctx: Context): void => {
     .option('--json', 'print JSON')
     .option(
       '--untie',
-      'forget that, and end the sessions that began there: who signs in next by that name is tied to it',
+      'forget that, end the sessions that began there, and revoke all their tokens: who signs in next by that name is tied to it',
     )
     .action(async (name: string, o: { untie?: boolean; json?: boolean }) => {
       const path = `/users/${at(name)}/identities`
       if (o.untie) {
         await client(ctx.env).json('DELETE', path)
-        return say(ctx, `${name} is tied to no provider any more`)
+        return say(ctx, `${name} is tied to no provider any more, and has no API tokens`)
       }
       const found = await client(ctx.env).json<{ items: IdentityView[] }>('GET', path)
       if (o.json) return print(ctx, found.items)

@@ -10,6 +10,7 @@ import { sessionCookie, setCookie } from '../access/session-cookie.ts'
 import { endSessions, listSessions, sessionHash, sessionLife, startSession } from '../access/sessions.ts'
 import type { Deps } from '../deps.ts'
 import { getNotifySettings, putNotifySettings } from '../notify/notify-settings.ts'
+import { accountDetails } from './account-details.ts'
 import { readSettings, readToken } from './account-forms.ts'
 import { type Account, accountBody } from './account-page.ts'
 import { sendPage } from './page.ts'
@@ -25,6 +26,7 @@ type Change = (
 ) => Promise<Outcome>
 
 const done = (text: string, token: string | null = null): Outcome => ({ done: text, fault: null, token })
+const statusOf = (outcome: Outcome): number => (outcome.fault === null ? 200 : 422)
 const fault = (text: string): Outcome => ({ done: null, fault: text, token: null })
 
 const changes: Record<string, Change> = {
@@ -76,7 +78,11 @@ export function accountRouter(d: Deps): Router {
       const form = formOf(d, request)
       const visitor = await visitorOf(d, request)
       if (!visitor) return signInFirst(d, response, '/account')
-      const what = { action: `POST /account/${name}`, subject: visitor.principal.name }
+      const what = {
+        ...{ action: `POST /account/${name}`, subject: visitor.principal.name },
+        details: await accountDetails(d, visitor.principal, { name, form }),
+        status: statusOf,
+      }
       const work = () => change(d, visitor, form, { request, response })
       const outcome = await noted(d, response, visitor.principal, what, work).catch((error: unknown) => {
         if (error instanceof AccessError) return fault(`${error.message}.`)
@@ -105,6 +111,6 @@ async function show(d: Deps, response: Response, { principal, session }: Visitor
     sessions: await listSessions(d, name),
     settings: await getNotifySettings(d, name),
   }
-  const status = outcome.fault === null ? 200 : 422
-  sendPage(response, { title: 'Your account', root: account.root, who: name, status, body: accountBody(account) })
+  const page = { title: 'Your account', root: account.root, who: name, status: statusOf(outcome) }
+  sendPage(response, { ...page, body: accountBody(account) })
 }

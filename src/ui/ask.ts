@@ -2,7 +2,7 @@ import type { Request, Response } from 'express'
 import type { Principal } from '../access/principal.ts'
 import { withheldFrom } from '../access/withheld-from.ts'
 import { authorize } from '../api/authorize.ts'
-import type { Route } from '../api/route.ts'
+import { parsedPart, type Route } from '../api/route.ts'
 import type { Deps } from '../deps.ts'
 
 /**
@@ -16,8 +16,8 @@ export async function ask<Body>(
   call: { request: Request; response: Response; params?: Record<string, string>; query?: Record<string, unknown> },
 ): Promise<Body> {
   const { request, response } = call
-  const params = route.params?.parse(call.params ?? {}) ?? {}
-  const query = route.query?.parse(call.query ?? {}) ?? {}
+  const params = parsedPart('path', route.params, call.params ?? {}) ?? {}
+  const query = parsedPart('query', route.query, call.query ?? {}) ?? {}
   const asked = { params, query, body: {}, request, principal }
   const { access } = route
   const keys = async () => ('of' in access ? access.of(d, asked) : [])

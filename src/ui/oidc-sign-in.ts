@@ -7,10 +7,11 @@ import express, { type Response, type Router } from 'express'
 import { EncryptJWT, jwtDecrypt } from 'jose'
 import { AccessError } from '../access/access-error.ts'
 import { identifyPerson } from '../access/identify-person.ts'
-import { makeOidc, OidcFlow } from '../access/oidc.ts'
+import { makeOidc, type OidcClaims, OidcFlow } from '../access/oidc.ts'
 import { OidcError } from '../access/oidc-error.ts'
 import { cookieOf, setCookie } from '../access/session-cookie.ts'
 import type { Deps } from '../deps.ts'
+import { UserName } from '../people/person.ts'
 import type { OidcConfig } from '../sign-in-settings.ts'
 import { nextPlace } from './next-place.ts'
 import { beginSession, showSignIn, writeRefused } from './sign-in.ts'
@@ -44,7 +45,7 @@ export function oidcRouter(d: Deps, config: OidcConfig): Router {
       const claims = await oidc.finish(query, flow)
       const user = await identifyPerson(d, config, claims).catch(async (error: unknown) => {
         if (error instanceof OidcError)
-          await writeRefused(d, response, { name: claims.name ?? '', via: config.issuer, error: refused(error) })
+          await writeRefused(d, response, { name: nameOf(claims), via: config.issuer, error: refused(error) })
         throw error
       })
       await beginSession(d, response, { user, via: config.issuer, admin: claims.admin, phc: null })
@@ -56,6 +57,8 @@ export function oidcRouter(d: Deps, config: OidcConfig): Router {
   return router
 }
 
+/** Empty where it can be nobody's: what no column holds is looked up in none. */
+const nameOf = ({ name }: OidcClaims): string => UserName.safeParse(name).data ?? ''
 const refused = (cause: OidcError): AccessError => new AccessError('unauthorized', cause.message, cause)
 
 const statuses = { 'oidc-unreachable': 502, 'oidc-odd': 502, 'oidc-lost': 400, 'oidc-refused': 403, 'oidc-nobody': 403 }

@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express'
-import { beginAudit, endAudit } from '../access/audit.ts'
+import { beginAudit, type Details, endAudit } from '../access/audit.ts'
 import type { Principal } from '../access/principal.ts'
 import { cookieOf, isFromOurPages, sessionCookie } from '../access/session-cookie.ts'
 import { sessionHash, sessionPrincipal } from '../access/sessions.ts'
@@ -35,24 +35,25 @@ export function formOf(d: Pick<Deps, 'config'>, request: Request): URLSearchPara
 export const field = (form: URLSearchParams, name: string, most = 300): string =>
   (form.get(name) ?? '').replaceAll('\0', '').toWellFormed().slice(0, most).trim()
 
-/** Does what changes something, written down before and with its end after. */
+/** Does what changes something, written down before and with its end after. `status`: of what was done (200). */
 export async function noted<T>(
   d: Pick<Deps, 'sql' | 'clock' | 'log'>,
   response: Response,
   who: Pick<Principal, 'name' | 'via'>,
-  { action, subject = '' }: { action: string; subject?: string },
+  what: { action: string; subject?: string; details?: Details | null; status?: (result: T) => number },
   work: () => Promise<T>,
 ): Promise<T> {
+  const { action, subject = '', details = null, status: statusOf = () => 200 } = what
   const principal = { ...who, admin: false, scopes: [] }
   const requestId = String(response.getHeader('x-request-id'))
-  const id = await beginAudit(d, principal, { action, subject, namespace: null, requestId })
+  const id = await beginAudit(d, principal, { action, subject, namespace: null, details, requestId })
   const ended = (status: number, problem: string | null) =>
     endAudit(d, id, { status, problem }).catch((err: unknown) =>
       d.log.warn({ err, audit: String(id) }, 'could not write down what became of a call'),
     )
   try {
     const result = await work()
-    await ended(200, null)
+    await ended(statusOf(result), null)
     return result
   } catch (error) {
     const { status, code } = problemOf(error)

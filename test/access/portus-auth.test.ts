@@ -19,7 +19,7 @@ beforeAll(async () => {
     if (answers === 'broken') return reply(response, 500, 'oh')
     if (answers === 'a web page') return reply(response, 200, '<html>')
     if (answers === 'elsewhere') return reply(response, 302, '', { location: `${portus.url}/else` })
-    const known = /^(ann|ANN|Bob|bob|gone|ghost):good$/.test(asked.at(-1)!)
+    const known = /^(ann|ANN|Bob|bob|gone|ghost|Ann Marie O'Lee|ann:good):good$/.test(asked.at(-1)!)
     const right = url.pathname === '/api/v1/namespaces/validate' && url.searchParams.get('name') !== null
     const body = known ? { valid: true, messages: {} } : { error: 'Authentication fails.' }
     reply(response, !right ? 404 : known ? 200 : 401, body, { 'content-type': 'application/json' })
@@ -27,7 +27,8 @@ beforeAll(async () => {
   pg = await testDatabase()
   const place = { url: portus.url, caFile: null, insecure: false, username: null, token: null }
   api = await startApi(pg, configFor(['reg:5000']).registries, { outside: [], watch: [], portus: place })
-  for (const name of ['ann', 'bob', 'Bob', 'bob2']) await put(api, `users/${name}`, { email: null })
+  for (const name of ['ann', 'bob', 'Bob', 'bob2', "Ann Marie O'Lee", 'ann:good'])
+    await put(api, `users/${name}`, { email: null })
   await put(api, 'users/gone', { email: null, enabled: false })
 })
 afterAll(async () => {
@@ -50,6 +51,11 @@ test('whom Portus knows, and we know, passes; Portus is asked once', async () =>
   expect(asked).toEqual(['ann:good'])
 })
 
+test('with a space in the name too, which Portus has', async () => {
+  const answer = await me("Ann Marie O'Lee:good")
+  expect([answer.status, answer.body.name]).toEqual([200, "Ann Marie O'Lee"])
+})
+
 test.each([
   ['a wrong token', 'ann:bad', 1],
   ['somebody who is not known here', 'stray:good', 0],
@@ -59,6 +65,9 @@ test.each([
   ['no token', 'ann:', 0],
   ['no name', ':good', 0],
   ['more than two parts', 'ann:good:more', 0],
+  // of which Portus takes the first two
+  ['a name with a colon', 'ann:good:good', 0],
+  ['two spaces', "Ann  Marie O'Lee:good", 0],
 ])('%s is refused', async (_, pair, times) => {
   const answer = await me(pair)
   expect([answer.status, answer.body.code]).toEqual([401, 'unauthorized'])

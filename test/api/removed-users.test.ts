@@ -125,15 +125,25 @@ test('what is left out of a PUT stays: who is disabled, who is an admin', async 
   expect(named.body).toMatchObject({ email: null, displayName: null, enabled: true, bot: false, admin: true })
 })
 
-test('a user is untied from their provider, and the sessions from there end', async () => {
-  await signedIn(api, 'gus')
+test('a user is untied from their provider: the sessions from there end, and every token with what it made', async () => {
+  const { token } = await signedIn(api, 'gus')
+  const { body: child } = await api.call<{ token: string }>('POST', 'tokens', {
+    token,
+    body: { name: 'kept for later' },
+  })
+  const opens = async () => [
+    (await api.call('GET', 'me', { token })).status,
+    (await api.call('GET', 'me', { token: child.token })).status,
+  ]
+  expect(await opens()).toEqual([200, 200])
   const path = 'users/gus/identities'
   expect((await api.get(path)).items).toMatchObject([{ issuer: 'https://op.test', subject: 'gus-1' }])
   expect([(await api.call('DELETE', path)).status, (await api.call('DELETE', path)).body.code]).toEqual([
     204,
     'no-such-user',
   ])
-  expect(await kept('gus')).toEqual([1, 0, 1, 0])
+  expect(await kept('gus')).toEqual([0, 0, 1, 0])
+  expect(await opens()).toEqual([401, 401])
   const [, untied] = (await api.get('audit?limit=2')).items
   expect(untied).toMatchObject({
     ...{ action: 'DELETE /users/{name}/identities', subject: 'gus', status: 204 },

@@ -31,7 +31,7 @@ export const identityRoutes = [
     path: '/users/{name}/identities',
     access: admin,
     summary:
-      'Untie a user from OpenID providers, and end the sessions that began there: who signs in next by that name is tied to it',
+      'Untie a user from OpenID providers, end the sessions that began there, and revoke all their API tokens: who signs in next by that name is tied to it',
     params: PersonParams,
     responses: { 204: null },
     problems: ['no-such-user'],
