@@ -75,10 +75,10 @@ describe('a plan whose first builds fail', () => {
     }
   }
   test('is stopped at the sixth failure, and its people are told; approval counts anew', async () => {
-    await w.pg.sql`insert into namespace (key) values ('lib')`
+    await w.pg.sql`insert into namespace (key) values ('lib'), ('app')`
     await w.pg.sql`insert into person (name, email) values ('ann', 'ann@example.org'), ('bob', 'bob@example.org')`
     await w.pg
-      .sql`insert into member (namespace_key, user_name, role) values ('lib', 'ann', 'owner'), ('lib', 'bob', 'viewer')`
+      .sql`insert into member (namespace_key, user_name, role) values ('lib', 'ann', 'owner'), ('lib', 'bob', 'viewer'), ('app', 'ann', 'contributor')`
     await family(12)
     await plan(d())
     await fail(children(5))
@@ -102,6 +102,12 @@ describe('a plan whose first builds fail', () => {
     await plan(d())
     expect((await only()).state).toBe('open')
     expect((await w.s.builds()).filter((b) => b.state === 'queued')).toHaveLength(12)
+    await fail(children(6))
+    await plan(d())
+    expect(await w.pg.sql`select plan_id, plan_stop from mail order by plan_stop`).toMatchObject([
+      { planId: id, planStop: 1 },
+      { planId: id, planStop: 2 },
+    ])
   })
 
   test('because a registry or a host is away goes on, and its tags are tried again after minutes', async () => {

@@ -111,7 +111,7 @@ export function planDeps(
   settle = 0,
 ): Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log' | 'mailer' | 'vault'> {
   const config = {
-    registries: [],
+    registries: [{ name: host, url: `http://${host}` }],
     publicUrl: 'http://drydock.test',
     mailFrom: null,
     settle,
