@@ -1,6 +1,7 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { heardBy, repositoryOfRef, withHearers } from '../people/heard-by.ts'
+import { endedFollowUps } from './ended-follow-ups.ts'
 import { isOff } from './every.ts'
 import { goesOn, isPastStop } from './stops.ts'
 
@@ -10,7 +11,7 @@ type Waiting = { id: string; userName: string; to: string; isNarrowed: boolean }
 /**
  * The SQL behind `with`: `barred`, those of these mails that may not go where they are addressed: somebody whose notices are in it hears of
  * them no longer, at that address, or wants no mails of it; of a mail without notices, one of its users does not hear of all that it is about, or
- * the stop of a plan that it tells of is over.
+ * the stop of a plan that it tells of is over; or a follow-up in it is not to be told any more.
  * `narrowed`: those in which a name stands that one of them, or who else has the address, may not read any more, by the rules of
  * src/access/access.ts.
  */
@@ -41,6 +42,7 @@ export const barredMails = (sql: Tx, ids: readonly string[]) => {
     ), barred as (
       select mail_id from (select * from places except select * from welcome) as unwelcome
       union all select mail_id from narrowed
+      union all select mail_id from ${endedFollowUps(sql, these)} as ended
       union all
       select mail_id from bare where not exists (
         select from person p where p.name = bare.user_name and p.enabled and not p.bot and lower(p.email) = bare.address)
@@ -52,6 +54,9 @@ export const barredMails = (sql: Tx, ids: readonly string[]) => {
 export async function whyNot(tx: Tx, { id, userName, to, isNarrowed }: Waiting): Promise<string> {
   const [past] = await tx`select from mail m join plan p on p.id = m.plan_id where m.id = ${id} and ${isPastStop(tx)}`
   if (past) return `not sent: ${goesOn}`
+  const [ended] = await tx<{ why: string }[]>`
+    select why from ${endedFollowUps(tx, tx`${id}::uuid`)} as ended order by why limit 1`
+  if (ended) return `not sent: ${ended.why}`
   const [row] = await tx<{ name: string; what: string }[]>`
     with concerned as (
       select distinct user_name, namespace from notice where mail_id = ${id}

@@ -58,10 +58,10 @@ export function keptMails() {
         ...said,
       }),
     /** What there is to tell now is told, a window later. */
-    async gather() {
-      await notify(deps())
+    async gather(using: () => Parameters<typeof notify>[0] = deps) {
+      await notify(using())
       later(300)
-      await notify(deps())
+      await notify(using())
     },
     /** The oldest first. */
     subjects: async () => (await mails()).map(({ subject }) => subject).toReversed(),

@@ -100,6 +100,18 @@ describe('a mail that the server refuses once it has read it', () => {
   })
 })
 
+test('a mail that an admin has tried now is given up after as many refusals as at first', async () => {
+  smtp.refuseData.answer = { status: 554, words: '5.6.0 odd' }
+  for (let i = 0; i < 9; i++) {
+    await sendAll()
+    now = (await mails())[0]!.nextTryAt!
+  }
+  expect(await sendAgain(deps(), (await mails())[0]!.id)).toBe('due')
+  await sendAll()
+  const anHour = new Date(now.getTime() + 3_600_000)
+  expect((await mails())[0]).toMatchObject({ state: 'pending', attempts: 10, nextTryAt: anHour })
+})
+
 describe('an address that was given up', () => {
   beforeEach(async () => {
     smtp.refuse.set('ada@example.org', 550)
