@@ -27,20 +27,32 @@ describe('which stop it is of', () => {
     expect(w.arrived()).toEqual(one('ada', 'dora', 'zoe'))
   })
 
-  test('each stop is told once, and of one that is over nothing', async () => {
-    await addMember(w.pg.sql, 'app', 'ada')
-    await addMember(w.pg.sql, 'app', 'carl')
+  test('each stop is told once to each, and of one that is over nothing', async () => {
+    for (const name of ['ada', 'carl']) await addMember(w.pg.sql, 'app', name)
     const plan = await w.stopped(outside, [run])
+    const stopAgain = async () => {
+      await w.pg.sql`update plan set state = 'open', ended_at = null where id = ${plan}`
+      await w.stop(plan)
+    }
     await enable('carl', false)
     await w.sendAll()
-    await w.pg.sql`update plan set state = 'open', ended_at = null where id = ${plan}`
     await enable('carl', true)
-    await w.stop(plan)
+    await stopAgain()
     await w.aWhile()
     expect(w.arrived()).toEqual(one('ada', 'ada', 'carl'))
     expect((await w.mails()).filter(({ state }) => state === 'failed')).toMatchObject([
       { user: 'carl', error: 'not sent: carl is disabled; not written again: the plan is not stopped any more' },
     ])
+    // this stop was told to all whom it was to be told to
+    await addMember(w.pg.sql, 'app', 'zoe')
+    await w.aWhile()
+    expect(w.arrived()).toHaveLength(3)
+    await stopAgain()
+    await enable('ada', false)
+    await w.sendAll()
+    await enable('ada', true)
+    await w.aWhile()
+    expect(w.arrived()).toEqual(one('ada', 'ada', 'ada', 'carl', 'carl', 'zoe'))
   })
 
   test('what waits while the plan goes on is not sent', async () => {
