@@ -9,6 +9,7 @@ import { makeAsker } from '../people/sources/ask-json.ts'
 import { usualLimits } from '../people/sources/source.ts'
 import { dueLayers, dueTags, tidyLooks } from './due-looks.ts'
 import { lookAtEach } from './look-at-each.ts'
+import { listLimits } from './tags-in-portus.ts'
 import { askablePortus, queuePortus } from './who-asks.ts'
 
 type Needs = Pick<Deps, 'sql' | 'clock' | 'config' | 'log' | 'jobs'>
@@ -17,7 +18,7 @@ const mostAtOnce = 100
 const pauseMs = 10_000
 
 /** The job. Rejects where Portus does not answer. */
-export async function askPortus(d: Needs, signal: AbortSignal): Promise<void> {
+export async function askPortus(d: Needs, signal: AbortSignal, limits = listLimits): Promise<void> {
   const portus = askablePortus(d.config)
   if (portus === null) return
   const last = await askedLast(d)
@@ -26,13 +27,14 @@ export async function askPortus(d: Needs, signal: AbortSignal): Promise<void> {
   const tags = await dueTags(d, mostAtOnce)
   const layers = await dueLayers(d, mostAtOnce - tags.length)
   if (tags.length + layers.length === 0) return
-  const asker = makeAsker(portus, { 'portus-auth': `${portus.username}:${portus.token}` }, usualLimits)
+  const account = { 'portus-auth': `${portus.username}:${portus.token}` }
+  const askers = { asker: makeAsker(portus, account, usualLimits), lists: makeAsker(portus, account, limits) }
   try {
-    const { asked, full } = await lookAtEach(d, asker, { tags, layers }, mostAtOnce, signal)
+    const { asked, full } = await lookAtEach(d, askers, { tags, layers }, mostAtOnce, signal)
     d.log.info({ asked, tags: tags.length, images: layers.length }, 'asked Portus to look again')
     if (full || tags.length + layers.length >= mostAtOnce) await queuePortus(d, later(d.clock()))
   } finally {
-    asker.close()
+    for (const asker of Object.values(askers)) asker.close()
   }
 }
 

@@ -12,6 +12,9 @@ type Needs = Pick<Deps, 'sql' | 'clock' | 'config'>
 const trustedHours = 24
 /** A first asking is repeated after this, each further one after twice as long, up to a day. */
 const firstWaitSeconds = 60
+/** SQL: it is time for it; also where it was noted by a clock that was ahead: nothing is put off for longer than a day. */
+export const dueSql = ({ sql, clock }: Pick<Deps, 'sql' | 'clock'>, at: 'l.next_at' | 'fetch_at') =>
+  sql`(${sql.unsafe(at)} <= ${clock()} or ${sql.unsafe(at)} > ${clock()}::timestamptz + interval '2 days')`
 const waited = (d: Needs, tries: 'tries' | 'l.tries') =>
   d.sql`${d.clock()}::timestamptz + make_interval(secs => least(86400, ${firstWaitSeconds} * 2 ^ least(${d.sql.unsafe(tries)}, 11)))`
 
@@ -25,8 +28,8 @@ export async function dueTags(d: Needs, most: number): Promise<DueTag[]> {
   const rows = await d.sql<{ ref: string; shown: string }[]>`
     with flagged as (${flaggedSql(d.sql, d, d.sql`true`)})
     select coalesce(f.ref, l.ref) as ref, coalesce(f.shown, '') as shown from flagged f full join portus_look l on l.ref = f.ref
-    where (l.answered is distinct from coalesce(f.shown, '') or l.answered_at < ${now}::timestamptz - make_interval(hours => ${trustedHours}))
-      and (l.ref is null or l.next_at <= ${now} or l.shown <> coalesce(f.shown, ''))
+    where (l.answered is distinct from coalesce(f.shown, '') or l.answered_at not between ${now}::timestamptz - make_interval(hours => ${trustedHours}) and ${now}::timestamptz + make_interval(hours => ${trustedHours}))
+      and (l.ref is null or ${dueSql(d, 'l.next_at')} or l.shown <> coalesce(f.shown, ''))
       and not (f.ref is null and l.answered = '')
       and (${registries === null} or split_part(coalesce(f.ref, l.ref), '/', 1) = any(${registries ?? []}::text[]))
     order by l.answered is not distinct from coalesce(f.shown, ''), l.asked_at nulls first, 1 limit ${most}`
@@ -76,7 +79,7 @@ export const tidyLooks = async (d: Needs): Promise<void> =>
 export const dueLayers = (d: Needs, most: number): Promise<DueLayer[]> => d.sql<DueLayer[]>`
   select l.registry, l.repository, l.name from clair_look l left join scan_finding f on f.name = l.name
   where (coalesce(l.told, ${nothingFound.hash}) <> coalesce(f.hash, ${nothingFound.hash}) or l.fetch_tries > 0)
-    and l.next_at <= ${d.clock()}
+    and ${dueSql(d, 'l.next_at')}
   order by l.asked_at nulls first, l.name limit ${most}`
 
 export async function noteAskedLayers(d: Needs, layers: readonly DueLayer[]): Promise<void> {

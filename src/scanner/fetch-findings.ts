@@ -10,6 +10,7 @@ import { isLostDatabase } from '../db/is-lost-database.ts'
 import type { Deps } from '../deps.ts'
 import { messageOf, queueFetch } from './clair.ts'
 import { type Findings, findingsOf } from './clair-findings.ts'
+import { dueSql } from './due-looks.ts'
 import { queuePortus } from './who-asks.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log' | 'config'>
@@ -37,7 +38,7 @@ export async function fetchFindings(d: Needs, signal: AbortSignal): Promise<void
   const { clairUrl } = d.config
   if (clairUrl === null) return
   const due = await d.sql<{ name: string }[]>`
-    select name from clair_look where fetch_at <= ${d.clock()} group by name order by max(failures), min(fetch_at) limit ${mostOfRun}`
+    select name from clair_look where ${dueSql(d, 'fetch_at')} group by name order by max(failures), min(fetch_at) limit ${mostOfRun}`
   if (due.length === 0) return
   const client = axios.create({
     ...{ baseURL: clairUrl, timeout: patience, maxRedirects: 0, maxContentLength: largest, validateStatus: () => true },

@@ -1,15 +1,16 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
-import type { makeAsker } from '../people/sources/ask-json.ts'
+import type { Asker } from '../people/sources/ask-json.ts'
 import { readAll } from '../people/sources/read-all.ts'
 import { SourceError } from '../people/sources/source.ts'
 import { type DueLayer, type DueTag, forgetTags, noteAsked, noteAskedLayers } from './due-looks.ts'
+import { type PortusTag, tagsInPortus } from './tags-in-portus.ts'
 import { tagsOfLayer } from './tags-of-layer.ts'
 
 type Needs = Pick<Deps, 'sql' | 'clock' | 'config' | 'log'>
 /** `left`: how many tags Portus may still be asked to look at. `list`: a repository's tags in Portus, or why they cannot be had. */
 type Run = {
-  asker: ReturnType<typeof makeAsker>
+  askers: Askers
   signal: AbortSignal
   most: number
   left: number
@@ -19,12 +20,14 @@ type Run = {
 }
 
 const Repositories = z.array(z.object({ id: z.int(), full_name: z.string() }))
-const Tags = z.array(z.object({ id: z.int(), name: z.string(), digest: z.string().nullish() }))
-type PortusTag = z.infer<typeof Tags>[number]
+/** `lists`: with the patience of those (tags-in-portus.ts). */
+type Askers = { asker: Asker; lists: Asker }
 
 /** So many in a row are Portus' own, not of a repository or a tag. */
 const mostFailures = 5
 const ofAll = new Set<string>(['unreachable', 'timeout', 'unauthorized', 'forbidden'])
+/** A list may be too long for Portus, or for what stands between. */
+const ofAllAtList = new Set<string>(['unauthorized', 'forbidden'])
 
 /**
  * Has Portus look at these, repository by repository, at most `most` tags; the others stay due. What Portus does not know (yet) it will
@@ -33,12 +36,12 @@ const ofAll = new Set<string>(['unreachable', 'timeout', 'unauthorized', 'forbid
  */
 export async function lookAtEach(
   d: Needs,
-  asker: Run['asker'],
+  askers: Askers,
   { tags, layers }: { tags: readonly DueTag[]; layers: readonly DueLayer[] },
   most: number,
   signal: AbortSignal,
 ): Promise<{ asked: number; full: boolean }> {
-  const all = await readAll(asker, Repositories, '/api/v1/repositories', signal)
+  const all = await readAll(askers.asker, Repositories, '/api/v1/repositories', signal)
   const ids = new Map(all.map((r) => [r.full_name, r.id]))
   const listed = new Map<string, PortusTag[] | SourceError>()
   const list = async (repository: string) => {
@@ -46,7 +49,7 @@ export async function lookAtEach(
     listed.set(repository, there)
     return there
   }
-  const run: Run = { asker, signal, most, left: most, failures: 0, done: new Set(), list }
+  const run: Run = { askers, signal, most, left: most, failures: 0, done: new Set(), list }
   for (const [repository, own] of Map.groupBy(tags, (tag) => tag.repository))
     if (run.left > 0) await lookAtTags(d, run, repository, own)
   for (const layer of layers) if (run.left > 0) await lookAtLayer(d, run, layer)
@@ -56,7 +59,7 @@ export async function lookAtEach(
 /** Empty of a repository that Portus does not know. */
 async function tagsOf(d: Needs, run: Run, id: number | undefined): Promise<PortusTag[] | SourceError> {
   try {
-    return id === undefined ? [] : await readAll(run.asker, Tags, `/api/v1/repositories/${id}/tags`, run.signal)
+    return id === undefined ? [] : await tagsInPortus(run.askers.lists, id, run.signal)
   } catch (error) {
     if (!(error instanceof SourceError)) throw error
     count(d, run, error, { repository: id })
@@ -68,7 +71,7 @@ async function lookAtTags(d: Needs, run: Run, repository: string, tags: readonly
   const there = await run.list(repository)
   if (there instanceof SourceError) {
     await noteAsked(d, tags)
-    return endIfOver(run, there)
+    return endIfOver(run, there, ofAllAtList)
   }
   const byName = new Map(there.map((tag) => [tag.name, tag]))
   for (const due of tags) {
@@ -84,7 +87,7 @@ async function lookAtLayer(d: Needs, run: Run, layer: DueLayer): Promise<void> {
   const there = await run.list(layer.repository)
   if (there instanceof SourceError) {
     await noteAskedLayers(d, [layer])
-    return endIfOver(run, there)
+    return endIfOver(run, there, ofAllAtList)
   }
   const own = (await tagsOfLayer(d, layer.name, there)).filter((tag) => !run.done.has(tag.id))
   if (own.length <= run.left || run.left === run.most)
@@ -99,7 +102,7 @@ async function look(d: Needs, run: Run, tags: readonly PortusTag[], note: () => 
     run.left--
     run.done.add(id)
     try {
-      await run.asker.post(`/api/v1/vulnerabilities/${id}`, run.signal)
+      await run.askers.asker.post(`/api/v1/vulnerabilities/${id}`, run.signal)
       run.failures = 0
     } catch (error) {
       if (!(error instanceof SourceError)) throw error
@@ -118,8 +121,9 @@ function count(d: Needs, run: Run, error: SourceError, what: object): void {
 }
 
 /** Whether it is Portus that does not answer, rather than for this repository or tag. */
-const isOver = ({ failures }: Run, { code }: SourceError): boolean => ofAll.has(code) || failures >= mostFailures
+const isOver = ({ failures }: Run, { code }: SourceError, of = ofAll): boolean =>
+  of.has(code) || failures >= mostFailures
 
-function endIfOver(run: Run, error: SourceError): void {
-  if (isOver(run, error)) throw error
+function endIfOver(run: Run, error: SourceError, of = ofAll): void {
+  if (isOver(run, error, of)) throw error
 }

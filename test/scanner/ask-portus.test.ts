@@ -176,6 +176,19 @@ test('what was answered long ago is asked for again, as Portus may have found no
   expect(portus.asked).toEqual([1])
 })
 
+test('what was put off, or answered, by a clock that was ahead is asked for', async () => {
+  await push('app/run', 'base', 'run')
+  await ask()
+  await pg.sql`update portus_look set next_at = now() + interval '1 year'`
+  await ask()
+  expect(portus.asked).toEqual([1, 1])
+  await scan()
+  await pg.sql`update portus_look set answered_at = now() + interval '1 year'`
+  minutes(10)
+  await ask()
+  expect(portus.asked).toEqual([1, 1, 1])
+})
+
 test('asks for no more than a hundred in ten seconds, the others then', async () => {
   await pg.sql`
     insert into portus_look (ref, answered, next_at)

@@ -145,6 +145,14 @@ test('where nobody is there, that is no layer’s', async () => {
   expect(await pg.sql`select 1 from clair_look where failures = 0 and fetch_at > now()`).toHaveLength(3)
 })
 
+test('what was put off by a clock that was ahead is done now', async () => {
+  await toBeAsked('good')
+  await pg.sql`update clair_look set fetch_at = now() + interval '1 year', next_at = now() + interval '1 year'`
+  world.portus.push({ repository: 'app/run', layers: [blob('good')], name: '1', digest: blob('image') })
+  await world.work(0)
+  expect([await found(), world.portus.asked]).toEqual([1, [1]])
+})
+
 test.each([
   ['a path of other capitals', { path: 'http://169.254.169.254/latest' }, {}],
   ['a second layer of other capitals', {}, { layer: { Path: '/etc/shadow' } }],

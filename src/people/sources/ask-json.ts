@@ -11,6 +11,12 @@ export type JsonAnswer = { body: unknown; headers: Readonly<Record<string, strin
 /** Asks one place for JSON, as one account. Redirects are not followed: the account is for this place alone. */
 export type Asker = {
   get: (path: string, query: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<JsonAnswer>
+  /** The body in pieces, which may be larger than fits in memory: `maxBytes` of the limits bounds only its time. To be read to its end, or given up. */
+  stream: (
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ) => Promise<{ parts: AsyncIterable<Buffer>; headers: Readonly<Record<string, string>> }>
   /** Without a body; whatever is answered besides a status of success is not looked at. */
   post: (path: string, signal: AbortSignal) => Promise<void>
   close: () => void
@@ -26,24 +32,45 @@ export function makeAsker(
 ): Asker {
   const ca = at.caFile === null ? null : [...getCACertificates('default'), readCertificates(at.caFile)]
   const exchange = makeExchange({ idle: limits.idleMs, total: limits.totalMs }, { verify: !at.insecure, ca })
-  const send = async (method: 'GET' | 'POST', url: URL, signal: AbortSignal) => {
-    const ask = { method, url, headers: { accept: 'application/json', ...headers }, maxBytes: limits.maxBytes }
+  const inWords = (error: unknown): unknown =>
+    error instanceof RegistryError ? new SourceError(codes[error.code] ?? 'unreachable', error.message, error) : error
+  const send = async (method: 'GET' | 'POST', url: URL, signal: AbortSignal, streamed = false) => {
+    const ask = {
+      method,
+      url,
+      headers: { accept: 'application/json', ...headers },
+      maxBytes: limits.maxBytes,
+      streamed,
+    }
     const answer = await exchange.send(ask, signal).catch((error: unknown) => {
-      if (error instanceof RegistryError)
-        throw new SourceError(codes[error.code] ?? 'unreachable', error.message, error)
-      throw error
+      throw inWords(error)
     })
     checkStatus(answer.status, shown(url), method === 'GET' ? [200] : [200, 201, 202, 204])
     return answer
   }
+  async function* inPieces(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    try {
+      yield* stream
+    } catch (error) {
+      throw inWords(error)
+    }
+  }
+  const urlOf = (path: string, query: Readonly<Record<string, string>>): URL => {
+    const url = new URL(`${at.url}${path}`)
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+    return url
+  }
   return {
     post: async (path, signal) => void (await send('POST', new URL(`${at.url}${path}`), signal)),
     async get(path, query, signal) {
-      const url = new URL(`${at.url}${path}`)
-      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+      const url = urlOf(path, query)
       const answer = await send('GET', url, signal)
       const type = answer.headers['content-type'] ?? 'no type'
       return { body: parsed(answer.bytes, shown(url), type), headers: answer.headers }
+    },
+    async stream(path, query, signal) {
+      const { stream, headers } = await send('GET', urlOf(path, query), signal, true)
+      return { parts: inPieces(stream!), headers }
     },
     close: exchange.close,
   }

@@ -8,7 +8,7 @@ const mostPages = 10_000
 
 /** A whole list of Portus' API. 2.4.3 answers everything at once; later code has pages of 15, unless `all` is asked for, and says where the next is. */
 export async function readAll<T extends z.ZodType<unknown[]>>(
-  asker: Asker,
+  asker: Pick<Asker, 'get'>,
   schema: T,
   path: string,
   signal: AbortSignal,
