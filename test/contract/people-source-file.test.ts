@@ -10,6 +10,7 @@ import { one, peopleSourceSuite } from './people-source.ts'
 import type { World } from './people-world.ts'
 
 const knows = {
+  cannotLack: [] as string[],
   roles: true,
   disabled: true,
   bots: true,

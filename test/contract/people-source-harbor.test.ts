@@ -6,7 +6,10 @@ import { type HarborServer, harborAccount, serveHarbor } from '../support/harbor
 import { one, peopleSourceSuite } from './people-source.ts'
 import { world } from './people-world.ts'
 
-const knows = { roles: true, disabled: false, bots: false, visibilities: ['private' as const, 'public' as const] }
+const knows = {
+  cannotLack: ['everything', 'all people'],
+  ...{ roles: true, disabled: false, bots: false, visibilities: ['private' as const, 'public' as const] },
+}
 const never = new AbortController().signal
 
 type Said = { url: string; password?: string; projects?: string[] }

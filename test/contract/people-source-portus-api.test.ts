@@ -7,6 +7,7 @@ import { type Holder, one, peopleSourceSuite, registry, two } from './people-sou
 import { many, world } from './people-world.ts'
 
 const knows = {
+  cannotLack: ['everything', 'all people', 'all namespaces', 'all roles'],
   roles: false,
   disabled: true,
   bots: true,

@@ -12,6 +12,7 @@ import { type Holder, one, peopleSourceSuite, registry } from './people-source.t
 import { type World, world } from './people-world.ts'
 
 const knows = {
+  cannotLack: ['everything', 'all people', 'all namespaces', 'all roles'],
   roles: true,
   disabled: true,
   bots: true,

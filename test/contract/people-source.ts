@@ -23,8 +23,14 @@ export type Holder = {
   close: () => Promise<void>
 }
 
-/** What a kind of source can know. `roles` false: who hears alone. */
-export type Knows = { roles: boolean; disabled: boolean; bots: boolean; visibilities: Visibility[] }
+/** What a kind of source can know. `roles` false: who hears alone. `cannotLack`: of people-source-emptied.ts, what it is never believed to lack. */
+export type Knows = {
+  cannotLack: string[]
+  roles: boolean
+  disabled: boolean
+  bots: boolean
+  visibilities: Visibility[]
+}
 
 const never = new AbortController().signal
 

@@ -11,6 +11,8 @@ export type TestProvider = {
   clientSecret: string
   /** claims by subject, which is also what somebody types to sign in */
   accounts: Map<string, Record<string, unknown>>
+  /** what it answers in place of its own, by path */
+  answers: Map<string, object>
   /** to be told once, before anybody comes */
   serve: (redirectUri: string) => Promise<void>
   /** nobody answers there any more */
@@ -19,13 +21,18 @@ export type TestProvider = {
 
 export async function startProvider(): Promise<TestProvider> {
   let listener: RequestListener | undefined
-  const server: Server = createServer((request, response) => listener?.(request, response))
+  const answers = new Map<string, object>()
+  const server: Server = createServer((request, response) => {
+    const answer = answers.get(request.url ?? '')
+    if (!answer) return listener?.(request, response)
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const accounts = new Map<string, Record<string, unknown>>()
   const client = { clientId: 'drydock', clientSecret: randomBytes(32).toString('hex') }
   return {
-    ...{ issuer, ...client, accounts },
+    ...{ issuer, ...client, accounts, answers },
     async serve(redirectUri) {
       const { privateKey } = await generateKeyPair('RS256', { extractable: true })
       const provider = new Provider(issuer, {

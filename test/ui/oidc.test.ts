@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { exportJWK, generateKeyPair } from 'jose'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { put } from '../api/access-world.ts'
 import { startProvider, type TestProvider } from '../support/oidc-provider.ts'
@@ -135,6 +136,23 @@ requires('chromium')('by an OpenID provider', () => {
     expect(sealed).toBeDefined()
     await setFlow(sealed ?? '')
   }
+
+  test('whose keys, as they are published, did not sign the ID token: nobody is signed in', async () => {
+    const odd = await startProvider()
+    const other = await startPages(pg, { oidc: oidc({ issuer: odd.issuer, clientSecret: odd.clientSecret }) })
+    await odd.serve(`${other.url}/auth/callback`)
+    odd.accounts.set('s-2', { preferred_username: 'bob' })
+    const { publicKey } = await generateKeyPair('RS256')
+    odd.answers.set('/jwks', { keys: [{ ...(await exportJWK(publicKey)), use: 'sig', alg: 'RS256', kid: 'test' }] })
+    const [own, theirs] = [pages, provider]
+    ;[pages, provider] = [other, odd]
+    const text = await signIn('bob').finally(() => {
+      ;[pages, provider] = [own, theirs]
+    })
+    expect(text).toContain('Not signed in: what the provider answered is not as it should be.')
+    expect(await pg.sql`select 1 from session`).toHaveLength(0)
+    await Promise.all([other.close(), odd.close()])
+  }, 60_000)
 
   test('a provider that is away: said so, without its secrets, and the password works', async () => {
     await put(pages.api, 'users/ada/password', { password: 'correct horse battery' })
