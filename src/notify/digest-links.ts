@@ -36,7 +36,8 @@ export function advice({ parts }: Outline, publicUrl: string, rightIn: (plan: st
     outlook.fate === 'outdated' ? { ref, proposed: outlook.proposed, plan: outlook.plan, ...outlook.rebuild } : [],
   )
   const without = outdated.filter(({ state, movesWith }) => state === 'none' && !movesWith)
-  const proposed = without.find((one) => one.proposed)
+  const proposed = without.find((one) => one.proposed?.acceptable)
+  const toMend = proposed ? undefined : without.find((one) => one.proposed)
   const bare = without.find((one) => !one.proposed)
   const manual = outdated.find(({ state, movesWith }) => state === 'manual' || (state === 'none' && movesWith))
   const plans = [...new Set(outdated.flatMap(({ plan }) => plan ?? []))].slice(0, mostPlans)
@@ -51,6 +52,19 @@ export function advice({ parts }: Outline, publicUrl: string, rightIn: (plan: st
               `drydock recipe propose ${proposed.ref} --accept`,
               `drydock build ${proposed.ref} --follow`,
               'The last rebuilds it, now; with "auto": true in its recipe Drydock does that by itself.',
+            ],
+          },
+        ]
+      : []),
+    ...(toMend
+      ? [
+          {
+            title:
+              'A tag says what it was built from, and the recipe that follows from that is to be mended first. To look at it and at what is wrong, to store it when it is mended, and to build by it:',
+            lines: [
+              `drydock recipe propose ${toMend.ref}`,
+              'drydock recipe apply FILE',
+              `drydock build ${toMend.ref} --follow`,
             ],
           },
         ]

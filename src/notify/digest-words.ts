@@ -211,7 +211,7 @@ function withoutRecipe(proposed: Proposed | undefined): string {
   const { source, file, acceptable, doubts } = proposed
   const from = source === null ? 'what it says it was built from' : `${file ?? 'the Dockerfile'} of ${visible(source)}`
   const care = acceptable && doubts === 0 ? '' : `, with ${doubts} thing${doubts === 1 ? '' : 's'} to look at`
-  return `a recipe is proposed from ${from}${source === null ? '' : care}; below is how to take it`
+  return `a recipe is proposed from ${from}${source === null ? '' : care}; below is how to ${acceptable ? 'take' : 'mend'} it`
 }
 
 function pinned({ base, to }: NoticeContent, pins: Pin[]): string {

@@ -6,7 +6,7 @@
  */
 import type { Sql, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { heardBy, withHearers } from '../people/heard-by.ts'
+import { heardBy, repositoryOfRef, withHearers } from '../people/heard-by.ts'
 import { countedCauses } from './counted-causes.ts'
 import { isOff } from './every.ts'
 import { buildOfRow, rebuilt } from './rebuilt.ts'
@@ -61,9 +61,12 @@ async function raiseStill(d: Pick<Deps, 'config'>, tx: Tx, now: Date): Promise<n
     from notice n left join notify_person wish on wish.user_name = n.user_name
     where n.kind = 'outdated' and n.mail_id is not null and coalesce(wish.still, true) and not ${isOff(tx, tx`n.user_name`, tx`n.namespace`)})`
   const { count } = await tx`
-    with ${countedCauses(tx, d.config, now)}, ${still(tx, now, d.config.stillOutdatedDays, { told, notices: tx`notice`, of: tx`user_name` })}
+    with ${countedCauses(tx, d.config, now)}, ${heardBy(tx, tx`select namespace, repository from counted`)}, ${still(tx, now, d.config.stillOutdatedDays, { told, notices: tx`notice`, of: tx`user_name` })}
     insert into notice (kind, user_name, namespace, ref, root, content, created_at)
-    select 'still', hearer, namespace, ref, new_root, content, ${now} from due order by hearer, ref
+    select 'still', hearer, namespace, ref, new_root, content, ${now} from due
+    where (hearer, namespace) in (select user_name, namespace from heard where repository is null)
+      or (hearer, namespace, ${repositoryOfRef(tx, tx`ref`)}) in (select user_name, namespace, repository from heard where repository is not null)
+    order by hearer, ref
     on conflict (user_name, ref, root, kind) do nothing`
   return count
 }

@@ -74,7 +74,7 @@ function dueOf({ config }: Pick<Deps, 'config'>, { heldUntil, oldest, ...wish }:
 
 /**
  * One row an address and how often it is written to, with no more than the ids of the notices: these are read some addresses at a time. Here
- * alone it is asked who hears; and once more before a mail is sent.
+ * alone it is asked who hears; and once more before a mail is sent. Of several users with one address the first by name says at which hour.
  */
 const waitingAddresses = (sql: Tx, now: Date): Promise<Waiting[]> => sql<Waiting[]>`
   with ${heardBy(sql, sql`select namespace, ${repositoryOfRef(sql, sql`ref`)} as repository from notice where mail_id is null`)},
@@ -90,14 +90,15 @@ const waitingAddresses = (sql: Tx, now: Date): Promise<Waiting[]> => sql<Waiting
       on heard.user_name = n.user_name and heard.namespace = n.namespace and heard.repository = ${repositoryOfRef(sql, sql`n.ref`)}
   ), one as (
     select lower(t.email) as address, min(t.email) as email, min(t.display_name) as display_name, t.user_name,
-      coalesce(own.every, mine.every, 'immediately') as every, min(mine.time_zone) as time_zone, min(mine.hour) as hour,
+      coalesce(own.every, mine.every, 'immediately') as every,
+      array[t.user_name, coalesce(min(mine.time_zone), 'UTC'), coalesce(min(mine.hour), 8)::text] as "when",
       min(t.created_at) as oldest, array_agg(t.id) as ids
     from told t left join notify_person mine on mine.user_name = t.user_name
     left join notify_namespace own on own.user_name = t.user_name and own.namespace_key = t.namespace
     group by 1, 4, 5
   )
   select address, min(email) as email, case when count(distinct user_name) = 1 then min(display_name) end as display_name, every,
-    coalesce(min(time_zone), 'UTC') as time_zone, coalesce(min(hour), 8)::int as hour, min(oldest) as oldest,
+    (min("when"))[2] as time_zone, (min("when"))[3]::int as hour, min(oldest) as oldest,
     (array_agg(distinct id))::float8[] as ids, min(f.next_try_at) filter (where f.next_try_at > ${now} and f.next_try_at <= ${now}::timestamptz + interval '1 day') as held_until
   from one cross join lateral unnest(ids) as id left join address_fault f using (address)
   group by address, every order by oldest, address`

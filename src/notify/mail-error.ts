@@ -51,6 +51,8 @@ export function meaningOf({ stage, status, detail }: Answer): MailErrorCode {
 function answerOf(error: unknown): Answer {
   const { code, responseCode, command, response } = (error ?? {}) as Partial<Record<string, unknown>>
   const status = typeof responseCode === 'number' ? responseCode : null
+  // what does not begin with a number is no answer of SMTP, and so of nobody
+  if (typeof response === 'string' && status === null) return { stage: 'other', status, detail: null }
   const detail = typeof response === 'string' ? (/^5\d\d[ -]5\.(\d{1,3}\.\d{1,3})\b/.exec(response)?.[1] ?? null) : null
   if (code === 'EMESSAGE' || (code === 'EENVELOPE' && command === 'DATA')) return { stage: 'data', status, detail }
   return { stage: code === 'EENVELOPE' && command !== 'MAIL FROM' ? 'recipient' : 'other', status, detail }

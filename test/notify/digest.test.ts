@@ -95,6 +95,23 @@ describe('what happens next', () => {
     }
   })
 
+  test('a recipe that cannot be taken as it is proposed: one that can is advised, else to mend it first', () => {
+    const proposed = { source: 'https://git.test/run#main', file: null, acceptable: false, doubts: 1 }
+    const odd = told({ outlook: { ...outdated('none'), proposed } as Outlook })
+    const sound = told({
+      ref: 'r/sound:1',
+      outlook: { ...outdated('none'), proposed: { ...proposed, acceptable: true } } as Outlook,
+    })
+    const words = (...all: ReturnType<typeof told>[]) => squeezed(digest(all, ada).text)
+    expect(words(odd)).toContain(
+      `drydock recipe propose ${run} drydock recipe apply FILE drydock build ${run} --follow`,
+    )
+    expect(words(odd)).toContain('below is how to mend it')
+    expect(words(odd)).not.toContain('--accept')
+    expect(words(odd, sound)).toContain('drydock recipe propose r/sound:1 --accept drydock build r/sound:1 --follow')
+    expect(words(odd, sound)).not.toContain('recipe apply')
+  })
+
   const leader = 'r/run:2'
   test.each<[string, object, string]>([
     ['queued', { build }, `moves along with ${leader}: a rebuild is queued`],

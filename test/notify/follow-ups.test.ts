@@ -84,6 +84,22 @@ describe('what is outdated still', () => {
     expect(await subjects()).toHaveLength(3)
   })
 
+  test('is raised for who hears of it, by role or rule, and for nobody else', async () => {
+    await outdated()
+    await gather()
+    const reminders = async () => (await w.pg.sql`select from notice where kind = 'still'`).length
+    await w.pg.sql`delete from member`
+    for (let week = 0; week < 3; week++) {
+      days(8)
+      await gather()
+    }
+    expect([await reminders(), await subjects()]).toEqual([0, [told]])
+    await w.pg.sql`
+      insert into owner_rule (source, position, registry, pattern, regex, users) values ('f', 0, 'r.test', 'app/', '^app/', '{ada}')`
+    await gather()
+    expect([await reminders(), (await subjects()).length]).toEqual([1, 2])
+  })
+
   test('is taken back where it is over before the mail is written', async () => {
     await outdated()
     await gather()

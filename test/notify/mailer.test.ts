@@ -1,3 +1,5 @@
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Answer, asMailError, MailError, meaningOf } from '../../src/notify/mail-error.ts'
 import { type Letter, makeMailer } from '../../src/notify/mailer.ts'
@@ -105,6 +107,36 @@ describe('a letter that is not taken', () => {
   ])('the mail itself answered with %d %s: %s', async (status, words, code) => {
     smtp.refuseData.answer = { status, words }
     await expect(send()).rejects.toMatchObject({ code, message: expect.stringContaining(words) })
+  })
+
+  test('what is no answer of SMTP is nobody’s', async () => {
+    const answers: Record<string, string> = {
+      EHLO: '250 odd.test',
+      MAIL: '250 ok',
+      RCPT: 'hello',
+      RSET: '250 ok',
+      QUIT: '221 bye',
+    }
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.write('220 odd.test ESMTP\r\n')
+      socket.on('data', (said) => {
+        for (const line of said.toString().split('\r\n').filter(Boolean))
+          socket.write(`${answers[line.slice(0, 4)] ?? '500 what'}\r\n`)
+      })
+    })
+    await new Promise<void>((listens) => server.listen(0, '127.0.0.1', listens))
+    const { port } = server.address() as AddressInfo
+    const odd = makeMailer({ smtpUrl: `smtp://127.0.0.1:${port}`, mailFrom, publicUrl })!
+    try {
+      await expect(odd.send(letter)).rejects.toMatchObject({
+        code: 'mail-delayed',
+        message: expect.stringContaining('hello'),
+      })
+    } finally {
+      odd.close()
+      server.close()
+    }
   })
 
   test.each<[Answer['stage'], number | null, string | null, string]>([

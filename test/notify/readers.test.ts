@@ -113,6 +113,22 @@ describe('two users with one address', () => {
     expect(smtp.received).toHaveLength(1)
   })
 
+  test('in two zones: at the hour of the first by name, in their zone', async () => {
+    await addMember(pg.sql, 'app', 'zoe')
+    await pg.sql`
+      insert into notify_person (user_name, every, time_zone, hour) values
+        ('ada', 'daily', 'America/New_York', 18), ('zoe', 'daily', 'Europe/Berlin', 7)`
+    await notify(deps())
+    const made: string[] = []
+    for (let hour = 0; hour < 24; hour++) {
+      now = new Date(now.getTime() + 3_600_000)
+      const before = (await mails()).length
+      await notify(deps())
+      if ((await mails()).length > before) made.push(now.toISOString())
+    }
+    expect(made).toEqual(['2026-11-21T23:00:00.000Z'])
+  })
+
   test('some of it in common: one mail of that, and one of the rest', async () => {
     await addMember(pg.sql, 'app', 'zoe')
     await gather()
