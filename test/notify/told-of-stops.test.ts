@@ -133,17 +133,24 @@ describe('what its reader may not be told any more', () => {
 describe('at one address', () => {
   const both = { email: 'both@example.org' }
   test('who hear of the same are told in one mail, which each of them reads here', async () => {
-    for (const name of ['ada', 'bob']) await addMember(w.pg.sql, 'app', name, both)
+    for (const name of ['ada', 'bob', 'cid']) await addMember(w.pg.sql, 'app', name, both)
     await w.stopped(outside, [run])
     await w.aWhile()
     expect(w.arrived()).toEqual([both.email])
-    expect(w.texts()[0]).toContain(`Hello ada, bob,`)
+    expect(w.texts()[0]).toContain(`Hello ada, bob, cid,`)
     expect(w.texts()[0]).toContain(boom(run))
-    const read = async (user: string) => (await listMails(w.pg, { user, cursor: null, limit: 9 })).items
-    expect(await read('bob')).toEqual(await read('ada'))
-    await w.pg.sql.begin((tx) => beginAnew(tx, 'ada'))
-    expect([await read('ada'), (await read('bob')).length]).toEqual([[], 1])
-    await w.pg.sql.begin((tx) => beginAnew(tx, 'bob'))
+    const read = async (user: string) => (await listMails(w.pg, { user, cursor: null, limit: 9 })).items.length
+    const all = async () => [await read('ada'), await read('bob'), await read('cid')]
+    expect(await all()).toEqual([1, 1, 1])
+    // whoever is given the name of one of them next reads nothing of it
+    for (const [gone, left] of [
+      ['bob', [1, 0, 1]],
+      ['ada', [0, 0, 1]],
+      ['cid', [0, 0, 0]],
+    ] as const) {
+      await w.pg.sql.begin((tx) => beginAnew(tx, gone))
+      expect(await all()).toEqual(left)
+    }
     expect(await w.mails()).toEqual([])
   })
 
