@@ -14,7 +14,10 @@ let pg: TestDatabase
 let d: ReturnType<typeof testDeps> & Pick<Deps, 'config'>
 beforeAll(async () => {
   pg = await testDatabase()
-  d = { ...testDeps(pg), config: { registries: [{ name: 'localhost:5000' }], ...defaultBuildSettings() } as unknown as Config }
+  d = {
+    ...testDeps(pg),
+    config: { registries: [{ name: 'localhost:5000' }], ...defaultBuildSettings() } as unknown as Config,
+  }
 })
 afterAll(() => pg.close())
 beforeEach(async () => {
