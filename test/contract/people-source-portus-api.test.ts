@@ -51,6 +51,13 @@ describe.each<PortusVersion>(['2.4.3', 'master', 'strict'])("the API of Portus' 
     expect(byHand.notes.join()).toContain('by-hand')
   })
 
+  test('says what no Portus is without; by hand, roles are none of that', async () => {
+    server.set({ ...world(), namespaces: [] })
+    const lacking = async (members: 'all' | 'by-hand') =>
+      (await source({ url: server.url, members }).read(never)).lacking?.map(({ what }) => what)
+    expect([await lacking('all'), await lacking('by-hand')]).toEqual([['namespaces', 'roles'], ['namespaces']])
+  })
+
   test('asks nothing but GET, and each team once', async () => {
     server.set(many(100))
     const before = server.seen.length
