@@ -52,7 +52,7 @@ test('people: read now, shown with notes; a failed reading fails the command and
 })
 
 test('a role that is given or taken back is told as it then is, also by what a source says', async () => {
-  writeFileSync(path, 'users: {ada: ada@example.org}\nnamespaces: {app: {members: {ada: owner}}}\n')
+  writeFileSync(path, 'users: {ada: ada@example.org}\nowners: "* @bob"\nnamespaces: {app: {members: {ada: owner}}}\n')
   await drydock(['people', 'sync'], env)
   const said = async (...args: string[]) => (await drydock(['member', ...args], env)).out
   expect(await said('set', 'app', 'ada', '--role', 'viewer')).toBe(
