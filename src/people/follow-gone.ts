@@ -3,9 +3,11 @@ import { lockPeople, mergePeople } from './merge-people.ts'
 
 /**
  * Notes which registries are configured no more, or are again (`registry.gone`; docs/design/namespaces.md), and derives anew who belongs to their
- * namespaces. To be called at a start, before hosts are made outside ones.
+ * namespaces. To be called at a start, before hosts are made outside ones. A start without any registry says nothing: settings that were forgotten
+ * there are no word on those that other processes of this database serve.
  */
 export async function followGone(tx: Tx, configured: readonly string[]): Promise<void> {
+  if (configured.length === 0) return
   await lockPeople(tx)
   const hosts = tx`${[...configured]}::text[]`
   const changed = await tx<{ name: string }[]>`

@@ -13,10 +13,11 @@ export const aloneSetting = 'registry-alone'
 /**
  * Brings the stored keys of namespaces under what they are called with the registries of now (movedKey). One transaction. What is known under
  * the new key too stays under the old, and is told. Run at every start, before the registries are made known: which there were is what the last
- * start left in the database.
+ * start left in the database. A start without any registry moves nothing (follow-gone.ts).
  */
 export async function moveKeys(d: Needs): Promise<void> {
   const now = d.config.registries.map(({ name }) => name).sort()
+  if (now.length === 0) return
   await d.sql.begin(async (tx) => {
     await lockPeople(tx)
     const before = await registriesBefore(tx)

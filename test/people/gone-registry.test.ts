@@ -62,6 +62,14 @@ const putAuto = (d: Started, ref: string, more: object = {}) =>
   putRecipe(d, ref, Recipe.parse({ git: { url: 'https://git.a.test/ann/x.git', ref: 'main' }, ...more }))
 const builds = () => pg.sql`select ref, namespace_key, state::text from build order by ref`
 
+test('a start without any registry says nothing of those that were', async () => {
+  await estate()
+  await start()
+  expect(await pg.sql`select name from registry where gone`).toEqual([])
+  const keys = await pg.sql<{ key: string }[]>`select namespace_key as key from member order by 1`
+  expect(keys.map(({ key }) => key)).toEqual(['a.test/app', 'b.test/app'])
+})
+
 describe.each([
   ['of two', [], ['b.test'], 'app'],
   ['of three', ['c.test'], ['b.test', 'c.test'], 'b.test/app'],
