@@ -1,6 +1,5 @@
-import type { Standing } from '../access/access.ts'
 import { mayIn } from '../access/access.ts'
-import { personCalled } from '../access/principal.ts'
+import { standingsOfPeople } from '../access/standings-of-people.ts'
 import { failureWords } from '../build/failure-words.ts'
 import type { Deps } from '../deps.ts'
 import type { DuePerson } from './load-waiting.ts'
@@ -8,33 +7,25 @@ import type { DuePerson } from './load-waiting.ts'
 /**
  * What is told of builds. Who hears of a tag is who looks after it, by role or because a source or an owner rule names them: they are told all.
  * At an address that several have, of whom one may not build in the namespace: what kind of fault it was, without the build's own words and
- * the end of its log (src/build/failure-words.ts). Two statements, and none where no such build is told of.
+ * the end of its log (src/build/failure-words.ts). Three statements, and none where no such build is told of.
  */
-export async function forBuilders({ sql }: Pick<Deps, 'sql'>, people: readonly DuePerson[]): Promise<DuePerson[]> {
+export async function forBuilders(d: Pick<Deps, 'sql' | 'config'>, people: readonly DuePerson[]): Promise<DuePerson[]> {
   const isShared = ({ users, others }: DuePerson): boolean => users.length + others.length > 1
   const told = people.filter((person) => isShared(person) && person.notices.some(({ build }) => build))
   if (told.length === 0) return [...people]
   const keys = [...new Set(told.flatMap(({ notices }) => notices.flatMap((n) => (n.build ? n.namespace : []))))]
-  const users = [...new Set(told.flatMap(everybody))]
-  const rows = await sql<{ name: string; admin: boolean; namespace: string; role: Standing['role'] }[]>`
-    select p.name, p.admin, asked.key as namespace, m.role
-    from person p cross join unnest(${keys}::text[]) as asked (key)
-    left join member m on m.user_name = p.name and m.namespace_key = asked.key
-    where p.name = any(${users})`
-  const builders = new Set(
-    rows.flatMap(({ name, admin, namespace, role }) =>
-      mayIn(personCalled(name, admin), 'build', namespace, { role, visibility: null }, 'read')
-        ? `${name} ${namespace}`
-        : [],
-    ),
-  )
+  const standings = await standingsOfPeople(d, told.flatMap(everybody), keys)
+  const builds = (user: string, namespace: string): boolean => {
+    const person = standings.get(user)
+    return !!person && mayIn(person.principal, 'build', namespace, person.standing(namespace), 'read')
+  }
   const mayKnow = (person: DuePerson, namespace: string) =>
-    !isShared(person) || everybody(person).every((user) => builders.has(`${user} ${namespace}`))
+    !isShared(person) || everybody(person).every((user) => builds(user, namespace))
   const silent = told.flatMap((person) =>
     person.notices.flatMap(({ namespace, build }) => (build && !mayKnow(person, namespace) ? build.id : [])),
   )
   if (silent.length === 0) return [...people]
-  const failed = await sql<{ id: string; code: string | null }[]>`
+  const failed = await d.sql<{ id: string; code: string | null }[]>`
     select id, error ->> 'code' as code from build where id = any(${[...new Set(silent)]}::uuid[]) and error is not null`
   const codes = new Map(failed.map(({ id, code }) => [id, code]))
   return people.map((person) => ({

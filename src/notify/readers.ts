@@ -1,6 +1,5 @@
-import { mayRead, type Standing } from '../access/access.ts'
-import { nobody, personCalled } from '../access/principal.ts'
-import { standingsOf } from '../access/standing.ts'
+import { mayRead } from '../access/access.ts'
+import { standingsOfPeople } from '../access/standings-of-people.ts'
 import { vocabulary } from '../access/withheld-from.ts'
 import { keysIn, withhold } from '../access/withhold.ts'
 import type { Deps } from '../deps.ts'
@@ -41,19 +40,14 @@ export async function readersOf(
   const keys = [
     ...new Set([...inAll(people.flatMap(({ notices }) => notices)), ...shared.map(({ namespace }) => namespace)]),
   ]
-  const open = await standingsOf(d, nobody, keys)
-  const users = [...new Set(people.flatMap(({ users, others }) => [...users, ...others]))]
-  const rows = await d.sql<{ name: string; admin: boolean; namespace: string | null; role: Standing['role'] }[]>`
-    select p.name, p.admin, m.namespace_key as namespace, m.role
-    from person p left join member m on m.user_name = p.name and m.namespace_key = any(${keys})
-    where p.name = any(${users})`
-  const byUser = Map.groupBy(rows, ({ name }) => name)
+  const standings = await standingsOfPeople(
+    d,
+    people.flatMap(({ users, others }) => [...users, ...others]),
+    keys,
+  )
   const reads = (user: string, key: string): boolean => {
-    const own = byUser.get(user)
-    if (!own) return false
-    const role = own.find(({ namespace }) => namespace === key)?.role ?? null
-    const standing = { visibility: open.get(key)?.visibility ?? null, role }
-    return mayRead(personCalled(user, own[0]!.admin), key, standing)
+    const person = standings.get(user)
+    return !!person && mayRead(person.principal, key, person.standing(key))
   }
   return {
     hide(names, told) {

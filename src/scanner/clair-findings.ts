@@ -37,12 +37,13 @@ export function findingsOf(answer: unknown): Findings | null {
   const vulnerable = (said.data.Layer.Features ?? []).flatMap(({ Vulnerabilities, ...feature }) =>
     Vulnerabilities?.length ? [{ ...feature, Vulnerabilities: byText(Vulnerabilities) }] : [],
   )
-  const features = storable(JSON.stringify(byText(vulnerable)))
-  return { features, hash: createHash('md5').update(features).digest('hex') }
+  return kept(storable(JSON.stringify(byText(vulnerable))))
 }
 
+const kept = (features: string): Findings => ({ features, hash: createHash('md5').update(features).digest('hex') })
+
 /** Nothing, or nothing known. */
-export const nothingFound: Findings = { features: '[]', hash: 'd751713988987e9331980363e24189ce' }
+export const nothingFound = kept('[]')
 
 function byText<T>(all: readonly T[]): T[] {
   const texts = all.map((one) => ({ one, text: JSON.stringify(one) }))
