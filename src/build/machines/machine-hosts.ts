@@ -1,7 +1,7 @@
 /**
  * in: a build that needs a host. out: one brand-new machine with a Docker daemon, used by that build alone.
- * guarantees: a row tells of the machine before it is made and until it is gone; nobody uses it a second time; whoever dies, the
- * keeper (machine-keeper.ts) removes it.
+ * guarantees: a row tells of the machine before it is made and until it is gone; nobody uses it a second time; a build has one at a
+ * time; whoever dies, the keeper (machine-keeper.ts) removes it.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Deps } from '../../deps.ts'
@@ -14,7 +14,7 @@ import { held } from './held.ts'
 import { type MachineDeps, type MachinePark, parkOf } from './machine-park.ts'
 import { makeMachine } from './make-machine.ts'
 import { type NamedProfile, profileFor } from './profile.ts'
-import { type Removal, removeMachine } from './remove-machine.ts'
+import { claimRemoval, type Removal, removeClaimed } from './remove-machine.ts'
 import { readySeconds } from './retire.ts'
 import { askForRoom, leaveToOwner, reserveForBuild, reserveInstead, takeReady } from './rows.ts'
 
@@ -30,26 +30,40 @@ export function machineHosts(d: MachineDeps & Pick<Deps, 'config'>, pauses: Paus
   /** by build: removals that were begun and may not have ended */
   const removals = new Map<string, Promise<Removal>[]>()
 
-  /** Begins it, and lets it go on: the row is there for whoever must finish it. */
-  const beginRemoval = (park: MachinePark, buildId: string, name: string): Promise<Removal> => {
-    const removal = removeMachine(d, park.cli, name).catch((error: unknown): Removal => {
+  /** Takes it from whoever has it, and lets the removal go on: the row is there for whoever must finish it. */
+  async function beginRemoval(
+    park: MachinePark,
+    buildId: string,
+    name: string,
+  ): Promise<{ removal: Promise<Removal> }> {
+    const claimed = await claimRemoval(d.sql, name)
+    const removal = removeClaimed(d, park.cli, name, claimed).catch((error: unknown): Removal => {
       d.log.warn({ err: error, machine: name }, 'a machine could not be removed now; the keeper will')
       return { left: text(error) }
     })
     removals.set(buildId, [...(removals.get(buildId) ?? []), removal])
-    return removal
+    return { removal }
+  }
+
+  /** A machine that is of no use to its build. Only when this has ended may the build have another: it has one at a time. */
+  async function giveBack({ park, job, signal }: Asked, name: string): Promise<void> {
+    await beginRemoval(park, job.id, name).catch((error: unknown) => {
+      signal.throwIfAborted() // whoever ends the build gives its machine back once more
+      throw error
+    })
+    signal.throwIfAborted()
   }
 
   /** One that stands ready; it is asked whether it still answers. */
-  async function ready({ park, job, context, profile, signal }: Asked): Promise<Found | 'broken' | null> {
+  async function ready(asked: Asked): Promise<Found | 'broken' | null> {
+    const { park, job, context, profile, signal } = asked
     const wanted = { profile: profile.name, driver: profile.driver, owner: park.owner }
     const name = await takeReady(d.sql, wanted, job.id, readySeconds(d.config.machines.minutes))
     if (name === null) return null
     try {
       return { endpoint: { env: await park.cli.endpoint(name, signal) }, name, seconds: 0 }
     } catch (error) {
-      void beginRemoval(park, job.id, name)
-      signal.throwIfAborted()
+      await giveBack(asked, name)
       context.log.write(`[machine ${name} stood ready and does not answer: ${text(error)}]\n`)
       return 'broken'
     }
@@ -64,22 +78,24 @@ export function machineHosts(d: MachineDeps & Pick<Deps, 'config'>, pauses: Paus
       await askForRoom(d.sql, wanted)
       return null
     }
-    const removal = await held(d, wanted.name, 'creating', signal, () => beginRemoval(park, job.id, victim))
+    const removal = await held(d, wanted.name, 'creating', signal, async () => {
+      const begun = await beginRemoval(park, job.id, victim)
+      return begun.removal
+    })
     if (removal === 'gone') return wanted.name
     await d.sql`delete from machine where name = ${wanted.name} and state = 'creating'` // nothing was made for it
     return null
   }
 
   async function made(asked: Asked, name: string): Promise<Found | BuildError> {
-    const { park, job, context, profile, signal } = asked
+    const { park, context, profile, signal } = asked
     context.log.write(`[making machine ${name} with ${profile.driver}]\n`)
     const show = (output: string) => context.log.write(output)
     try {
       const { endpoint, seconds } = await makeMachine(d, park.cli, name, profile, signal, show)
       return { endpoint: { env: endpoint }, name, seconds: Math.round(seconds * 10) / 10 }
     } catch (error) {
-      void beginRemoval(park, job.id, name)
-      signal.throwIfAborted()
+      await giveBack(asked, name)
       if (error instanceof BuildError) return error
       throw error
     }
@@ -140,7 +156,7 @@ export function machineHosts(d: MachineDeps & Pick<Deps, 'config'>, pauses: Paus
       const rows = await d.sql<{ name: string; owner: string }[]>`
         select name, owner from machine where build_id::text = ${buildId}`
       for (const { name, owner } of rows)
-        if (owner === park.owner) void beginRemoval(park, buildId, name)
+        if (owner === park.owner) await beginRemoval(park, buildId, name)
         else await leaveToOwner(d.sql, name)
       const begun = removals.get(buildId) ?? []
       removals.delete(buildId)

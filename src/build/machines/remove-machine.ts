@@ -9,6 +9,8 @@ import { leaseSeconds } from './rows.ts'
 export type Removal = 'gone' | 'busy' | { left: string }
 
 type RemovalDeps = Pick<Deps, 'sql' | 'log'>
+
+/** What a machine was when we took it to remove it. */
 type Claimed = { readyAt: Date | null; tries: number; owner: string }
 
 const limitMs = 600_000
@@ -21,8 +23,16 @@ const cutOff =
  * Removes one machine of our store, and its row once it is gone. Guarantees: whoever dies at it, the row stays, and somebody tries
  * again; one process at a time is at it. A failure is noted on the row and tried again later.
  */
-export async function removeMachine(d: RemovalDeps, cli: MachineCli, name: string): Promise<Removal> {
-  const claimed = await claimRemoval(d.sql, name)
+export const removeMachine = async (d: RemovalDeps, cli: MachineCli, name: string): Promise<Removal> =>
+  removeClaimed(d, cli, name, await claimRemoval(d.sql, name))
+
+/** The second half of `removeMachine`; null: what `claimRemoval` gives where it is not ours to remove. */
+export async function removeClaimed(
+  d: RemovalDeps,
+  cli: MachineCli,
+  name: string,
+  claimed: Claimed | null,
+): Promise<Removal> {
   if (!claimed) return (await exists(d.sql, name)) ? 'busy' : 'gone'
   const before = { whole: claimed.readyAt !== null, tries: claimed.tries }
   const removed = await held(d, name, 'removing', AbortSignal.timeout(limitMs), (signal) =>
@@ -50,7 +60,7 @@ export async function removeMachine(d: RemovalDeps, cli: MachineCli, name: strin
 }
 
 /** From whatever state it is in; its build may have another then. Null where it is gone, or another process is at it. */
-async function claimRemoval(sql: Deps['sql'], name: string): Promise<Claimed | null> {
+export async function claimRemoval(sql: Deps['sql'], name: string): Promise<Claimed | null> {
   const [row] = await sql<Claimed[]>`
     update machine set state = 'removing', build_id = null, lease_until = now() + make_interval(secs => ${leaseSeconds})
     where name = ${name} and (state <> 'removing' or lease_until <= now())

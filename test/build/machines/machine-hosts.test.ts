@@ -121,6 +121,25 @@ requires('docker')('hosts made by docker-machine', () => {
     expect(seen.log).toContain('does not answer')
   })
 
+  it('has no second machine before the first is its own no more, however slow the database is', async () => {
+    await pg.sql.unsafe(`
+      create function slow_removal() returns trigger language plpgsql as $$ begin perform pg_sleep(0.5); return new; end $$;
+      create trigger slow_removal before update on machine for each row
+        when (new.state = 'removing' and old.state <> 'removing') execute function slow_removal()`)
+    try {
+      await filled({ default: { driver: 'none', pool: 1 } })
+      for (const pid of machines.daemons()) process.kill(pid, 'SIGKILL')
+      machines.fault({ fail: 1 })
+      const { job, context, seen } = await start()
+      await hosts({}).acquire(job, context, never)
+      expect(seen.log).toContain('does not answer')
+      expect(seen.log).toContain('try 1 of')
+      expect(await rows()).toContainEqual(expect.objectContaining({ name: seen.host?.name, buildId: job.id }))
+    } finally {
+      await pg.sql`drop function slow_removal cascade`
+    }
+  })
+
   it('waits for room, and lets a build have the place of a machine that is of no use to it', async () => {
     const limit = { most: 1 }
     const [first, second] = [await start(), await start()]
