@@ -55,14 +55,15 @@ export const reserveForPool = (sql: Deps['sql'], wanted: Wanted, pool: number, m
 
 /**
  * Where the limit is reached: gives a build the place of a machine that stands ready and is of no use to it, else it might wait for
- * ever. Returns the name of that machine, which must be gone before the new one (whose row is there then) is made.
+ * ever. Returns the name of that machine, which must be gone before the new one (whose row is there then) is made. Its lease is over
+ * for whoever asks next, though instants are kept rounded to a millisecond.
  */
 export const reserveInstead = (sql: Deps['sql'], wanted: Wanted, buildId: string): Promise<string | null> =>
   sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${countLock})`
     const { name, profile, driver, owner } = wanted
     const [victim] = await tx<{ name: string }[]>`
-      update machine set state = 'removing', lease_until = now() where name = (
+      update machine set state = 'removing', lease_until = now() - interval '1 ms' where name = (
         select name from machine where state = 'ready' and owner = ${owner} and profile <> ${profile}
         order by created_at limit 1 for update skip locked)
       returning name`
