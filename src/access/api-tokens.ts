@@ -121,6 +121,6 @@ export const revokeToken = (d: Pick<Deps, 'sql' | 'clock'>, id: string, user: st
 export async function revokeTokens(tx: Tx, makers: readonly { id: string }[]): Promise<void> {
   if (makers.length === 0) return
   const made = await tx<{ id: string }[]>`
-    update token set revoked_at = coalesce(revoked_at, now()) where made_by = any(${makers.map(({ id }) => id)}::uuid[]) returning id`
+    update token set revoked_at = coalesce(revoked_at, now()) where made_by in (select unnest(${makers.map(({ id }) => id)}::uuid[])) returning id`
   await revokeTokens(tx, made)
 }

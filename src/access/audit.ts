@@ -1,7 +1,7 @@
 /**
  * in: calls that change something, by whom, of what namespace.
  * out: rows of `audit`: written before the call is handled, completed when it has ended.
- * guarantees: nothing is changed through the API without a row; of a body only what the route chooses is stored, and no secret.
+ * guarantees: nothing is changed through the API, and no name begins anew, without a row; of a body only what the route chooses is stored, and no secret.
  */
 import type { Sql, Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
@@ -47,6 +47,20 @@ export async function endAudit(
   { status, problem }: { status: number; problem: string | null },
 ): Promise<void> {
   await d.sql`update audit set status = ${status}, problem = ${problem} where id = ${id}`
+}
+
+/** What was done by no call, but by what a source of people says. `details`: as in a call's row. */
+export type DoneBySource = { source: string; action: string; subject: string; details: Details }
+
+/** Rows that are whole from the start, as they stand or fall with the transaction that does it. One statement, however many. */
+export async function auditSource(tx: Tx, done: readonly DoneBySource[]): Promise<void> {
+  if (done.length === 0) return
+  await tx`
+    insert into audit (at, actor, via, action, subject, details, status, request_id)
+    select statement_timestamp(), d.source, 'source', d.action, d.subject, d.details::jsonb, 200, 'people:' || d.source
+    from unnest(${done.map(({ source }) => source)}::text[], ${done.map(({ action }) => action)}::text[],
+      ${done.map(({ subject }) => subject)}::text[], ${done.map(({ details }) => JSON.stringify(details))}::text[])
+      as d (source, action, subject, details)`
 }
 
 export type AuditFilter = { actor: string | null; namespace: string | null; after: bigint | null; limit: number }

@@ -28,7 +28,7 @@ export function putMember(d: Pick<Deps, 'sql'>, key: string, user: string, membe
         'no-such-user',
         `no user "${user}": PUT /users/${user} first, or give an "email" with the role`,
       )
-    const former = known ? [] : await beginAnew(tx, user)
+    const former = known ? [] : await beginAnew(tx, [user])
     if (!known) await tx`insert into person_said (source, name, email) values ('local', ${user}, ${member.email!})`
     await tx`
       insert into namespace_said (source, key) values ('local', ${key}) on conflict (source, key) do nothing`

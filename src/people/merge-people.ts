@@ -1,4 +1,5 @@
 import type { Tx } from '../db/postgres.ts'
+import { comeBack, noteLongGone } from './come-back.ts'
 import { isGone } from './gone.ts'
 
 /** Any number, the same in every process: what sources say is changed by one at a time. */
@@ -11,23 +12,28 @@ export type Touched = {
   members: readonly { namespace: string; user: string }[]
 }
 
+/** How many rows were changed, and which names began anew. */
+export type Merged = { changed: number; anew: string[] }
+
 /** To be taken before a *_said row is changed: else two changes of one name would each derive without the other's. Held to the end of the transaction. */
 export const lockPeople = async (tx: Tx): Promise<void> => void (await tx`select pg_advisory_xact_lock(${peopleLock})`)
 
 /**
  * Derives `person`, `namespace.visibility` and `member` anew from what the sources say of these names and keys, as docs/design/people.md
- * has it; of nothing else. A namespace of a registry that is configured no more is private and has nobody, whatever they say. To be called in the transaction of the change, under `lockPeople`. Answers how many rows it changed. Running
- * it twice changes nothing the second time. A member whose person nobody knows has no row until somebody does.
+ * has it; of nothing else. A namespace of a registry that is configured no more is private and has nobody, whatever they say. To be called in the transaction of the change, under `lockPeople`. Who was gone for long and
+ * is said again begins anew (come-back.ts). Running it twice changes nothing the second time. A member whose person nobody knows has no row until somebody does.
  */
-export async function mergePeople(tx: Tx, touched: Touched): Promise<number> {
+export async function mergePeople(tx: Tx, touched: Touched): Promise<Merged> {
+  const back = await comeBack(tx, touched.people)
   const people = await mergePersons(tx, touched.people)
   const namespaces = await mergeNamespaces(tx, [
     ...touched.namespaces,
     ...touched.members.map(({ namespace }) => namespace),
   ])
-  const pairs = [...touched.members, ...(await membersOf(tx, people.appeared))]
+  const pairs = [...touched.members, ...back.members, ...(await membersOf(tx, people.appeared))]
   const members = await mergeMembers(tx, pairs)
-  return people.changed + namespaces + members
+  await noteLongGone(tx)
+  return { changed: people.changed + namespaces + members, anew: back.names }
 }
 
 async function mergePersons(tx: Tx, names: readonly string[]): Promise<{ changed: number; appeared: string[] }> {
@@ -41,13 +47,15 @@ async function mergePersons(tx: Tx, names: readonly string[]): Promise<{ changed
           as display_name
       from (select distinct unnest(${[...names]}::text[]) as name) as t left join person_said s on s.name = t.name group by t.name
     )
-    insert into person as p (name, email, display_name, enabled, bot, admin)
-    select name, email, display_name, enabled, bot, admin from said
+    insert into person as p (name, email, display_name, enabled, bot, admin, gone_at)
+    select name, email, display_name, enabled, bot, admin, case when not known then statement_timestamp() end from said
     where known or exists (select from person known where known.name = said.name) order by name
     on conflict (name) do update set email = excluded.email, display_name = excluded.display_name, enabled = excluded.enabled,
-      bot = excluded.bot, admin = excluded.admin
-    where (p.email, p.display_name, p.enabled, p.bot, p.admin)
-      is distinct from (excluded.email, excluded.display_name, excluded.enabled, excluded.bot, excluded.admin)
+      bot = excluded.bot, admin = excluded.admin,
+      gone_at = case when excluded.gone_at is not null then coalesce(p.gone_at, excluded.gone_at) end,
+      gone_long = p.gone_long and excluded.gone_at is not null
+    where (p.email, p.display_name, p.enabled, p.bot, p.admin, p.gone_at is null) is distinct from
+      (excluded.email, excluded.display_name, excluded.enabled, excluded.bot, excluded.admin, excluded.gone_at is null)
     returning name, xmax = 0 as appeared`
   await tx`
     delete from session s using person p where p.name = s.user_name and not p.enabled and p.name = any(${rows.map(({ name }) => name)})`

@@ -36,9 +36,14 @@ export async function syncPeople(
   const log = d.log.child({ source, kind: config.kind })
   try {
     const snapshot = await peopleSource(config, d.config.registries, limits, d.clock).read(signal)
-    const outcome = await d.sql.begin((tx) => take(d, tx, source, snapshot, { now: d.clock(), believe }))
+    const { outcome, anew } = await d.sql.begin((tx) => take(d, tx, source, snapshot, { now: d.clock(), believe }))
     if (outcome === 'held') log.warn('a source of people has lost most of what it said: held until it says so again')
     else log.info({ people: snapshot.people.length, members: snapshot.members.length }, 'synchronised people')
+    if (anew.length > 0)
+      log.info(
+        { count: anew.length, names: anew.slice(0, 20) },
+        'names that nobody said for long are said again: they begin anew',
+      )
     return outcome
   } catch (error) {
     signal.throwIfAborted()
@@ -72,12 +77,12 @@ async function take(
   source: string,
   read: Snapshot,
   { now, believe }: { now: Date; believe: boolean },
-): Promise<Outcome> {
+): Promise<{ outcome: Outcome; anew: string[] }> {
   await lockPeople(tx)
   const [known] = await tx<{ since: Date | null; lacks: string | null; first: boolean }[]>`
     select shrunk_at as since, error ->> 'lacks' as lacks, synced_at is null as first from people_source where name = ${source} for update`
   // removed from the configuration of another process since
-  if (!known) return 'no-such-source'
+  if (!known) return { outcome: 'no-such-source', anew: [] }
   const snapshot = await holdLast(tx, source, read)
   const losses = await lossOf(tx, source, snapshot)
   const had: Record<Lacking['what'], number> = {
@@ -94,10 +99,10 @@ async function take(
     const shrunkAt = heldSince(since && lacks !== null ? { since, lacks } : null, shrunk.lacks, now)
     if (!isDue(shrunkAt, now, d.config.peopleInterval)) {
       await tell(tx, source, { now, shrunkAt }, { code: 'shrunk', ...shrunk })
-      return 'held'
+      return { outcome: 'held', anew: [] }
     }
   }
-  const changed = await takeOver(tx, source, snapshot)
+  const { changed, anew } = await takeOver(tx, source, snapshot)
   const notes = [...snapshot.notes, ...(await strangers(tx, source))]
   const counts = JSON.stringify({
     namespaces: snapshot.namespaces.length,
@@ -112,7 +117,7 @@ async function take(
   const forgotten = known.first ? await forgetLeftOver(d, tx) : []
   // who has come hears of what is outdated already
   if (changed || forgotten.length > 0) await d.jobs.enqueue(tx, 'notify', {}, { key: 'notify', queue: 'notify' })
-  return 'synchronised'
+  return { outcome: 'synchronised', anew }
 }
 
 /** Of whom it speaks, and nobody says that there is such a person: a slip of the pen, most likely. */

@@ -4,9 +4,13 @@ import type { SaidRule, Snapshot } from './sources/source.ts'
 
 /**
  * Replaces what a source said by a snapshot, and derives what follows, of what has changed alone. To be called under lockPeople. Answers
- * whether anything has.
+ * whether anything has, and which names begin anew (come-back.ts).
  */
-export async function takeOver(tx: Tx, source: string, snapshot: Snapshot): Promise<boolean> {
+export async function takeOver(
+  tx: Tx,
+  source: string,
+  snapshot: Snapshot,
+): Promise<{ changed: boolean; anew: string[] }> {
   const people = await replacePeople(tx, source, snapshot)
   const namespaces = await replaceNamespaces(tx, source, snapshot)
   const members = await replaceMembers(tx, source, snapshot)
@@ -16,12 +20,13 @@ export async function takeOver(tx: Tx, source: string, snapshot: Snapshot): Prom
     namespaces: namespaces.map(({ key }) => key),
     members,
   }
-  return (await mergePeople(tx, touched)) > 0 || rules
+  const { changed, anew } = await mergePeople(tx, touched)
+  return { changed: changed > 0 || rules, anew }
 }
 
 /** Forgets all that a source said. To be called under lockPeople. */
-export const forgetSource = (tx: Tx, source: string): Promise<boolean> =>
-  takeOver(tx, source, { people: [], namespaces: [], members: [], rules: [], notes: [] })
+export const forgetSource = async (tx: Tx, source: string): Promise<void> =>
+  void (await takeOver(tx, source, { people: [], namespaces: [], members: [], rules: [], notes: [] }))
 
 /**
  * Those that have come, changed or gone. `not in`, which is looked up in a hash table however many there are: of an array the planner knows no

@@ -22,7 +22,7 @@ const fields = { name: true, email: true, displayName: true, enabled: true, bot:
 export function putUser(d: Pick<Deps, 'sql'>, name: string, user: PutUser): Promise<UserView> {
   return d.sql.begin(async (tx) => {
     await lockPeople(tx)
-    const members = (await isSaid(tx, name)) ? [] : await beginAnew(tx, name)
+    const members = (await isSaid(tx, name)) ? [] : await beginAnew(tx, [name])
     const { email, displayName, enabled, bot, admin } = user
     await tx`
       insert into person_said as s (source, name, email, display_name, enabled, bot, admin)
@@ -46,7 +46,7 @@ export function removeUser(d: Pick<Deps, 'sql'>, name: string): Promise<boolean>
   return d.sql.begin(async (tx) => {
     await lockPeople(tx)
     const { count } = await tx`delete from person_said where source = 'local' and name = ${name}`
-    const members = count > 0 && !(await isSaid(tx, name)) ? await beginAnew(tx, name) : []
+    const members = count > 0 && !(await isSaid(tx, name)) ? await beginAnew(tx, [name]) : []
     await mergePeople(tx, { people: [name], namespaces: [], members })
     return count > 0
   })

@@ -3,6 +3,7 @@ import type { Visibility } from '../../src/people/person.ts'
 import type { PeopleSource, Snapshot } from '../../src/people/sources/source.ts'
 import type { PeopleSourceConfig } from '../../src/people-settings.ts'
 import type { RegistryConfig } from '../../src/registry/registries.ts'
+import { comeBackSuite } from './people-source-come-back.ts'
 import { emptiedSuite } from './people-source-emptied.ts'
 import { many, nobody, user, type World, world } from './people-world.ts'
 
@@ -118,6 +119,8 @@ export function peopleSourceSuite(start: () => Promise<Holder>, knows: Knows): v
   })
 
   emptiedSuite(() => holder, knows)
+
+  comeBackSuite(() => holder)
 
   test('it ends when it is told to', async () => {
     await holder.set(world())

@@ -148,7 +148,7 @@ describe('at one address', () => {
       ['ada', [0, 0, 1]],
       ['cid', [0, 0, 0]],
     ] as const) {
-      await w.pg.sql.begin((tx) => beginAnew(tx, gone))
+      await w.pg.sql.begin((tx) => beginAnew(tx, [gone]))
       expect(await all()).toEqual(left)
     }
     expect(await w.mails()).toEqual([])

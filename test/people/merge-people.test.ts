@@ -25,7 +25,7 @@ const change = (touched: Partial<Touched>, work: (tx: Tx) => Promise<unknown>) =
   pg.sql.begin(async (tx) => {
     await lockPeople(tx)
     await work(tx)
-    return mergePeople(tx, { ...none, ...touched })
+    return (await mergePeople(tx, { ...none, ...touched })).changed
   })
 const person = (source: string, name: string, said: Said = {}) =>
   change(

@@ -11,9 +11,17 @@ const Audited = z
   .object({
     id: z.string(),
     at: Time,
-    actor: z.string().describe('user name; `admin` via `bootstrap`: the bootstrap token'),
-    via: z.string().describe('`bootstrap`, `token:ID`, `session`, `portus`'),
-    action: z.string().describe('the call: `PUT /recipes/{ref}`'),
+    actor: z
+      .string()
+      .describe('user name; `admin` via `bootstrap`: the bootstrap token; via `source` a source of people'),
+    via: z
+      .string()
+      .describe(
+        '`bootstrap`, `token:ID`, `session`, `portus`; `source`: by no call, but by what a source of people says',
+      ),
+    action: z
+      .string()
+      .describe('the call: `PUT /recipes/{ref}`; of a source `begin anew`: a name that nobody said for long'),
     subject: z.string().describe('what it was done to'),
     namespace: z.string().nullable().describe('null: of none, or of several'),
     details: z
@@ -22,7 +30,7 @@ const Audited = z
       .describe('what exactly, as far as the call has more to tell: a role, a visibility, whose token; never a secret'),
     status: z.int().nullable().describe('of the answer; null: it was begun, and the service ended before it did'),
     problem: z.string().nullable().describe('code, where it was refused or failed'),
-    requestId: z.string(),
+    requestId: z.string().describe('of a source: `people:` and its name'),
   })
   .meta({ id: 'Audited' })
 
