@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { identifyPerson } from '../../src/access/identify-person.ts'
 import type { OidcClaims } from '../../src/access/oidc.ts'
-import { putUser } from '../../src/people/users.ts'
+import { putUser, removeUser } from '../../src/people/users.ts'
 import { testDeps } from '../support/deps.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 
@@ -68,4 +68,14 @@ test('autoCreate: a name that nobody has, with an address only as one; never in 
   expect(mal).toEqual({ email: null, title: null })
   await expect(identify({ subject: 'u', name: 'ADA' }, true)).rejects.toMatchObject({ code: 'oidc-nobody' })
   expect(await people()).toEqual(['ada', 'eve', 'mal', 'off'])
+})
+
+test('autoCreate: who left every source is refused, however long ago, and not brought back', async () => {
+  await identify({})
+  await removeUser(pg, 'ada')
+  await pg.sql`update person set gone_at = gone_at - interval '8 days' where name = 'ada'`
+  const [before] = await pg.sql`select * from person where name = 'ada'`
+  for (const subject of ['s', 'another'])
+    await expect(identify({ subject }, true)).rejects.toMatchObject({ code: 'oidc-nobody' })
+  expect((await pg.sql`select * from person where name = 'ada'`)[0]).toEqual(before)
 })
