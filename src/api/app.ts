@@ -105,7 +105,10 @@ function apiRouter(d: Deps, routes: readonly Route[], identify: Identify, limit 
   for (const [path, group] of byPath) {
     const at = router.route(path.replace(/\{(\w+)\}/g, ':$1'))
     const allowed = group.flatMap((r) => (r.method === 'get' ? ['GET', 'HEAD'] : [r.method.toUpperCase()])).join(', ')
-    for (const r of group) at[r.method]((request, response) => run(d, r, request, response))
+    for (const r of group) {
+      if (r.takes !== undefined) at[r.method](express.raw({ limit, type: r.takes }))
+      at[r.method]((request, response) => run(d, r, request, response))
+    }
     at.all((_request, response) => {
       response.setHeader('allow', allowed)
       throw new ApiError('method-not-allowed', `only ${allowed} here`)

@@ -131,6 +131,9 @@ function operation(r: Route, prefix: string): ZodOpenApiOperationObject {
           requestBody: { required: !r.body.safeParse({}).success, content: { 'application/json': { schema: r.body } } },
         }
       : {}),
+    ...(r.takes === undefined
+      ? {}
+      : { requestBody: { required: true, content: { [r.takes]: { schema: { type: 'string' as const } } } } }),
     responses: responsesOf(r),
   }
 }

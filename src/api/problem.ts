@@ -45,6 +45,7 @@ export const statusOf = {
   'reserved-name': 409,
   'body-too-large': 413,
   'not-json': 415,
+  'not-message': 415,
   'wrong-password': 422,
   'too-many-attempts': 429,
   'registry-failed': 502,

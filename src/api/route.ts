@@ -58,6 +58,8 @@ type Call<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   params?: P
   query?: Q
   body?: B
+  /** media type of a body that is no JSON, of at most 1 MiB: `request.body` has its bytes, where it is of that type */
+  takes?: string
   responses: Record<number, z.ZodType | readonly string[] | null>
   problems?: ProblemCode[]
   /** what the audit log says it was done to, where that is not in the path */

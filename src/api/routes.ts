@@ -1,6 +1,7 @@
 import type { Route } from './route.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { badgeRoutes } from './routes/badges.ts'
+import { bounceRoutes } from './routes/bounces.ts'
 import { buildRoutes } from './routes/builds.ts'
 import { channelRoutes } from './routes/channels.ts'
 import { credentialRoutes } from './routes/credentials.ts'
@@ -59,6 +60,7 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...mailRoutes,
   ...notificationRoutes,
+  ...bounceRoutes,
   ...reconcileRoutes,
   ...registryRoutes,
   ...watchRoutes,

@@ -19,6 +19,8 @@ export class ClientError extends Error {
 
 export type Client = {
   json<T>(method: string, path: string, body?: unknown): Promise<T>
+  /** a mail, as its bytes are */
+  mail<T>(path: string, mail: Buffer): Promise<T>
   /** every item of a list, page after page */
   all<T>(path: string): AsyncGenerator<T>
   stream(path: string): AsyncGenerator<string>
@@ -36,7 +38,7 @@ export function client(env: NodeJS.ProcessEnv): Client {
   async function call(
     method: string,
     path: string,
-    body?: unknown,
+    body?: string | Buffer,
     headers: Record<string, string> = {},
   ): Promise<Readable> {
     if (!/^https?:\/\//.test(base)) throw new ClientError('bad-url', `DRYDOCK_URL is no http address: ${base}`)
@@ -45,10 +47,10 @@ export function client(env: NodeJS.ProcessEnv): Client {
         ...{ url: `${base}/api/v1${path}`, method, responseType: 'stream', proxy: false, validateStatus: null },
         headers: {
           authorization: `Bearer ${token}`,
-          ...headers,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
         },
-        ...(body === undefined ? {} : { data: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { data: body }),
       })
       .catch((error: Error) => {
         const why = error.message || ('code' in error ? String(error.code) : 'no answer')
@@ -57,8 +59,8 @@ export function client(env: NodeJS.ProcessEnv): Client {
     if (response.status < 300) return response.data
     throw problem(response.status, await text(response.data))
   }
-  const json = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-    const answer = await text(await call(method, path, body))
+  const read = async <T>(response: Readable): Promise<T> => {
+    const answer = await text(response)
     if (answer === '') return null as T
     try {
       return JSON.parse(answer) as T
@@ -66,8 +68,11 @@ export function client(env: NodeJS.ProcessEnv): Client {
       throw new ClientError('bad-answer', `${base} answers no JSON; is DRYDOCK_URL right?`)
     }
   }
+  const json = async <T>(method: string, path: string, body?: unknown): Promise<T> =>
+    read(await call(method, path, body === undefined ? undefined : JSON.stringify(body)))
   return {
     json,
+    mail: async (path, mail) => read(await call('POST', path, mail, { 'content-type': 'message/rfc822' })),
     async *all<T>(path: string) {
       let cursor: string | null = null
       do {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { at, client, print, say } from './client.ts'
 import type { Context } from './context.ts'
+import { bouncedCommand } from './mail-bounced.ts'
 import { table } from './table.ts'
 
 type View = {
@@ -13,7 +14,7 @@ type View = {
   nextTryAt: string | null
 }
 
-/** `drydock mail list|send`: what was or is to be sent, and trying it now. */
+/** `drydock mail list|send|bounced`: what was or is to be sent, trying it now, and what came back. */
 export const mailCommand = (program: Command, ctx: Context): void => {
   const mail = program.command('mail').description('what was or is to be sent')
   mail
@@ -51,4 +52,5 @@ export const mailCommand = (program: Command, ctx: Context): void => {
       if (options.json) print(ctx, { id, due: true })
       else say(ctx, `${id} is tried now`)
     })
+  bouncedCommand(mail, ctx)
 }

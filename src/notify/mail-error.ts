@@ -1,8 +1,9 @@
 /**
  * What a refusal is of. `address-refused`: the server wants nothing for this recipient. `mail-refused`: it does not want this very mail.
- * `mail-delayed`: it is nothing of either, and another time may do.
+ * `policy-refused`: its policy is against this recipient, or against us whoever it is for: what it does with others tells (refuse-mail.ts).
+ * `mail-delayed`: it is nothing of these, and another time may do.
  */
-export type MailErrorCode = 'address-refused' | 'mail-refused' | 'mail-delayed'
+export type MailErrorCode = 'address-refused' | 'mail-refused' | 'policy-refused' | 'mail-delayed'
 
 /** Why a letter was not taken. */
 export class MailError extends Error {
@@ -17,14 +18,18 @@ export class MailError extends Error {
 
 /** `error`: of nodemailer. */
 export function asMailError(error: unknown): MailError {
-  // a mail server may answer with anything, and what cannot be stored would be lost with its outcome
   const said = error instanceof Error ? error.message : String(error)
-  const message = said
+  return new MailError(meaningOf(answerOf(error)), oneLine(said), error)
+}
+
+/** A mail server may answer with anything, and what cannot be stored would be lost with its outcome. */
+export const oneLine = (said: string): string =>
+  said
     .toWellFormed()
     .replace(/\p{Cc}+/gu, ' ')
     .slice(0, 2000)
-  return new MailError(meaningOf(answerOf(error)), message, error)
-}
+    .toWellFormed()
+    .trim()
 
 /**
  * How a server, or the library before it asked one, said no. `stage`: to the recipient, to the mail itself, or to anything else (greeting,
@@ -44,7 +49,7 @@ export function meaningOf({ stage, status, detail }: Answer): MailErrorCode {
   if (detail === '2.3' || detail === '3.4' || subject === '6') return 'mail-refused'
   if (subject === '1' || subject === '2') return 'address-refused'
   if (subject === '3') return 'mail-delayed'
-  if (stage === 'recipient') return subject === '7' ? 'mail-delayed' : 'address-refused'
+  if (stage === 'recipient') return subject === '7' ? 'policy-refused' : 'address-refused'
   return subject === '4' ? 'mail-delayed' : 'mail-refused'
 }
 

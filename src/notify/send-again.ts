@@ -20,7 +20,7 @@ export async function sendAgain(
     if (!mail || mail.state === 'sent' || mail.state === 'kept' || mail.over) return mail
     await tx`update address_fault set next_try_at = ${d.clock()} where address = lower(${mail.to})`
     await tx`
-      update mail m set state = 'pending', refusals = 0, next_try_at = null
+      update mail m set state = 'pending', refusals = 0, barred_at = null, next_try_at = null
       where m.id = ${id} and (m.about <> '{}' or exists (select from notice n where n.mail_id = m.id))`
     await tx`
       update notice n set error = null, tried_at = null from person p

@@ -1,30 +1,25 @@
 /**
  * In: a lane of the outbox, or one mail of it.
  * Out: each mail that is due with the SMTP server, and its row saying so; or the row saying why not, and when it is tried again.
- * Guarantees: a mail with state sent is never sent again; dying in the exchange repeats it, if at all, under the same Message-ID. Nobody is
+ * Guarantees: a mail with state sent is never sent again, unless it comes back (take-bounce.ts); dying in the exchange repeats it, if at all, under the same Message-ID. Nobody is
  * written to who is not to be written to any more, and what they were to hear waits again. One mail's fault holds up no other.
  */
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import { hoursAfter, isFaulty, recordFault } from './address-faults.ts'
+import { bouncesWithin, isFaulty } from './address-faults.ts'
 import { enqueueMail, laneOfRow } from './enqueue-mail.ts'
 import { MailError } from './mail-error.ts'
 import type { Letter, Mailer } from './mailer.ts'
-import { barredMails, letGo, takeBack, takeBackOthers, whyNot } from './take-back.ts'
+import { type Refusal, refuseMail } from './refuse-mail.ts'
+import { barredMails, letGo, takeBack, whyNot } from './take-back.ts'
 import { signUnsubscribe, unsubscribeUrl } from './unsubscribe-token.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log' | 'config' | 'mailer' | 'vault'>
 
-/** `refused`: this very mail, once more. */
-type Outcome =
-  | { state: 'sent' | 'kept' }
-  | { state: 'failed' | 'pending'; error: string; nextTryAt: Date | null; refused?: true }
+type Outcome = { state: 'sent' | 'kept' } | Refusal
 
-const hour = 3_600_000
-/** After so many refusals in a row, over five days, a mail is given up (RFC 5321 4.5.4.1 says four to five days); what it told waits. */
-const mostRefusals = 10
 /** No mail is put off for longer: what seems to be is of a clock that was ahead. */
-const longestWait = 24 * hour
+const longestWait = 24 * 3_600_000
 const atOnce = 200
 /** Mails of one transaction, unless they take longer than so many ms: what a death repeats, under the same Message-IDs. */
 const together = 10
@@ -72,6 +67,7 @@ type Row = Omit<Letter, 'date' | 'unsubscribe'> & {
   bearer: string | null
   attempts: number
   refusals: number
+  barredAt: Date | null
   createdAt: Date
   isBarred: boolean
   isNarrowed: boolean
@@ -89,7 +85,7 @@ async function sendSome(d: Needs, ids: readonly string[], faults: unknown[]): Pr
   return d.sql.begin(async (tx) => {
     const mails = await tx<Row[]>`
       with ${barredMails(tx, ids)}
-      select m.id, m.message_id, m."references", m.user_name, (select bearer from person where name = m.user_name) as bearer, m."to", m.subject, m.text, m.html, m.attempts, m.refusals, m.created_at,
+      select m.id, m.message_id, m."references", m.user_name, (select bearer from person where name = m.user_name) as bearer, m."to", m.subject, m.text, m.html, m.attempts, m.refusals, m.barred_at, m.created_at,
         m.id in (select mail_id from barred) as is_barred, m.id in (select mail_id from narrowed) as is_narrowed, f.message as fault, f.next_try_at as fault_until
       from mail m left join address_fault f on ${isFaulty(tx, tx`m."to"`, d.clock())}
       where m.id = any(${[...ids]}::uuid[]) and m.state = 'pending' order by m.created_at, m.id for update of m`
@@ -136,47 +132,23 @@ async function store(d: Needs, tx: Tx, tried: readonly Tried[]): Promise<void> {
   const all = <T>(of: (one: Tried) => T): T[] => tried.map(of)
   const sent = tried.flatMap(({ to, outcome }) => (outcome.state === 'sent' ? to.toLowerCase() : []))
   await tx`
-    with mended as (delete from address_fault where address = any(${sent}))
+    with mended as (delete from address_fault where address = any(${sent}) and not ${bouncesWithin(tx, d.clock())})
     update mail set state = new.state::mail_state, error = new.error, attempts = mail.attempts + new.counts,
-      refusals = mail.refusals + new.refused, next_try_at = new.next_try_at::timestamptz,
+      refusals = mail.refusals + new.refused, barred_at = case when new.barred = 1 then ${d.clock()}::timestamptz else mail.barred_at end, next_try_at = new.next_try_at::timestamptz,
       sent_at = case when new.state = 'sent' then ${d.clock()}::timestamptz end
     from unnest(${all((one) => one.id)}::uuid[], ${all(({ outcome }) => outcome.state)}::text[],
       ${all(({ outcome }) => ('error' in outcome ? outcome.error : null))}::text[], ${all(({ counts }) => (counts ? 1 : 0))}::int[],
-      ${all(({ outcome }) => ('refused' in outcome ? 1 : 0))}::int[],
-      ${all(({ outcome }) => ('nextTryAt' in outcome ? (outcome.nextTryAt?.toISOString() ?? null) : null))}::text[]) as new (id, state, error, counts, refused, next_try_at)
+      ${all(({ outcome }) => ('refused' in outcome ? 1 : 0))}::int[], ${all(({ outcome }) => ('barred' in outcome ? 1 : 0))}::int[],
+      ${all(({ outcome }) => ('nextTryAt' in outcome ? (outcome.nextTryAt?.toISOString() ?? null) : null))}::text[]) as new (id, state, error, counts, refused, barred, next_try_at)
     where mail.id = new.id`
 }
-
-/** Milliseconds to wait after so many tries: 1, 2, 4, … 60 minutes, and then every hour for as long as it takes. */
-export const backOff = (attempts: number): number => Math.min(2 ** (attempts - 1), 60) * 60_000
 
 async function attempt(d: Needs, tx: Tx, mail: Row, { ids, refused }: Batch): Promise<Outcome> {
   if (d.mailer === null || d.config.observe) return { state: 'kept' }
   const error = await deliver(d, d.mailer, mail)
   if (error === null) return { state: 'sent' }
-  const now = d.clock()
-  const { message } = error
-  if (error.code === 'mail-delayed')
-    return { state: 'pending', error: message, nextTryAt: new Date(now.getTime() + backOff(mail.attempts + 1)) }
-  if (error.code === 'mail-refused') {
-    const refusals = mail.refusals + 1
-    if (refusals < mostRefusals) {
-      const nextTryAt = new Date(now.getTime() + hoursAfter(refusals) * hour)
-      return { state: 'pending', error: message, nextTryAt, refused: true }
-    }
-    await letGo(d, tx, mail, { why: message, now })
-    return { state: 'failed', error: message, nextTryAt: null, refused: true }
-  }
-  const { refusals, nextTryAt } = await recordFault(tx, { address: mail.to, message, at: now })
-  const isOver = refusals % mostRefusals === 0
-  const outcome: Outcome = isOver
-    ? { state: 'failed', error: message, nextTryAt: null }
-    : { state: 'pending', error: message, nextTryAt }
-  refused.set(mail.to.toLowerCase(), outcome)
-  if (isOver) {
-    await letGo(d, tx, mail)
-    await takeBackOthers(d, tx, { to: mail.to, ids }, message)
-  }
+  const outcome = await refuseMail(d, tx, mail, error, { ids })
+  if (error.code === 'address-refused') refused.set(mail.to.toLowerCase(), outcome)
   return outcome
 }
 

@@ -41,7 +41,7 @@ const byNeed: Record<Need, string> = {
     GET users/{name}/identities, DELETE users/{name}/identities,
     GET users/{name}/notifications, PUT users/{name}/notifications, GET people-sources, POST people-sources/{name}/sync,
     GET events, POST events/{id}/replay, GET address-faults, PUT address-faults/{address}, DELETE address-faults/{address},
-    POST mails/{id}/send, POST reconcile, GET registries, GET watches, GET machines`,
+    POST bounces, POST mails/{id}/send, POST reconcile, GET registries, GET watches, GET machines`,
 }
 
 /** By method and path below /api/v1, as the OpenAPI document writes it. */

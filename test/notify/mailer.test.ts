@@ -145,7 +145,7 @@ describe('a letter that is not taken', () => {
     ['recipient', 552, '2.2', 'address-refused'],
     ['recipient', 550, '4.1', 'address-refused'],
     ['recipient', 553, '1.8', 'mail-delayed'],
-    ['recipient', 554, '7.1', 'mail-delayed'],
+    ['recipient', 554, '7.1', 'policy-refused'],
     ['recipient', 550, '4.5', 'mail-delayed'],
     ['recipient', 450, '1.1', 'mail-delayed'],
     ['recipient', 503, null, 'mail-delayed'],
