@@ -1,0 +1,225 @@
+/**
+ * Bounces as mail servers write them, of a mail as it was sent. Their forms: Postfix src/bounce/bounce_notify_util.c and bounce(5); Exim 4.96
+ * src/deliver.c (its status is 5.0.0 whatever it was); Exchange: "Email non-delivery reports and SMTP errors in Exchange Online" of Microsoft Learn, and the
+ * reports in the collection of bounces of sisimai (set-of-emails, exchange2007, exim, gsuite), which has Gmail's too.
+ */
+export type Failure = {
+  final: string
+  original?: string
+  action?: string
+  status?: string
+  diagnostic?: string
+  /** the Message-ID of the bounce itself */
+  id?: string
+}
+
+const head = (raw: string): string => raw.split(/\r?\n\r?\n/, 1)[0] ?? ''
+const lines = (...all: (string | undefined)[]): string => all.filter((line) => line !== undefined).join('\n')
+const optional = (name: string, value: string | undefined): string | undefined =>
+  value === undefined ? undefined : `${name}: ${value}`
+
+/** As Postfix gives it to a command of /etc/aliases: with an envelope line before the headers, which is none. */
+export const postfix = (
+  raw: string,
+  { final, original = final, action = 'failed', status = '5.1.1', ...more }: Failure,
+): string =>
+  lines(
+    'From MAILER-DAEMON  Sat Nov 21 03:00:05 2026',
+    'Return-Path: <>',
+    'X-Original-To: drydock@example.org',
+    'Delivered-To: drydock@example.org',
+    'Received: by mail.example.org (Postfix)',
+    '\tid 4Fq2Hk1ZzTz9sRN; Sat, 21 Nov 2026 03:00:05 +0000 (UTC)',
+    'Date: Sat, 21 Nov 2026 03:00:05 +0000 (UTC)',
+    'From: MAILER-DAEMON@example.org (Mail Delivery System)',
+    'Subject: Undelivered Mail Returned to Sender',
+    'To: drydock@example.org',
+    'Auto-Submitted: auto-replied',
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/report; report-type=delivery-status;',
+    '\tboundary="4Fq2Hk0bP0z9sRL.1795230005/mail.example.org"',
+    `Message-Id: ${more.id ?? '<20261121030005.4Fq2Hk1ZzTz9sRN@mail.example.org>'}`,
+    '',
+    'This is a MIME-encapsulated message.',
+    '',
+    '--4Fq2Hk0bP0z9sRL.1795230005/mail.example.org',
+    'Content-Description: Notification',
+    'Content-Type: text/plain; charset=us-ascii',
+    '',
+    'This is the mail system at host mail.example.org.',
+    '',
+    `<${final}>: host mx.example.net[192.0.2.25] said: no (in reply to RCPT TO command)`,
+    '',
+    '--4Fq2Hk0bP0z9sRL.1795230005/mail.example.org',
+    'Content-Description: Delivery report',
+    'Content-Type: message/delivery-status',
+    '',
+    'Reporting-MTA: dns; mail.example.org',
+    'X-Postfix-Queue-ID: 4Fq2Hk0bP0z9sRL',
+    'X-Postfix-Sender: rfc822; drydock@example.org',
+    'Arrival-Date: Sat, 21 Nov 2026 03:00:04 +0000 (UTC)',
+    '',
+    `Final-Recipient: rfc822; ${final}`,
+    `Original-Recipient: rfc822;${original}`,
+    `Action: ${action}`,
+    `Status: ${status}`,
+    'Remote-MTA: dns; mx.example.net',
+    `Diagnostic-Code: ${more.diagnostic ?? `smtp; 550 ${status} <${final}>:\n    Recipient address rejected: User unknown`}`,
+    '',
+    '--4Fq2Hk0bP0z9sRL.1795230005/mail.example.org',
+    'Content-Description: Undelivered Message',
+    'Content-Type: message/rfc822',
+    '',
+    'Return-Path: <drydock@example.org>',
+    raw,
+    '',
+    '--4Fq2Hk0bP0z9sRL.1795230005/mail.example.org--',
+    '',
+  )
+
+/** Exim: fields in another order, headers alone sent back, and no enhanced code but in the answer of the last server, if there was one. */
+export const exim = (raw: string, { final, action = 'failed', diagnostic, ...more }: Failure): string =>
+  lines(
+    'Return-path: <>',
+    'Envelope-to: drydock@example.org',
+    'Received: from Debian-exim by mail.example.org with local (Exim 4.96)',
+    '\tid 1rGm3X-000abc-2d; Sat, 21 Nov 2026 03:00:05 +0000',
+    `X-Failed-Recipients: ${final}`,
+    'Auto-Submitted: auto-replied',
+    'From: Mail Delivery System <Mailer-Daemon@mail.example.org>',
+    'To: drydock@example.org',
+    'Content-Type: multipart/report; report-type=delivery-status; boundary=1795230005-eximdsn-204523412',
+    'MIME-Version: 1.0',
+    'Subject: Mail delivery failed: returning message to sender',
+    `Message-Id: ${more.id ?? '<E1rGm3X-000abc-2d@mail.example.org>'}`,
+    'Date: Sat, 21 Nov 2026 03:00:05 +0000',
+    '',
+    '--1795230005-eximdsn-204523412',
+    'Content-type: text/plain; charset=us-ascii',
+    '',
+    'This message was created automatically by mail delivery software.',
+    '',
+    '--1795230005-eximdsn-204523412',
+    'Content-type: message/delivery-status',
+    '',
+    'Reporting-MTA: dns; mail.example.org',
+    '',
+    `Action: ${action}`,
+    `Final-Recipient: rfc822;${final}`,
+    `Status: ${more.status ?? '5.0.0'}`,
+    diagnostic === undefined ? undefined : 'Remote-MTA: dns; mx.example.net',
+    optional('Diagnostic-Code', diagnostic),
+    '',
+    '--1795230005-eximdsn-204523412',
+    'Content-type: text/rfc822-headers',
+    '',
+    'Return-path: <drydock@example.org>',
+    head(raw),
+    '',
+    '',
+    '--1795230005-eximdsn-204523412--',
+    '',
+  )
+
+/** Exchange: words in an alternative of its own, an original recipient where an address is one of several of a mailbox, CRLF. */
+export const exchange = (
+  raw: string,
+  { final, original, action = 'failed', status = '5.1.10', ...more }: Failure,
+): string =>
+  lines(
+    'MIME-Version: 1.0',
+    'From: <postmaster@example.net>',
+    'To: <drydock@example.org>',
+    'Date: Sat, 21 Nov 2026 03:00:05 +0000',
+    'Content-Type: multipart/report; report-type=delivery-status;',
+    '\tboundary="2f7a3728-b6eb-4a5e-9e13-1cd42682787f"',
+    'Content-Language: en-US',
+    `Message-ID: ${more.id ?? '<c86b0a14-46ef-4afe-81fb-e16f14a13492@example.net>'}`,
+    'Subject: =?utf-8?B?VW56dXN0ZWxsYmFyOiDDpA==?=',
+    '',
+    '--2f7a3728-b6eb-4a5e-9e13-1cd42682787f',
+    'Content-Type: multipart/alternative; differences=Content-Type;',
+    '\tboundary="2b5a6b30-cc46-4bac-8dee-09ed77168c67"',
+    '',
+    '--2b5a6b30-cc46-4bac-8dee-09ed77168c67',
+    'Content-Type: text/html; charset="iso-8859-1"',
+    'Content-Transfer-Encoding: quoted-printable',
+    '',
+    `<p>Ihre Nachricht an <a href=3D"mailto:${final}">${final}</a> wurde nicht =FCbermittelt.</p>`,
+    '',
+    '--2b5a6b30-cc46-4bac-8dee-09ed77168c67--',
+    '',
+    '--2f7a3728-b6eb-4a5e-9e13-1cd42682787f',
+    'Content-Type: message/delivery-status',
+    '',
+    'Reporting-MTA: dns;AM6PR02MB0000.eurprd02.prod.outlook.com',
+    'Received-From-MTA: dns;mail.example.org',
+    'Arrival-Date: Sat, 21 Nov 2026 03:00:04 +0000',
+    '',
+    optional('Original-Recipient', original === undefined ? undefined : `rfc822;${original}`),
+    `Final-Recipient: rfc822;${final}`,
+    `Action: ${action}`,
+    `Status: ${status}`,
+    `Diagnostic-Code: ${more.diagnostic ?? `smtp;550 ${status} RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup`}`,
+    'X-Display-Name: Ada',
+    '',
+    '',
+    '--2f7a3728-b6eb-4a5e-9e13-1cd42682787f',
+    'Content-Type: message/rfc822',
+    '',
+    raw,
+    '',
+    '--2f7a3728-b6eb-4a5e-9e13-1cd42682787f--',
+    '',
+  ).replace(/\r?\n/g, '\r\n')
+
+/** Gmail: a picture before the report, the Message-ID within that too, status 5.0.0 for what another server said. */
+export const gmail = (
+  raw: string,
+  { final, action = 'failed', status = '5.1.1', ...more }: Failure & { bare?: boolean },
+): string =>
+  lines(
+    'Content-Type: multipart/report; boundary="000000000000bb7cd205d0e3a7b1"; report-type=delivery-status',
+    'To: drydock@example.org',
+    'Auto-Submitted: auto-replied',
+    'Subject: Delivery Status Notification (Failure)',
+    `Message-ID: ${more.id ?? '<61a0b2f3.1c69fb81.4e2d1.05f2.GMR@mx.google.com>'}`,
+    'Date: Fri, 20 Nov 2026 19:00:05 -0800 (PST)',
+    'From: Mail Delivery Subsystem <mailer-daemon@googlemail.com>',
+    '',
+    '--000000000000bb7cd205d0e3a7b1',
+    'Content-Type: multipart/related; boundary="000000000000bb8c8d05d0e3a7b9"',
+    '',
+    '--000000000000bb8c8d05d0e3a7b9',
+    'Content-Type: text/plain; charset="UTF-8"',
+    '',
+    '** Address not found **',
+    '',
+    '--000000000000bb8c8d05d0e3a7b9',
+    'Content-Type: image/png; name="icon.png"',
+    'Content-Disposition: attachment; filename="icon.png"',
+    'Content-Transfer-Encoding: base64',
+    '',
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+    '--000000000000bb8c8d05d0e3a7b9--',
+    '--000000000000bb7cd205d0e3a7b1',
+    'Content-Type: message/delivery-status',
+    '',
+    'Reporting-MTA: dns; googlemail.com',
+    'Received-From-MTA: dns; drydock@example.org',
+    'Arrival-Date: Fri, 20 Nov 2026 19:00:04 -0800 (PST)',
+    `X-Original-Message-ID: ${/^Message-ID:\s*(\S+)/im.exec(head(raw))?.[1]}`,
+    '',
+    `Final-Recipient: rfc822; ${final}`,
+    `Action: ${action}`,
+    `Status: ${status}`,
+    'Remote-MTA: dns; mx.example.net. (192.0.2.25, the server for the domain example.net.)',
+    `Diagnostic-Code: ${more.diagnostic ?? 'smtp; 550-5.1.1 The email account that you tried to reach does not exist.\n 550 5.1.1  https://support.google.com/mail/?p=NoSuchUser a1-2002 - gsmtp'}`,
+    'Last-Attempt-Date: Fri, 20 Nov 2026 19:00:05 -0800 (PST)',
+    '',
+    ...(more.bare
+      ? []
+      : ['--000000000000bb7cd205d0e3a7b1', 'Content-Type: message/rfc822', '', 'X-Received: by 2002:a05', raw, '']),
+    '--000000000000bb7cd205d0e3a7b1--',
+    '',
+  )
