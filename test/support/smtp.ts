@@ -10,8 +10,8 @@ export type SmtpServer = {
   url: string
   /** every mail whose bytes came in whole, in order */
   received: ReceivedMail[]
-  /** answer this recipient with this status */
-  refuse: Map<string, number>
+  /** answer this recipient with this status, or this line: "554 5.7.1 no" */
+  refuse: Map<string, number | string>
   /** answer every mail, once it was read, with this status and these words; null: take it */
   refuseData: { answer: { status: number; words: string } | null }
   /** the next mails are read to the end, and the connection is cut before an answer: it may have been taken, or not */
@@ -26,7 +26,7 @@ export type SmtpServer = {
 /** A real SMTP server on a free loopback port, without TLS; with `auth` it wants that login. */
 export async function smtpServer(auth?: { user: string; pass: string }): Promise<SmtpServer> {
   const received: ReceivedMail[] = []
-  const refuse = new Map<string, number>()
+  const refuse: SmtpServer['refuse'] = new Map()
   const refuseData: SmtpServer['refuseData'] = { answer: null }
   const cutAfterData = { times: 0 }
   const cutInData = { times: 0 }
@@ -40,8 +40,10 @@ export async function smtpServer(auth?: { user: string; pass: string }): Promise
       done(Object.assign(new Error('wrong login'), { responseCode: 535 }))
     },
     onRcptTo({ address }, _session, done) {
-      const status = refuse.get(address)
-      done(status === undefined ? null : Object.assign(new Error(`not for ${address}`), { responseCode: status }))
+      const answer = refuse.get(address)
+      if (answer === undefined) return done(null)
+      const [status, ...words] = typeof answer === 'number' ? [answer, 'not for', address] : answer.split(' ')
+      done(Object.assign(new Error(words.join(' ')), { responseCode: Number(status) }))
     },
     onData(stream, session, done) {
       const cut = (counter: { times: number }): boolean => {
