@@ -22,8 +22,12 @@ export async function beginAnew(tx: Tx, names: readonly string[]): Promise<{ nam
     from (select n.mail_id, min(n.user_name) as user_name from notice n join mail m on m.id = n.mail_id where m.user_name in ${these} group by 1) as other
     where mail.id = other.mail_id`
   await tx`
-    update mail set also = array(select name from unnest(also) with ordinality as a (name, i) where name not in ${these} order by i)
-    where exists (select from unnest(also) as one where one in ${these})`
+    update mail set also = left_over.names
+    from (select m.id, coalesce(array_agg(a.name order by a.i) filter (where gone.name is null), '{}') as names
+      from mail m cross join lateral unnest(m.also) with ordinality as a (name, i)
+        left join (select distinct unnest(${[...names]}::text[]) as name) as gone on gone.name = a.name
+      group by m.id having count(gone.name) > 0) as left_over
+    where mail.id = left_over.id`
   await tx`
     update mail set user_name = also[1], also = also[2:] where user_name in ${these} and also[1] is not null`
   await tx`delete from mail where user_name in ${these}`

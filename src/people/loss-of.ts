@@ -67,10 +67,12 @@ const namespacesLost = (tx: Tx, source: string, namespaces: Snapshot['namespaces
   ) ${counted(tx)}`
 
 const rolesLost = (tx: Tx, source: string, members: Snapshot['members']) => tx<Row[]>`
-  with lost as (
-    select 'roles' as kind, namespace_key || ' ' || user_name as key, (namespace_key, user_name) not in (
-      select * from unnest(${members.map(({ namespace }) => namespace)}::text[], ${members.map(({ user }) => user)}::text[])) as gone
-    from member_said where source = ${source}
+  with now as materialized (
+    select * from unnest(${members.map(({ namespace }) => namespace)}::text[], ${members.map(({ user }) => user)}::text[])
+      as now (namespace_key, user_name)
+  ), lost as (
+    select 'roles' as kind, namespace_key || ' ' || user_name as key, now.user_name is null as gone
+    from member_said s left join now using (namespace_key, user_name) where s.source = ${source}
   ) ${counted(tx)}`
 
 function rulesLost(tx: Tx, source: string, rules: Snapshot['rules']) {

@@ -92,7 +92,7 @@ async function mergeMembers(tx: Tx, pairs: readonly { namespace: string; user: s
       where not ${isGone(tx, tx`t.namespace_key`)} group by 1, 2
     ), gone as (
       delete from member m using touched t where m.namespace_key = t.namespace_key and m.user_name = t.user_name
-        and (m.namespace_key, m.user_name) not in (select namespace_key, user_name from said)
+        and not exists (select from said where said.namespace_key = m.namespace_key and said.user_name = m.user_name)
       returning 1
     ), put as (
       insert into member as m (namespace_key, user_name, role, told)

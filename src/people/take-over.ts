@@ -29,8 +29,8 @@ export const forgetSource = async (tx: Tx, source: string): Promise<void> =>
   void (await takeOver(tx, source, { people: [], namespaces: [], members: [], rules: [], notes: [] }))
 
 /**
- * Those that have come, changed or gone. `not in`, which is looked up in a hash table however many there are: of an array the planner knows no
- * size, and would run through all of it for each row (10,000 people: 45 s).
+ * Those that have come, changed or gone. `not exists`, which is a hash join however many there are: an array would be run through for each row
+ * (10,000 people: 45 s), and so would `not in` as soon as its hash table were larger than work_mem (100,000: over 9 minutes, where this takes 1 s).
  */
 const replacePeople = (tx: Tx, source: string, { people }: Snapshot) => tx<{ name: string }[]>`
   with now as materialized (
@@ -39,7 +39,7 @@ const replacePeople = (tx: Tx, source: string, { people }: Snapshot) => tx<{ nam
       ${people.map(({ bot }) => String(bot))}::text[]::bool[], ${people.map(({ admin }) => String(admin))}::text[]::bool[])
       as now (name, email, display_name, enabled, bot, admin)
   ), gone as (
-    delete from person_said s where s.source = ${source} and s.name not in (select name from now) returning s.name
+    delete from person_said s where s.source = ${source} and not exists (select from now where now.name = s.name) returning s.name
   ), put as (
     insert into person_said as s (source, name, email, display_name, enabled, bot, admin) select ${source}, now.* from now
     on conflict (source, name) do update set email = excluded.email, display_name = excluded.display_name,
@@ -55,7 +55,7 @@ const replaceNamespaces = (tx: Tx, source: string, { namespaces }: Snapshot) => 
     select * from unnest(${namespaces.map(({ key }) => key)}::text[], ${namespaces.map(({ visibility }) => visibility)}::text[]::visibility[])
       as now (key, visibility)
   ), gone as (
-    delete from namespace_said s where s.source = ${source} and s.key not in (select key from now) returning s.key
+    delete from namespace_said s where s.source = ${source} and not exists (select from now where now.key = s.key) returning s.key
   ), put as (
     insert into namespace_said as s (source, key, visibility) select ${source}, now.* from now
     on conflict (source, key) do update set visibility = excluded.visibility
@@ -70,7 +70,8 @@ const replaceMembers = (tx: Tx, source: string, { members }: Snapshot) => tx<{ n
       ${members.map(({ role }) => role)}::text[]::member_role[], ${members.map(({ told }) => String(told))}::text[]::bool[])
       as now (namespace_key, user_name, role, told)
   ), gone as (
-    delete from member_said s where s.source = ${source} and (s.namespace_key, s.user_name) not in (select namespace_key, user_name from now)
+    delete from member_said s where s.source = ${source}
+      and not exists (select from now where now.namespace_key = s.namespace_key and now.user_name = s.user_name)
     returning s.namespace_key, s.user_name
   ), put as (
     insert into member_said as s (source, namespace_key, user_name, role, told) select ${source}, now.* from now
