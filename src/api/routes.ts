@@ -24,6 +24,7 @@ import { recipeEvidenceRoutes } from './routes/recipe-evidence.ts'
 import { recipeRoutes } from './routes/recipes.ts'
 import { reconcileRoutes } from './routes/reconcile.ts'
 import { registryRoutes } from './routes/registries.ts'
+import { repositoryRoutes } from './routes/repositories.ts'
 import { restoreRoutes } from './routes/restore.ts'
 import { snoozeRoutes } from './routes/snoozes.ts'
 import { tagViewRoutes } from './routes/tag-views.ts'
@@ -42,6 +43,7 @@ export const routes: readonly Route[] = [
   ...policyRoutes,
   ...snoozeRoutes,
   ...pauseRoutes,
+  ...repositoryRoutes,
   ...peopleRoutes,
   ...credentialRoutes,
   ...userRoutes,

@@ -16,7 +16,7 @@ export type Need =
 const byNeed: Record<Need, string> = {
   anybody: 'GET badge/{ref}.svg',
   theirs: `
-    GET outdated, GET newer, GET tags, GET policies, GET snoozes, GET pauses, GET namespaces, GET recipes, GET builds, GET plans, GET audit`,
+    GET outdated, GET newer, GET tags, GET policies, GET snoozes, GET pauses, GET repositories, GET namespaces, GET recipes, GET builds, GET plans, GET audit`,
   own: `
     GET tokens, POST tokens, DELETE tokens/{id}, GET me, PUT me/password, GET mails, GET mails/{id}, GET me/notifications,
     PUT me/notifications`,

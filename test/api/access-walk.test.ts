@@ -113,6 +113,7 @@ function queriesOf(ns: Ns, { path }: Call): string[] {
     outdated: [`?base=${base}`, `?namespace=${ns}`, `?repository=${ns}/run`, '?ignored=true&snoozed=true&role=all'],
     newer: [`?namespace=${ns}`],
     tags: [`?namespace=${ns}`, `?repository=${ns}/run`],
+    repositories: [`?namespace=${ns}`, '?limit=1'],
     builds: [`?ref=${base}`],
     tokens: ['?user=someone'],
     mails: ['?to=someone@example.org'],

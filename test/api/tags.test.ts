@@ -66,7 +66,7 @@ test.each([
 })
 
 test('pages of one list every item once, in the same order', async () => {
-  for (const list of ['outdated', 'tags', 'namespaces']) {
+  for (const list of ['outdated', 'tags', 'repositories', 'namespaces']) {
     const whole = await api.get(list)
     const found: unknown[] = []
     let next: string | null = null
