@@ -93,12 +93,13 @@ describe('how one is written to', () => {
 
 describe('addresses that came back', () => {
   test('are recorded, listed page by page, and mended; what waits is then sent', async () => {
-    for (const address of ['Gone@example.org', 'away@example.org'])
+    for (const address of ['Gone@example.org', 'away@example.org', 'gone@example.org'])
       expect((await api.call('PUT', `address-faults/${address}`, { body: { message: '550 gone' } })).status).toBe(204)
     const first = await api.get('address-faults?limit=1')
     expect(first.items).toMatchObject([{ address: 'away@example.org', message: '550 gone', refusals: 1 }])
     const second = await api.get(`address-faults?limit=1&cursor=${first.next}`)
     expect([second.items.map(({ address }) => address), second.next]).toEqual([['gone@example.org'], null])
+    expect(second.items[0]).toMatchObject({ refusals: 1 }) // told twice while it is not tried
     const id = await addMail(pg.sql, { to: 'gone@example.org' })
     await pg.sql`update mail set next_try_at = '2099-01-01T00:00:00Z' where id = ${id}`
     expect((await api.call('DELETE', 'address-faults/GONE@example.org')).status).toBe(204)

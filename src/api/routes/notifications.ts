@@ -124,7 +124,7 @@ export const notificationRoutes = [
     responses: { 204: null },
     details: (_, { body: { message } }) => ({ message }),
     async handle(d, { params, body }) {
-      await recordFault(d.sql, { address: params.address, message: body.message, at: d.clock() })
+      await recordFault(d.sql, { address: params.address, message: body.message, at: d.clock(), bounced: true })
       return { status: 204 }
     },
   }),
