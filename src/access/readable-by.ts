@@ -44,7 +44,7 @@ export function readableRef(
   const own = readableBy(d.sql, principal, keyOfRefSql(d.sql, d, ref))
   if (principal.via === 'nobody' || !scopesAllow(principal.scopes, 'read', null)) return own
   return d.sql`(${own} or split_part(${ref}, '/', 1) not in (
-    select name from registry where not outside union all select unnest(${d.config.registries.map(({ name }) => name)}::text[])))`
+    select name from registry where gone or not outside union all select unnest(${d.config.registries.map(({ name }) => name)}::text[])))`
 }
 
 /** Of a namespace's key: the person may do there what takes this role. */

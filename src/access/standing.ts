@@ -9,7 +9,8 @@ export const unknownStanding: Standing = { role: null, visibility: null }
 
 /**
  * How a principal stands to each of these namespaces: one statement, by primary keys. A registry that is not configured and is no
- * source of events is outside: what is there is no secret of anybody here. One that was configured once stays closed.
+ * source of events is outside: what is there is no secret of anybody here. One that was configured once stays closed, also where it is
+ * watched now.
  */
 export async function standingsOf(
   d: { sql: Deps['sql'] | Tx; config: Pick<Deps['config'], 'registries'> },
@@ -20,7 +21,7 @@ export async function standingsOf(
   const hosts = keys.map((key) => strangeHost(d, key))
   const rows = await d.sql<(Standing & { key: string })[]>`
     select asked.key, m.role, case when asked.host is null then n.visibility::text
-      when not exists (select from registry g where g.name = asked.host and not g.outside) then 'protected' end as visibility
+      when not exists (select from registry g where g.name = asked.host and (g.gone or not g.outside)) then 'protected' end as visibility
     from unnest(${[...keys]}::text[], ${hosts}::text[]) as asked (key, host)
     left join namespace n on n.key = asked.key
     left join member m on m.namespace_key = asked.key and m.user_name = ${name} and asked.host is null`

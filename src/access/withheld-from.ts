@@ -4,30 +4,14 @@ import { mayRead, type Standing } from './access.ts'
 import type { Principal } from './principal.ts'
 import { readsEverything } from './readable-by.ts'
 import { standingsOf, unknownStanding } from './standing.ts'
-import { keysIn, type Vocabulary, vocabularyOf, type Withheld, withhold } from './withhold.ts'
+import { vocabulary } from './vocabulary.ts'
+import { keysIn, type Withheld, withhold } from './withhold.ts'
 
 export type Needs = { sql: Deps['sql'] | Tx; config: Pick<Deps['config'], 'registries'> }
 
-/** Names under which Docker Hub is written: it is a registry like others where it is configured as one. */
-const dockerHub = ['docker.io', 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com']
-const vocabularies = new WeakMap<object, Vocabulary>()
-
-/** By which names the configured registries are written: their own, their aliases, and the address they are asked at. */
-export function vocabulary({ config }: Pick<Needs, 'config'>): Vocabulary {
-  const known = vocabularies.get(config.registries)
-  if (known) return known
-  const made = vocabularyOf(
-    config.registries.map(({ name, aliases = [], url }) => [
-      ...new Set([name, ...aliases, new URL(url).host, ...(name === 'docker.io' ? dockerHub : [])]),
-    ]),
-  )
-  vocabularies.set(config.registries, made)
-  return made
-}
-
 /**
- * A value (JSON, or a text) as this principal may have it: names in namespaces that they may not read are withheld (withhold.ts). One
- * statement, and none where nothing is named or an admin reads. `hostless`: repositories in it that stand without a host.
+ * A value (JSON, or a text) as this principal may have it: names in namespaces that they may not read are withheld (withhold.ts). Two
+ * statements, one where nothing is named, and none where an admin reads. `hostless`: repositories in it that stand without a host.
  */
 export async function withheldFrom<T>(
   d: Needs,
@@ -63,9 +47,9 @@ async function without<T>(
   hiddenAmong: (keys: string[]) => Promise<(key: string) => boolean>,
   before?: Withheld,
 ): Promise<T> {
-  const words = vocabulary(d)
+  const words = await vocabulary(d)
   const first = d.config.registries[0]?.name
-  const keyOf = (name: string) => (words.several ? `${first}/${name.split('/')[0]}` : name.split('/')[0]!)
+  const keyOf = (name: string) => (words.alone === null ? `${first}/${name.split('/')[0]}` : name.split('/')[0]!)
   const keys = new Set([...keysIn(value, words), ...hostless.map(keyOf)])
   if (keys.size === 0) return value
   const isHidden = await hiddenAmong([...keys])

@@ -3,7 +3,8 @@ import type { Principal } from './principal.ts'
 import { readsEverything } from './readable-by.ts'
 import { splitAt } from './split-names.ts'
 import { standingsOf, unknownStanding } from './standing.ts'
-import { type Needs, vocabulary } from './withheld-from.ts'
+import { vocabulary } from './vocabulary.ts'
+import type { Needs } from './withheld-from.ts'
 import { keysIn, namesIn, type Withheld, withhold } from './withhold.ts'
 
 /** A text in parts, cut anywhere, as its reader may have it. */
@@ -21,9 +22,9 @@ export type TextWithheld = {
  * placeholder in all of it, a name that was cut in two is found, and no more of it is in memory than the part at hand. Namespaces are
  * looked up as they come up, once each. Null: the principal reads everything, and the text as it is.
  */
-export function withholdingText(d: Needs, principal: Principal): TextWithheld | null {
+export async function withholdingText(d: Needs, principal: Principal): Promise<TextWithheld | null> {
   if (readsEverything(principal)) return null
-  const words = vocabulary(d)
+  const words = await vocabulary(d)
   const hidden = new Map<string, boolean>()
   const before: Withheld = { numbers: new Map(), bare: new Set() }
   let held = ''

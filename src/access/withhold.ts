@@ -1,12 +1,12 @@
 /**
  * in: anything that is about to be written for somebody (JSON, or a text), and which namespaces they may not read.
  * out: the same, with "(withheld)" in place of each name in such a namespace, alone or within a sentence.
- * guarantees: pure; whatever is no name of a configured registry stays as it is; one name is one placeholder; shapes stay; of what is
+ * guarantees: pure; whatever is no name of a registry that is or was configured stays as it is; one name is one placeholder; shapes stay; of what is
  * withheld by its `ref` neither digest nor state is told.
  */
 
-/** `hosts`: under which our registries are written, each with its registry's name; `several`: namespaces' keys begin with a host. */
-export type Vocabulary = { hosts: ReadonlyMap<string, string>; several: boolean; pattern: RegExp }
+/** `hosts`: under which registries are written, each with its registry's name; `alone`: the one whose namespaces' keys do not begin with a host. */
+export type Vocabulary = { hosts: ReadonlyMap<string, string>; alone: string | null; pattern: RegExp }
 
 /** A name within a text. `name`: with its registry's own name, without digest; `repository`: without host and tag. */
 type Found = { start: number; end: number; name: string; repository: string; key: string }
@@ -24,10 +24,15 @@ const escaped = (host: string): string =>
     .replace(/\]/g, '(?:\\]|%5D)')
     .replaceAll(':', colon)
 
-/** `names`: of each registry every host under which it is written, its own name first. Names may stand percent-encoded, as in links. */
-export function vocabularyOf(names: readonly (readonly string[])[]): Vocabulary {
+type Hosts = readonly (readonly string[])[]
+
+/**
+ * `own`: of each configured registry every host under which it is written, its own name first. `gone`: the same of those that are configured no
+ * more; where the two share a host, it is of who is configured. Names may stand percent-encoded, as in links.
+ */
+export function vocabularyOf(own: Hosts, gone: Hosts = []): Vocabulary {
   const hosts = new Map(
-    names.flatMap(([name = '', ...more]) => [name, ...more].map((host) => [host.toLowerCase(), name])),
+    [...gone, ...own].flatMap(([name = '', ...more]) => [name, ...more].map((host) => [host.toLowerCase(), name])),
   )
   const any =
     [...hosts.keys()]
@@ -35,7 +40,8 @@ export function vocabularyOf(names: readonly (readonly string[])[]): Vocabulary 
       .map(escaped)
       .join('|') || '(?!)'
   const source = `${boundary}(${any})${slash}(${word}(?:${slash}${word})*)(?:(${slash})|(${tag}))?(${digest})?`
-  return { hosts, several: names.length > 1, pattern: new RegExp(source, 'gi') }
+  const alone = own.length === 1 ? (own[0]?.[0] ?? null) : null
+  return { hosts, alone, pattern: new RegExp(source, 'gi') }
 }
 
 /** Not within another host, but right behind a percent-encoded character. */
@@ -45,7 +51,7 @@ const decoded = (text: string): string =>
   text.replace(/%2F/gi, '/').replace(/%3A/gi, ':').replace(/%40/g, '@').replace(/%5B/gi, '[').replace(/%5D/gi, ']')
 
 /** Every name in a text, in order. */
-export function namesIn(text: string, { hosts, several, pattern }: Vocabulary): Found[] {
+export function namesIn(text: string, { hosts, alone, pattern }: Vocabulary): Found[] {
   return [...text.matchAll(pattern)].map((match) => {
     const [whole, host = '', path = '', more, tagged = ''] = match
     const name = hosts.get(decoded(host).toLowerCase()) ?? host
@@ -56,14 +62,14 @@ export function namesIn(text: string, { hosts, several, pattern }: Vocabulary): 
           asked.findIndex((part) => apiParts.has(part)),
         )
       : asked
-    const alone = repository.length === 1 && more === undefined && (!several || tagged !== '')
-    const namespace = alone ? '_' : (repository[0] ?? '_')
+    const isRepository = repository.length === 1 && more === undefined && (name === alone || tagged !== '')
+    const namespace = isRepository ? '_' : (repository[0] ?? '_')
     return {
       start: match.index,
       end: match.index + whole.length,
       name: `${name}/${repository.join('/')}${decoded(tagged)}`,
       repository: repository.join('/'),
-      key: several ? `${name}/${namespace}` : namespace,
+      key: name === alone ? namespace : `${name}/${namespace}`,
     }
   })
 }

@@ -25,7 +25,7 @@ export async function sendLog(
     // no-transform: not to be compressed on the way, which would hold it back; nginx holds back unless it is told so
     .setHeader('cache-control', events ? 'no-store, no-transform' : 'no-store')
   if (events || follow) response.setHeader('x-accel-buffering', 'no')
-  const withheld = withholdingText(d, principal)
+  const withheld = await withholdingText(d, principal)
   if (!follow && !events && !withheld) return void response.send(await readLog(d, id))
   if (request.method === 'HEAD') return void response.end()
   const stop = new AbortController()

@@ -1,6 +1,6 @@
 import { mayRead } from '../access/access.ts'
 import { standingsOfPeople } from '../access/standings-of-people.ts'
-import { vocabulary } from '../access/withheld-from.ts'
+import { vocabulary } from '../access/vocabulary.ts'
 import { keysIn, withhold } from '../access/withhold.ts'
 import type { Deps } from '../deps.ts'
 import type { Told } from './digest-outline.ts'
@@ -17,7 +17,7 @@ export type Readers = {
 }
 
 /**
- * What the readers of these mails may read, by the rules of the API, for all of them by two statements. Only a value that names something
+ * What the readers of these mails may read, by the rules of the API, for all of them by three statements. Only a value that names something
  * hidden is gone through. `seen`: what objects that many notices share name, kept from call to call.
  */
 export async function readersOf(
@@ -25,7 +25,7 @@ export async function readersOf(
   people: readonly DuePerson[],
   seen: WeakMap<object, ReadonlySet<string>>,
 ): Promise<Readers> {
-  const words = vocabulary(d)
+  const words = await vocabulary(d)
   const keysOf = (value: object): ReadonlySet<string> => {
     const known = seen.get(value) ?? keysIn(value, words)
     seen.set(value, known)

@@ -1,8 +1,8 @@
 import { mayIn, mayRead } from '../access/access.ts'
 import { keyOfRef } from '../access/key-of-ref.ts'
 import { type PersonStanding, standingsOfPeople } from '../access/standings-of-people.ts'
-import { vocabulary } from '../access/withheld-from.ts'
-import { isPlaceholder, keysIn, type Withheld, withhold } from '../access/withhold.ts'
+import { vocabulary } from '../access/vocabulary.ts'
+import { isPlaceholder, keysIn, type Vocabulary, type Withheld, withhold } from '../access/withhold.ts'
 import { failureWords } from '../build/failure-words.ts'
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
@@ -43,7 +43,8 @@ export async function tellStopped(d: Needs, tx: Tx, plan: Stopped, but: But | nu
   const readers = await stopAudience(tx, places, but)
   if (!row || readers.length === 0) return []
   const names = readers.flatMap(({ users, others }) => [...users, ...others])
-  const keys = [...keysIn({ plan, failures }, vocabulary(d)), ...places.failed.map(({ namespace }) => namespace)]
+  const words = await vocabulary({ sql: tx, config: d.config })
+  const keys = [...keysIn({ plan, failures }, words), ...places.failed.map(({ namespace }) => namespace)]
   const people = await standingsOfPeople({ sql: tx, config: d.config }, names, keys)
   const rightIn = await planRightsOf({ sql: tx, config: d.config }, names, [plan.id])
   const references = [`<plan.${plan.id}@${mailDomain(d.config)}>`]
@@ -51,7 +52,7 @@ export async function tellStopped(d: Needs, tx: Tx, plan: Stopped, but: But | nu
   const ids: string[] = []
   for (const reader of readers) {
     const standings = [...reader.users, ...reader.others].flatMap((name) => people.get(name) ?? [])
-    const { base, failed, about, named } = toldTo(d, { plan, failures }, reader, standings)
+    const { base, failed, about, named } = toldTo({ config: d.config, words }, { plan, failures }, reader, standings)
     const [userName, ...also] = reader.users as [string, ...string[]]
     const bearer = bearers.get(userName) ?? null
     const leave = (key: string | null) => {
@@ -85,12 +86,12 @@ type Told = {
 
 /** `people`: all who have the address. */
 function toldTo(
-  d: Needs,
+  d: Pick<Needs, 'config'> & { words: Vocabulary },
   { plan, failures }: { plan: Stopped; failures: readonly Failure[] },
   { users, others, own }: StopReader,
   people: readonly PersonStanding[],
 ): Told {
-  const words = vocabulary(d)
+  const { words } = d
   const keyOf = (ref: string) => placeKey(placeOf(d, ref))
   const isOwn = (ref: string) => own.has(keyOf(ref))
   const knowsWhy = (ref: string): boolean => {
@@ -133,7 +134,7 @@ function toldTo(
   return { base: said(plan.base, plan.base !== null && isOwn(plan.base)), failed, about, named: [...named].sort() }
 }
 
-function placeOf(d: Needs, ref: string): Place {
+function placeOf(d: Pick<Needs, 'config'>, ref: string): Place {
   const { host, repository } = parseReference(ref)!
   return { namespace: keyOfRef(d, ref), repository: `${host}/${repository}` }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { vocabulary } from '../access/withheld-from.ts'
+import { hostsOf } from '../access/vocabulary.ts'
 import type { Deps } from '../deps.ts'
 import { isDigest } from '../oci/digest.ts'
 import { isRepository } from '../oci/reference.ts'
@@ -39,7 +39,7 @@ export function placeOf(
   const url = URL.parse(path ?? '')
   const repository = blobPath.exec(url?.pathname ?? '')?.[1]
   if (!url || repository === undefined || !isRepository(repository)) return null
-  const { hosts } = vocabulary({ config })
+  const hosts = new Map(hostsOf({ config }).flatMap((all) => all.map((host) => [host.toLowerCase(), all[0]!])))
   const named = hosts.get(url.host) ?? hosts.get(`${url.hostname}:${ports[url.protocol]}`)
   const only = config.registries.length === 1 ? config.registries[0]!.name : null
   const registry = named ?? config.portusRegistry ?? only

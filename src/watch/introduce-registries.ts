@@ -26,7 +26,7 @@ export async function introduceRegistries(d: Pick<Deps, 'sql' | 'jobs' | 'regist
     for (const { name } of d.config.outside)
       await tx`
         insert into registry (name, outside) values (${name}, true)
-        on conflict (name) do update set outside = true where not registry.outside`
+        on conflict (name) do update set outside = true, gone = true where not registry.outside and ${d.config.registries.length > 0}`
     await followAliases(d, tx)
   })
   await sweepWatches(d)
