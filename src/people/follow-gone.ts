@@ -1,4 +1,5 @@
 import type { Tx } from '../db/postgres.ts'
+import { markAll } from '../scanner/mark-shown.ts'
 import { lockPeople, mergePeople } from './merge-people.ts'
 
 /**
@@ -14,6 +15,7 @@ export async function followGone(tx: Tx, configured: readonly string[]): Promise
     update registry set gone = not gone
     where (gone and name = any(${hosts})) or (not gone and not outside and name <> all(${hosts})) returning name`
   if (changed.length === 0) return
+  await markAll(tx)
   const concerned = tx`any(${changed.map(({ name }) => name)}::text[])`
   const keys = await tx<{ key: string }[]>`
     select key from namespace where key like '%/%' and split_part(key, '/', 1) = ${concerned}`

@@ -1,4 +1,5 @@
 import type { Tx } from '../db/postgres.ts'
+import { markNamespaces } from '../scanner/mark-shown.ts'
 import { comeBack, noteLongGone } from './come-back.ts'
 import { isGone } from './gone.ts'
 
@@ -64,14 +65,18 @@ async function mergePersons(tx: Tx, names: readonly string[]): Promise<{ changed
 
 async function mergeNamespaces(tx: Tx, keys: readonly string[]): Promise<number> {
   if (keys.length === 0) return 0
-  const rows = await tx`
+  const rows = await tx<{ key: string }[]>`
     insert into namespace as n (key, visibility)
     select t.key, coalesce(
       (array_agg(s.visibility order by s.source <> 'local', s.source collate "C") filter (where s.visibility is not null))[1], 'private')
     from (select distinct unnest(${[...keys]}::text[]) as key) as t left join namespace_said s on s.key = t.key and not ${isGone(tx, tx`t.key`)}
     group by t.key order by t.key
     on conflict (key) do update set visibility = excluded.visibility where n.visibility <> excluded.visibility
-    returning 1`
+    returning key`
+  await markNamespaces(
+    tx,
+    rows.map(({ key }) => key),
+  )
   return rows.length
 }
 

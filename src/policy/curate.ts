@@ -6,6 +6,7 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { withdrawNotices } from '../notify/withdraw-notices.ts'
+import { markTags } from '../scanner/mark-shown.ts'
 import { curateTags } from './curate-tags.ts'
 import { helperTags, mayBeHelper } from './helper-tags.ts'
 import { type PolicyRow, policyOf, speaksOfRow } from './policies.ts'
@@ -94,6 +95,10 @@ async function curateRepositories(tx: Tx, repositoryIds: number[], only: number[
   await tx`
     update tag set ignored = new.ignored
     from json_to_recordset(${JSON.stringify(changes)}::text::json) as new (id int, ignored jsonb) where tag.id = new.id`
+  await markTags(
+    tx,
+    changes.map(({ ref }) => ref),
+  )
   await withdrawNotices(tx, { refs: changes.filter(({ ignored }) => ignored !== null).map(({ ref }) => ref) })
   return changes.length
 }

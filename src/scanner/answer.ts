@@ -1,13 +1,13 @@
 import type { Deps } from '../deps.ts'
 import { outdatedFeatures } from './outdated-features.ts'
 import { byIndex, scannedTags } from './scanned-image.ts'
-import { shownOf } from './shown.ts'
+import { type Shown, shownOf } from './shown.ts'
 
 /**
- * Our own part. `features`: what is wrong with the image, as Clair says it. `shown`: of each of its tags a hash of
- * what they show (shown.ts), read from the same state; it takes as long as there are tags, so nobody is to wait for it. Null: it could not be read.
+ * Our own part. `features`: what is wrong with the image, as Clair says it. `shown`: what each of its tags
+ * shows (shown.ts), read from the same state; it takes as long as there are tags, so nobody is to wait for it. Null: it could not be read.
  */
-export type Answer = { features: object[]; shown: Promise<ReadonlyMap<string, string> | null> }
+export type Answer = { features: object[]; shown: Promise<Shown | null> }
 
 type Needs = Pick<Deps, 'sql' | 'config' | 'log'>
 

@@ -9,6 +9,7 @@ import { makeAsker } from '../people/sources/ask-json.ts'
 import { usualLimits } from '../people/sources/source.ts'
 import { dueLayers, dueTags, tidyLooks } from './due-looks.ts'
 import { lookAtEach } from './look-at-each.ts'
+import { noteShown } from './note-shown.ts'
 import { listLimits } from './tags-in-portus.ts'
 import { askablePortus, queuePortus } from './who-asks.ts'
 
@@ -23,6 +24,7 @@ export async function askPortus(d: Needs, signal: AbortSignal, limits = listLimi
   if (portus === null) return
   const last = await askedLast(d)
   if (last !== null) return queuePortus(d, later(last))
+  await noteShown(d, signal)
   await tidyLooks(d)
   const tags = await dueTags(d, mostAtOnce)
   const layers = await dueLayers(d, mostAtOnce - tags.length)

@@ -7,6 +7,7 @@
 import axios from 'axios'
 import pLimit from 'p-limit'
 import type { Deps } from '../deps.ts'
+import { nothingFound } from './clair-findings.ts'
 import { handedOn, type Place, type PostedLayer } from './posted-layer.ts'
 import type { Visits } from './visits.ts'
 
@@ -97,7 +98,7 @@ async function toldPlace({ sql }: Needs, name: string): Promise<Pick<Place, 'reg
   const [place] = await sql<{ registry: string; repository: string }[]>`
     select g.name as registry, r.name as repository from scanned_layer l
     join repository r on r.id = l.repository_id join registry g on g.id = r.registry_id
-    where l.name = ${name} order by l.turn desc limit 1`
+    where l.name = ${name} and not g.gone order by l.turn desc limit 1`
   return place
 }
 
@@ -115,9 +116,10 @@ async function wish(
   const anyway = new Date(now.getTime() + fetchAnywayMs)
   const anew = d.sql`l.fetch_tries = 0 and (l.asked_at between ${now}::timestamptz - interval '1 day' and ${now}::timestamptz + interval '1 day') is not true`
   await d.sql`
-    insert into clair_look as l (registry, repository, name, told, fetch_at, next_at, seen_at)
-    values (${registry}, ${repository}, ${name}, ${told}, ${anyway}, ${now}, ${now})
-    on conflict (name, registry, repository) do update set told = excluded.told, fetch_at = excluded.fetch_at, seen_at = excluded.seen_at,
+    insert into clair_look as l (registry, repository, name, told, found, fetch_at, next_at, seen_at)
+    values (${registry}, ${repository}, ${name}, ${told}, coalesce((select hash from scan_finding where name = ${name}), ${nothingFound.hash}),
+      ${anyway}, ${now}, ${now})
+    on conflict (name, registry, repository) do update set told = excluded.told, found = excluded.found, fetch_at = excluded.fetch_at, seen_at = excluded.seen_at,
       tries = case when ${anew} then 0 else l.tries end, next_at = case when ${anew} then excluded.next_at else l.next_at end`
 }
 

@@ -10,7 +10,7 @@ import { isLostDatabase } from '../db/is-lost-database.ts'
 import type { Deps } from '../deps.ts'
 import { messageOf, queueFetch } from './clair.ts'
 import { type Findings, findingsOf } from './clair-findings.ts'
-import { dueSql } from './due-looks.ts'
+import { isFetchDue } from './due-looks.ts'
 import { queuePortus } from './who-asks.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log' | 'config'>
@@ -38,7 +38,7 @@ export async function fetchFindings(d: Needs, signal: AbortSignal): Promise<void
   const { clairUrl } = d.config
   if (clairUrl === null) return
   const due = await d.sql<{ name: string }[]>`
-    select name from clair_look where ${dueSql(d, 'fetch_at')} group by name order by max(failures), min(fetch_at) limit ${mostOfRun}`
+    select name from clair_look where ${isFetchDue(d)} group by name order by max(failures), min(fetch_at) limit ${mostOfRun}`
   if (due.length === 0) return
   const client = axios.create({
     ...{ baseURL: clairUrl, timeout: patience, maxRedirects: 0, maxContentLength: largest, validateStatus: () => true },
@@ -110,6 +110,6 @@ async function keep(d: Needs, name: string, { features, hash }: Findings): Promi
     await tx`
       insert into scan_finding (name, features, hash, fetched_at) values (${name}, ${features}, ${hash}, ${d.clock()})
       on conflict (name) do update set features = excluded.features, hash = excluded.hash, fetched_at = excluded.fetched_at`
-    await tx`update clair_look set fetch_at = null, fetch_tries = 0, failures = 0 where name = ${name}`
+    await tx`update clair_look set found = ${hash}, fetch_at = null, fetch_tries = 0, failures = 0 where name = ${name}`
   })
 }

@@ -10,7 +10,7 @@ export async function keepLayer(d: Pick<Deps, 'sql'>, { name, parent, place, at 
   const [kept] = await d.sql<{ repositoryId: number; fresh: boolean }[]>`
     with place as (
       select r.id from repository r join registry g on g.id = r.registry_id
-      where g.name = ${place.registry} and r.name = ${place.repository} and not g.outside
+      where g.name = ${place.registry} and r.name = ${place.repository} and not g.outside and not g.gone
     ), under as (
       select 0::bigint as id where ${parent} = ''
       union all

@@ -12,18 +12,20 @@ const mostImages = 20
 export const byIndex = async <T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> =>
   (await sql.begin('isolation level repeatable read read only', async (tx) => {
     // sent at once, before whatever the work asks
-    const set = tx`
-      select set_config('enable_' || way, 'off', true) from unnest(array['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin']) way`
-    const [, done] = await Promise.all([set.execute(), work(tx)])
+    const [, done] = await Promise.all([indexesAlone(tx).execute(), work(tx)])
     return done
   })) as T
+
+/** For the rest of a transaction. */
+export const indexesAlone = (tx: Tx) => tx`
+  select set_config('enable_' || way, 'off', true) from unnest(array['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin']) way`
 
 /**
  * SQL: CTEs, of which `here` has the tags at whose head is the image with this top layer, in the repository that was told and, as Portus keeps
  * what it finds by digest, in all of its registry, each with `platform`, that image's own, and `counts`: false where it does not matter by
  * policy; `gone` the gone ones of that repository: Portus may have them still, but they have nothing to say.
  *
- * It is the image whose layers were told last, all of them; none where none was told whole, or that is not known. An image is told from its
+ * It is the image whose layers were told last, all of them; none where none was told whole, or that is not known, or whose registry is configured no more. An image is told from its
  * lowest layer up, so that of two images with one top layer the one visited last is the one whose least recent layer is the more recent; what
  * is only a part of the same telling is shorter. It is found by all its layers (manifest_told_layers_idx; Portus leaves out the empty tar of
  * old manifests): tens of thousands may share the top one. `offset 0`, `limit 1`: look-ups, one for each row, that the planner is not to turn
@@ -42,7 +44,7 @@ export const scannedSql = (sql: Sql | Tx, name: string): Fragment => sql`
     select r.registry_id, whole.repository_id, r.namespace, g.name || '/' || r.name as place, whole.depth,
       md5((select to_jsonb(array_agg(name order by depth desc))::text from chain where chain.top = whole.top)) as layers
     from whole join repository r on r.id = whole.repository_id join registry g on g.id = r.registry_id
-    where since = latest and not g.outside
+    where since = latest and not g.outside and not g.gone
   ), image as (
     select m.digest, m.platform, told.registry_id, told.repository_id, told.depth from told cross join lateral (
       select digest, platform from manifest where kind = 'image'
@@ -62,7 +64,7 @@ export const scannedSql = (sql: Sql | Tx, name: string): Fragment => sql`
     select * from held where depth = (
       select max(told.depth) from told cross join lateral (select from held where held.depth = told.depth limit 1) any_held)
   ), here as (
-    select t.id, t.ref, r.namespace, found.platform, t.ignored is null as counts from found
+    select t.id, t.ref, found.digest, r.namespace, found.platform, t.ignored is null as counts from found
     cross join lateral (select * from tag where head_digest = found.digest offset 0) t
     cross join lateral (select namespace from repository where id = t.repository_id and registry_id = found.registry_id offset 0) r
   ), gone as (
@@ -76,9 +78,9 @@ const leftBehind = (sql: Sql | Tx, at: Fragment): Fragment => sql`
   where t.head_digest is null and t.repository_id = ${at}.repository_id and span.seq = (select max(seq) from tag_span where tag_id = t.id)
   offset 0`
 
-/** A tag that is answered for where Portus asks about this top layer. */
-export type ScannedTag = { id: number; ref: string }
+/** A tag that is answered for where Portus asks about this top layer. `digest`: where it is now; null: it is gone. */
+export type ScannedTag = { ref: string; digest: string | null }
 
 /** All of them, however many. */
 export const scannedTags = (sql: Sql | Tx, name: string): Promise<ScannedTag[]> => sql<ScannedTag[]>`
-  with ${scannedSql(sql, name)} select id, ref from here union select id, ref from gone order by ref`
+  with ${scannedSql(sql, name)} select ref, digest from here union select ref, null from gone order by ref`

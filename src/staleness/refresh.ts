@@ -8,6 +8,7 @@ import type { Deps } from '../deps.ts'
 import { loadWorld, storedCauses } from '../lineage/load-world.ts'
 import type { World } from '../lineage/world.ts'
 import { curateDirty } from '../policy/curate.ts'
+import { markTags } from '../scanner/mark-shown.ts'
 import { affectedTags, type Pointer } from './affected.ts'
 import { conclude, findingsOf, type TagFindings } from './judge.ts'
 import { type KeptRow, recall } from './kept-findings.ts'
@@ -115,6 +116,7 @@ async function save(d: Needs, { ids, refs, judged, verdicts }: Batch): Promise<v
   await d.sql.begin(async (tx) => {
     for (let i = 0; i < refs.length; i += savedAtOnce)
       await saveVerdicts(tx, refs.slice(i, i + savedAtOnce), { judged, verdicts }, d.clock())
+    await markTags(tx, refs)
     await curateDirty(tx, ids)
     await tx`delete from dirty where id = any(${ids})`
     await d.jobs.enqueue(tx, 'notify', {}, { key: 'notify', queue: 'notify' })

@@ -8,7 +8,16 @@ import { configFor } from '../notify/config.ts'
 import { testDeps } from '../support/deps.ts'
 import { reply, serveHttp } from '../support/http-server.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { blob, forgetTold, image, type Scanner, startScanner, storeScannedWorld, until } from './scanner-service.ts'
+import {
+  blob,
+  changed,
+  forgetTold,
+  image,
+  type Scanner,
+  startScanner,
+  storeScannedWorld,
+  until,
+} from './scanner-service.ts'
 import { type SmallPortus, smallPortus } from './small-portus.ts'
 
 let pg: TestDatabase
@@ -48,8 +57,9 @@ const deps = (said = account()) => ({
 const minutes = (count: number): void => {
   later += count * 60_000
 }
-/** The job as it runs half a minute later. */
+/** The job as it runs half a minute later, after whatever was changed. */
 const ask = async () => {
+  await changed(pg)
   minutes(0.5)
   await askPortus(deps(), new AbortController().signal)
 }
@@ -65,9 +75,9 @@ const scan = async () => {
   await portus.scan(scanner.at)
   await until(async () => {
     const tags = await pg.sql<
-      { id: number; ref: string }[]
-    >`select id, ref from tag where ref = any(${[...pushed]}::text[])`
-    const wanted = await shownOf(deps(), tags)
+      { ref: string; digest: string | null }[]
+    >`select ref, head_digest as digest from tag where ref = any(${[...pushed]}::text[])`
+    const wanted = (await shownOf(deps(), tags)).of
     const known = await pg.sql<{ ref: string; answered: string }[]>`select ref, answered from portus_look`
     const answered = new Map(known.map(({ ref, answered }) => [ref, answered]))
     return [...wanted].every(([ref, hash]) => (answered.get(ref) ?? '') === hash)
@@ -183,7 +193,7 @@ test('what was put off, or answered, by a clock that was ahead is asked for', as
   await ask()
   expect(portus.asked).toEqual([1, 1])
   await scan()
-  await pg.sql`update portus_look set answered_at = now() + interval '1 year'`
+  await pg.sql`update portus_look set answered_at = now() + interval '1 year', next_at = now() + interval '366 days'`
   minutes(10)
   await ask()
   expect(portus.asked).toEqual([1, 1, 1])
@@ -210,7 +220,7 @@ test.each([500, 404, 302])(
     const asking = askPortus(deps(account(broken.url)), new AbortController().signal)
     await expect(asking).rejects.toMatchObject({ name: 'SourceError' })
     await broken.close()
-    expect(await pg.sql`select 1 from portus_look`).toEqual([])
+    expect(await pg.sql`select 1 from portus_look where asked_at is not null or answered is not null`).toEqual([])
     expect(lines.join('')).not.toContain('t0ken')
   },
 )

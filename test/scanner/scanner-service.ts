@@ -7,6 +7,7 @@ import { scannerRouter } from '../../src/api/scanner.ts'
 import type { Config } from '../../src/config.ts'
 import { connect } from '../../src/db/postgres.ts'
 import { makeJobs } from '../../src/jobs/jobs.ts'
+import { markTags } from '../../src/scanner/mark-shown.ts'
 import { storeSmallWorld } from '../api/small-world.ts'
 import { configFor } from '../notify/config.ts'
 import type { TestDatabase } from '../support/postgres.ts'
@@ -33,8 +34,17 @@ export async function storeScannedWorld(pg: TestDatabase): Promise<void> {
 }
 
 export const forgetTold = async (pg: TestDatabase): Promise<void> => {
-  await pg.sql`truncate scanned_layer, scan_finding, clair_look, portus_look`
+  await pg.sql`truncate scanned_layer, scan_finding, clair_look, portus_look, portus_mark, portus_sweep`
   await pg.sql`delete from graphile_worker._private_jobs`
+}
+
+/** After a change that no step of ours made: marks all tags, as the step would. */
+export const changed = async (pg: TestDatabase): Promise<void> => {
+  const tags = await pg.sql<{ ref: string }[]>`select ref from tag union select ref from portus_look`
+  await markTags(
+    pg.sql,
+    tags.map(({ ref }) => ref),
+  )
 }
 
 /** Any patience is enough for a database that answers. */

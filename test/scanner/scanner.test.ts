@@ -136,6 +136,21 @@ test('tells registries apart by the host of the path: another one of the same re
   await pg.sql`delete from registry where name = 'dev:5000'`
 })
 
+test('answers nothing of a registry that is configured no more, and as before when it is back', async () => {
+  const gone = (is: boolean) => pg.sql`update registry set gone = ${is} where name = 'reg:5000'`
+  await visiting(pg, async (at) => {
+    await postLayers(at, run)
+    expect(await askTop(at, run.layers)).toHaveLength(1)
+    await gone(true)
+    expect(await askTop(at, run.layers)).toEqual([])
+    const before = await pg.sql`select id, turn from scanned_layer order by id`
+    expect(await portusVisit(at, run)).toEqual([])
+    expect(await pg.sql`select id, turn from scanned_layer order by id`).toEqual(before)
+    await gone(false)
+    expect(await askTop(at, run.layers)).toHaveLength(1)
+  })
+})
+
 test('answers whatever it cannot read or does not know in JSON', async () => {
   await visiting(pg, async (at) => {
     const asked: [string, string, string | undefined, number][] = [

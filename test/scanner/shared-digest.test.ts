@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { dueTags, noteAsked } from '../../src/scanner/due-looks.ts'
 import { forgetAnswers } from '../../src/scanner/note-answers.ts'
+import { noteShown } from '../../src/scanner/note-shown.ts'
 import { configFor } from '../notify/config.ts'
 import { testDeps } from '../support/deps.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { portusVisit } from './portus-visit.ts'
-import { forgetTold, image, storeScannedWorld, until, visiting } from './scanner-service.ts'
+import { changed, forgetTold, image, storeScannedWorld, until, visiting } from './scanner-service.ts'
 
 /** app/run:1 was promoted to pub/run:1: the same digest. Its base lib/base is in a private namespace. */
 let pg: TestDatabase
@@ -32,14 +33,20 @@ afterAll(() => pg.close())
 
 const config = configFor(['reg:5000'], { scanner: true })
 const deps = () => ({ ...testDeps(pg), clock: () => new Date(Date.now() + 120_000), config })
-const due = async () => (await dueTags(deps(), 100)).map(({ repository }) => repository)
+const dueNow = async () => {
+  await changed(pg)
+  await noteShown(deps(), new AbortController().signal)
+  return dueTags(deps(), 100)
+}
+const due = async () => (await dueNow()).map(({ repository }) => repository)
 const seen = (visited = run) => visiting(pg, (at) => portusVisit(at, visited))
 const answered = async () =>
   new Map(
-    (await pg.sql<{ ref: string; answered: string }[]>`select ref, answered from portus_look`).map((row) => [
-      row.ref,
-      row.answered,
-    ]),
+    (
+      await pg.sql<
+        { ref: string; answered: string }[]
+      >`select ref, answered from portus_look where answered is not null`
+    ).map((row) => [row.ref, row.answered]),
   )
 /** Portus visits, and what it was answered with is noted for so many tags. */
 const visit = (visited: typeof run, tags: number) =>
@@ -100,7 +107,7 @@ test.each([
 
 test('what changed goes before what is asked for again because of a start alone', async () => {
   await visit(run, 2)
-  const tags = (await dueTags(deps(), 100)).filter(({ repository }) => repository === 'app/tool')
+  const tags = (await dueNow()).filter(({ repository }) => repository === 'app/tool')
   await noteAsked({ ...deps(), clock: () => new Date(Date.now() - 86_400_000) }, tags)
   await pg.sql`update portus_look set asked_at = now() where ref = 'reg:5000/app/tool:1'`
   await forgetAnswers(deps())
