@@ -3,7 +3,8 @@ import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { lockPeople, mergePeople, type Touched } from './merge-people.ts'
 import { moveColumns, storedKeys } from './moved-columns.ts'
-import { movedKey } from './namespace-key.ts'
+import { movedKey, unplaced, unplacedKey } from './namespace-key.ts'
+import { hostAmong, keepRegistries, knownAfter, knownRegistries } from './registries-known.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'config' | 'log' | 'registries'>
 
@@ -11,74 +12,80 @@ type Needs = Pick<Deps, 'sql' | 'jobs' | 'config' | 'log' | 'registries'>
 export const aloneSetting = 'registry-alone'
 
 /**
- * Brings the stored keys of namespaces under what they are called with the registries of now (movedKey). One transaction. What is known under
- * the new key too stays under the old, and is told. Run at every start, before the registries are made known: which there were is what the last
- * start left in the database. A start without any registry moves nothing (follow-gone.ts).
+ * Brings the stored keys of namespaces under what they are called with the registries of now (movedKey). One transaction, with the note of which
+ * registries those are. What is known under the new key too stays under the old, and is told; not without a host, under which it would be
+ * another's. Run at every start, before the registries are made known. A start without any registry moves nothing (follow-gone.ts).
  */
 export async function moveKeys(d: Needs): Promise<void> {
-  const now = d.config.registries.map(({ name }) => name).sort()
-  if (now.length === 0) return
+  const names = d.config.registries.map(({ name }) => name).sort()
+  if (names.length === 0) return
   await d.sql.begin(async (tx) => {
     await lockPeople(tx)
-    const before = await registriesBefore(tx)
-    if (before.names.join(' ') === now.join(' ') && before.aliases === aliasesOf(d)) return
-    await rememberAlone(tx, before.names)
-    const hosts = { names: now, canonical: d.registries.canonicalHost }
+    const known = await knownRegistries(tx)
+    const after = knownAfter(known, d.config.registries)
+    await keepRegistries(tx, after)
+    // where this start gets no further: gone at the next one, as any other
+    await tx`
+      insert into registry (name) select name from unnest(${names}::text[]) as name where name not in (select name from registry) on conflict do nothing`
+    if (JSON.stringify(known.now) === JSON.stringify(after.now)) return
+    const before = known.now.map(({ name }) => name)
+    await rememberAlone(tx, before)
+    const now = { names, canonical: hostAmong(known, d.config.registries) }
     const moves = (await storedKeys(tx)).flatMap((from) => {
-      const to = from === '*' ? null : movedKey(from, before.names, hosts)
+      const to = from === '*' ? null : movedKey(from, before, now)
       return to === null ? [] : [{ from, to }]
     })
-    const [from, to] = [moves.map((move) => move.from), moves.map((move) => move.to)]
+    const [leavers, others] = [
+      moves.filter(isBare),
+      ownFirst(
+        moves.filter((move) => !isBare(move)),
+        names,
+      ),
+    ]
     const scopes: string[] = []
-    for (const some of inPasses(moves)) {
-      await tx`create temporary table moved_key (key_from text primary key, key_to text not null) on commit drop`
-      await tx`
-        insert into moved_key
-        select * from unnest(${some.map(({ from }) => from)}::text[], ${some.map(({ to }) => to)}::text[])`
-      await moveNamespaces(tx)
-      scopes.push(...(await moveColumns(tx)))
-      await tx`
-        delete from namespace n using moved_key where n.key = key_from and not exists (select from credential where namespace_key = key_from)
-          and not exists (select from git_hook where namespace_key = key_from) and not exists (select from channel where namespace_key = key_from)`
-      await tx`drop table moved_key`
-    }
+    for (const some of inPasses(leavers)) scopes.push(...(await movePass(tx, some)))
+    const aside = setAside(leavers, await storedKeys(tx))
+    if (aside.length > 0) scopes.push(...(await movePass(tx, aside)))
+    for (const some of inPasses(others)) scopes.push(...(await movePass(tx, some)))
     await followRefs(d, tx)
-    await mergePeople(tx, { people: [], ...(await saidAmong(tx, to)) })
+    await followHosts(tx, now)
+    await mergePeople(tx, {
+      people: [],
+      ...(await saidAmong(
+        tx,
+        [...moves, ...aside].map(({ to }) => to),
+      )),
+    })
     for (const scope of new Set(scopes))
       await d.jobs.enqueue(tx, 'curate', { scope }, { key: `curate:${scope}`, queue: 'curate' })
     if (moves.length === 0) return
     d.log.info(
-      { before: before.names, now, namespaces: moves.length },
+      { before, now: names, namespaces: moves.length },
       'other registries than at the last start: namespaces are called otherwise',
     )
+    const [from, to] = [others.map((move) => move.from), others.map((move) => move.to)]
     const stayed = (await storedKeys(tx)).filter((key) => from.includes(key) && !to.includes(key))
     if (stayed.length > 0) d.log.warn({ namespaces: stayed }, 'what is known under the new key too stays under the old')
+    const nobodys = [...new Set([...moves, ...aside].map((move) => move.to).filter((key) => key.startsWith(unplaced)))]
+    if (nobodys.length > 0)
+      d.log.warn({ namespaces: nobodys }, 'what cannot be told of which registry it is, is nobody’s from now on')
   })
 }
 
-/**
- * Those of the last start (follow-aliases.ts keeps them, with those outside), and the aliases they had, as text. A database without that: those
- * that are no outside ones.
- */
-async function registriesBefore(tx: Tx): Promise<{ names: string[]; aliases: string | null }> {
-  const rows = await tx<{ name: string }[]>`
-    select r.name from registry r where not r.outside and (
-      not exists (select from setting where key = 'registry-aliases')
-      or r.name in (select one ->> 0 from setting, lateral jsonb_array_elements(value::jsonb) as one where key = 'registry-aliases'))
-    order by r.name collate "C"`
-  const [kept] = await tx<{ value: string }[]>`select value from setting where key = 'registry-aliases'`
-  const names = rows.map(({ name }) => name)
-  return {
-    names,
-    aliases: kept ? textOf((JSON.parse(kept.value) as Aliases).filter(([name]) => names.includes(name))) : null,
-  }
+/** Answers the scopes of policies, by their new names. */
+async function movePass(tx: Tx, moves: readonly Move[]): Promise<string[]> {
+  await tx`create temporary table moved_key (key_from text primary key, key_to text not null) on commit drop`
+  await tx`
+    insert into moved_key
+    select * from unnest(${moves.map(({ from }) => from)}::text[], ${moves.map(({ to }) => to)}::text[])`
+  await moveNamespaces(tx)
+  const scopes = await moveColumns(tx)
+  await tx`
+    delete from namespace n using moved_key where n.key = key_from and not exists (select from credential where namespace_key = key_from)
+      and not exists (select from git_hook where namespace_key = key_from) and not exists (select from channel where namespace_key = key_from)`
+  await tx`drop table moved_key`
+  return scopes
 }
-
-type Aliases = [name: string, aliases: string[]][]
-const textOf = (all: Aliases): string =>
-  JSON.stringify(all.map(([name, aliases]) => [name, [...aliases].sort()]).sort())
-const aliasesOf = ({ config }: Pick<Needs, 'config'>): string =>
-  textOf(config.registries.map(({ name, aliases = [] }) => [name, [...aliases]]))
 
 async function rememberAlone(tx: Tx, before: readonly string[]): Promise<void> {
   if (before.length !== 1) return
@@ -106,6 +113,21 @@ async function followRefs(d: Needs, tx: Tx): Promise<void> {
     where state = 'pending' and exists (select from unnest(about) as place where split_part(place, ' ', 1) <> ${ofPlace})`
 }
 
+/** Sources and owner rules name their registry by its name: what it is called now. */
+async function followHosts(
+  tx: Tx,
+  { names, canonical }: { names: readonly string[]; canonical: (host: string) => string },
+): Promise<void> {
+  const rows = await tx<{ host: string }[]>`
+    select registry as host from owner_rule union select registry from people_source where registry <> ''`
+  for (const { host } of rows) {
+    const called = canonical(host)
+    if (called === host || !names.includes(called)) continue
+    await tx`update owner_rule set registry = ${called} where registry = ${host}`
+    await tx`update people_source set registry = ${called} where registry = ${host}`
+  }
+}
+
 /** What is said of these keys. */
 async function saidAmong(tx: Tx, keys: readonly string[]): Promise<Omit<Touched, 'people'>> {
   const these = tx`any(${[...keys]}::text[])`
@@ -116,21 +138,29 @@ async function saidAmong(tx: Tx, keys: readonly string[]): Promise<Omit<Touched,
 }
 
 type Move = { from: string; to: string }
+const isBare = ({ from }: Move): boolean => !from.includes('/')
 
-/**
- * One after another: what gives up a key without a host before what is to have it; of several that become one key, each in its turn, so that the
- * later finds what the earlier brought.
- */
+/** Of several that become one key, that which has the registry's own name stands. */
+const ownFirst = (moves: readonly Move[], names: readonly string[]): Move[] => {
+  const isOwn = ({ from }: Move) => names.includes(from.slice(0, from.indexOf('/')))
+  return [...moves.filter(isOwn), ...moves.filter((move) => !isOwn(move))]
+}
+
+/** Of several that become one key, each in its turn, so that the later finds what the earlier brought. */
 function inPasses(moves: readonly Move[]): Move[][] {
-  const leavers = moves.filter(({ from }) => !from.includes('/'))
-  const others = moves.filter(({ from }) => from.includes('/'))
-  return [leavers, others].flatMap((all) => {
-    const passes: Move[][] = []
-    for (const same of Map.groupBy(all, ({ to }) => to).values())
-      for (const [i, move] of same.entries()) {
-        passes[i] ??= []
-        passes[i].push(move)
-      }
-    return passes
-  })
+  const passes: Move[][] = []
+  for (const same of Map.groupBy(moves, ({ to }) => to).values())
+    for (const [i, move] of same.entries()) {
+      passes[i] ??= []
+      passes[i].push(move)
+    }
+  return passes
+}
+
+/** What gives up a key without a host, and is left there since the new one is in use: under one that nobody has yet. */
+function setAside(leavers: readonly Move[], stored: readonly string[]): Move[] {
+  const used = new Set([...stored, ...leavers.map(({ to }) => to)])
+  const free = (namespace: string, n = 1): string =>
+    used.has(unplacedKey(namespace, n)) ? free(namespace, n + 1) : unplacedKey(namespace, n)
+  return leavers.filter(({ from }) => used.has(from)).map(({ from }) => ({ from, to: free(from) }))
 }

@@ -1,7 +1,8 @@
 import type { Tx } from '../db/postgres.ts'
 
 /**
- * Columns that hold a namespace's key without a ref beside it, each with those that stand once with it. `audit` tells what was, and stays.
+ * Columns that hold a namespace's key without a ref beside it, each with those that stand once with it. Of a row of the audit log this is whose it
+ * is; what it tells stays as it was.
  */
 const columns: Record<string, { key: string; once: string[] }> = {
   namespace_said: { key: 'key', once: ['source'] },
@@ -13,13 +14,16 @@ const columns: Record<string, { key: string; once: string[] }> = {
   channel: { key: 'namespace_key', once: ['name'] },
   tag_policy: { key: 'scope', once: [] },
   pause: { key: 'scope', once: [] },
+  audit: { key: 'namespace', once: ['id'] },
 }
 
 /** Every key that stands in one of these, or within longer words. */
 export async function storedKeys(tx: Tx): Promise<string[]> {
   const found = new Set<string>()
   for (const [table, { key }] of Object.entries({ ...columns, namespace: { key: 'key' } }))
-    for (const row of await tx<{ key: string }[]>`select distinct ${tx(key)} as key from ${tx(table)}`)
+    for (const row of await tx<
+      { key: string }[]
+    >`select distinct ${tx(key)} as key from ${tx(table)} where ${tx(key)} is not null`)
       found.add(row.key)
   const words = await tx<{ key: string }[]>`
     select distinct key from mail, unnest(named) as key where state = 'pending'

@@ -17,20 +17,27 @@ export function parseNamespaceKey(text: string, registries: readonly string[]): 
   return namespaceKey(host ?? '', name, registries.length)
 }
 
-/** The registries of a start. `canonical`: the registry that a host names; it may be called otherwise than before (an alias). */
+/** The registries of a start. `canonical`: the registry that a host names; it may be called otherwise than before (registries-known.ts). */
 export type Hosts = { names: readonly string[]; canonical?: (host: string) => string }
 
+/** In place of the host of a key of which it cannot be told whose it is: no host begins so, and nothing is ever read under it. */
+export const unplaced = '?'
+
+/** `n`: the first that is free is taken. */
+export const unplacedKey = (namespace: string, n = 1): string => `${unplaced}${n > 1 ? n : ''}/${namespace}`
+
 /**
- * The key of a namespace once there are other registries than at the last start; null where it stays as it is. Where there was one, a key is of that
- * one; where there is one now, only its own keys are without a host. All others begin with theirs, also of one that is configured no more: that it
- * is nobody's then, and its again when it is back. A key without a host that was of several, or of none, stays: of which it is cannot be told.
+ * The key of a namespace once there are other registries than at the last start that had any; null where it stays as it is. Where there was one,
+ * a key is of that one; where there is one now, only its own keys are without a host. All others begin with theirs, also of one that is configured no
+ * more: that it is nobody's then, and its again when it is back. A key without a host is nobody's where there were several; where there were none
+ * ever, it is that of the only one that there is now. To be called where there are any now.
  */
 export function movedKey(key: string, before: readonly string[], now: Hosts): string | null {
   const [first = '', second, ...path] = key.split('/')
   if (path.length > 0) return null // a repository's, as policies are
-  const host = second === undefined ? (before.length === 1 ? before[0]! : null) : first
-  if (host === null) return null
-  const moved = keyOn(host, second ?? first, now)
+  if (second === undefined && before.length === 0 && now.names.length === 1) return null
+  if (second === undefined && before.length !== 1) return unplacedKey(first)
+  const moved = second === undefined ? keyOn(before[0]!, first, now) : keyOn(first, second, now)
   return moved === key ? null : moved
 }
 

@@ -10,9 +10,10 @@ const key = 'registry-aliases'
 /**
  * Brings stored names under the hosts that the configuration gives their registries now, where it has changed since the last start:
  * what declarations name, the `base` of recipes, snoozed bases. A host that ceases to be an alias cannot be told any more from the
- * name it was stored under.
+ * name it was stored under. Where nothing is configured, nothing has changed: another process may serve them.
  */
 export async function followAliases(d: Pick<Deps, 'jobs' | 'registries' | 'config'>, tx: Tx): Promise<void> {
+  if (d.config.registries.length === 0) return
   const now = JSON.stringify(
     [...d.config.registries, ...d.config.outside].map(({ name, aliases = [] }) => [name, [...aliases].sort()]).sort(),
   )

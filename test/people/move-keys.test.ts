@@ -47,7 +47,7 @@ async function everywhere(): Promise<void> {
   await sql`insert into tag_policy (scope, include, exclude, immutable, updated_at) values ('zork', '{}', '{}', '{}', now()), ('a.test/zork/run', '{}', '{}', '{}', now())`
   await sql`insert into pause (scope) values ('zork'), ('*')`
   await sql`insert into token (user_name, name, hash, scopes, created_at) values ('ada', 't', 'h', '{read,build:zork,manage:other}', now())`
-  await sql`insert into audit (at, actor, via, action, subject, namespace, request_id) values (now(), 'ada', 'session', 'PUT', 'zork', 'zork', 'r')`
+  await sql`insert into audit (at, actor, via, action, subject, namespace, request_id) values (now(), 'ada', 'session', 'PUT', 'members/eve', 'zork', 'r')`
 }
 
 /** Tables with a row in which this stands as a namespace. */
@@ -62,7 +62,7 @@ async function tablesWith(key: string): Promise<string[]> {
   }
   return found
 }
-const history = ['audit', 'repository']
+const history = ['repository']
 
 describe('a second registry', () => {
   beforeEach(async () => {
@@ -115,10 +115,15 @@ describe('a second registry', () => {
     await pg.sql`insert into credential (namespace_key, name, kind, url_prefix, sealed, updated_at) values ('a.test/zork', 'c', 'git', 'https://new', 's', now())`
     await start('a.test', 'b.test')
     expect(await pg.sql`select namespace_key, url_prefix from credential order by 1`).toEqual([
+      { namespaceKey: '?/zork', urlPrefix: 'https://x' },
       { namespaceKey: 'a.test/zork', urlPrefix: 'https://new' },
-      { namespaceKey: 'zork', urlPrefix: 'https://x' },
     ])
     expect(await listMembers(pg, 'a.test/zork')).toHaveLength(1)
+    // left as it was it would be b's
+    await start('b.test')
+    await start('a.test')
+    const stands = await pg.sql`select namespace_key as key from credential union select key from namespace order by 1`
+    expect(stands.map(({ key }) => key)).toEqual(['?/zork', 'zork'])
   })
 
   test('is no loss of what a source says', async () => {
@@ -134,9 +139,12 @@ describe('a second registry', () => {
   })
 })
 
-test('where it cannot be told of which registry it is, all stays', async () => {
+test('where it cannot be told of which registry it is, it is nobody’s, and stays so', async () => {
   await start('a.test', 'b.test')
   await putMember(pg, 'zork', 'ada', { role: 'owner', email: 'ada@example.org' })
-  await start('a.test', 'c.test')
-  expect(await tablesWith('zork')).toEqual(['member', 'member_said', 'namespace', 'namespace_said'])
+  for (const registries of [['a.test', 'c.test'], ['c.test'], ['a.test']]) {
+    await start(...registries)
+    expect(await tablesWith('zork')).toEqual([])
+    expect(await tablesWith('?/zork')).toEqual(['member_said', 'namespace', 'namespace_said'])
+  }
 })
