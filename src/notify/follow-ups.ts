@@ -9,20 +9,20 @@ import type { Deps } from '../deps.ts'
 import { heardBy, repositoryOfRef, withHearers } from '../people/heard-by.ts'
 import { countedCauses } from './counted-causes.ts'
 import { isOff } from './every.ts'
+import { newestOutcome } from './newest-outcome.ts'
 import { buildOfRow, rebuilt } from './rebuilt.ts'
 import { still } from './still.ts'
 
 /**
- * The SQL behind `with`, after countedCauses: `failed_rebuilds`, a row for each tag that may be told of and whose latest build failed:
- * namespace, repository, ref, root, content. Not of one that somebody asked for: they look at it themselves.
+ * The SQL behind `with`, after countedCauses: `failed_rebuilds`, a row for each tag that may be told of and of whose builds the newest outcome is a failure
+ * (newest-outcome.ts), whether it is tried again meanwhile or not: namespace, repository, ref, root (of the build; of what was built at a time or
+ * for a commit, the cause's), content.
  */
 export const failedRebuilds = (sql: Sql | Tx) => sql`
   failed_rebuilds as materialized (
-    select distinct on (k.ref) k.namespace, k.repository, k.ref, coalesce(b.root, b.id::text) as root, k.content || jsonb_build_object('build', ${buildOfRow(sql)}) as content
-    from counted k cross join lateral (
-      select id, state, root, reason, error, finished_at from build where ref = k.ref and job is null order by created_at desc limit 1
-    ) as b
-    where not k.held and b.state = 'failed' and b.reason ->> 'kind' is distinct from 'manual'
+    select distinct on (k.ref) k.namespace, k.repository, k.ref, coalesce(b.root, k.root) as root, k.content || jsonb_build_object('build', ${buildOfRow(sql)}) as content
+    from counted k cross join lateral ${newestOutcome(sql, sql`k.ref`)} as b
+    where not k.held and b.state = 'failed'
     order by k.ref, (k.root = b.root) desc nulls last, k.base
   )`
 

@@ -41,7 +41,7 @@ const gatherLock = 7_233_023
 /** Of one transaction, and in memory at a time. */
 const noticesAtOnce = 5000
 const addressesAtOnce = 200
-/** Ms after which what another has changed meanwhile is looked at again. */
+/** Ms after which what was left out of a part is looked at again. */
 const again = 1000
 
 /**
@@ -143,9 +143,9 @@ async function* whileNext<T, R>(all: Iterable<T> | AsyncIterable<T>, of: (one: T
   }
 }
 
-type Saving = { mails: Written[]; over: number[] }
+type Saving = { mails: Written[]; over: number[]; early: boolean }
 
-async function writeSome(d: Needs, { people: told, over }: Part, known: Known): Promise<Saving> {
+async function writeSome(d: Needs, { people: told, over, early }: Part, known: Known): Promise<Saving> {
   const people = await forBuilders(d, told)
   const { hide, apart } = await readersOf(d, people, known.names)
   const rightIn = await planRightsIn(d, people)
@@ -156,16 +156,16 @@ async function writeSome(d: Needs, { people: told, over }: Part, known: Known): 
     if (mail) mails.push(mail)
     await turnsEnd() // others get their turn: a thousand mails take a while to write
   }
-  return { mails, over }
+  return { mails, over, early }
 }
 
-/** False where another changed something meanwhile: nothing of this part is written then. */
-async function saveSome(d: Needs, { mails, over }: Saving): Promise<boolean> {
+/** False where there is more to look at: another changed something meanwhile, and nothing of this part is written then; or something waits for its own time. */
+async function saveSome(d: Needs, { mails, over, early }: Saving): Promise<boolean> {
   const saved = await saveMails(d, mails, over)
   if (saved && mails.length > 0)
     d.log.info(
       { mails: mails.length, notices: mails.reduce((sum, { notices }) => sum + notices.length, 0) },
       'gathered mails',
     )
-  return saved
+  return saved && !early
 }

@@ -1,11 +1,12 @@
 import type { Deps } from '../deps.ts'
 import { arrayOf } from './array-of.ts'
-import type { Kind, Outlook, Told } from './digest-outline.ts'
+import type { BuildEnd, Kind, Outlook, Told } from './digest-outline.ts'
+import { dueAt } from './digest-schedule.ts'
 import { type Ended, fateOf, loadSinceThen, type SinceThen } from './fates.ts'
 import type { Known, Waiting } from './gather.ts'
-import { loadBuildEnds } from './load-build-ends.ts'
+import { type BuildEnds, loadBuildEnds } from './load-build-ends.ts'
 import { loadOutlooks, type Standing } from './outlooks.ts'
-import { type Content, parseContent } from './parse-content.ts'
+import { type Content, type Parsed, parseContent } from './parse-content.ts'
 import { type Bearers, bearersAt } from './users-at.ts'
 
 /**
@@ -39,18 +40,21 @@ type Row = {
   ref: string
   root: string
   content: string
+  createdAt: Date
 }
 
 /** So many different contents are kept for what comes next. */
 const mostContents = 10_000
 
-/** What is due, with how it stands now. `over`: notices that go: of follow-ups that do not hold any more, and of a base
- * that is back where it was before anybody was told. */
+/**
+ * What is due, with how it stands now. `over`: notices that go: of follow-ups that do not hold any more, and of a base
+ * that is back where it was before anybody was told. `early`: something was due for the sake of these alone, and waits for its own time.
+ */
 export async function loadWaiting(
   d: Pick<Deps, 'sql' | 'db' | 'config' | 'clock' | 'log'>,
   due: readonly Waiting[],
   { outlooks, contents }: Known,
-): Promise<{ people: DuePerson[]; over: number[] }> {
+): Promise<{ people: DuePerson[]; over: number[]; early: boolean }> {
   const [rows, known] = await Promise.all([
     waitingRows(d, due),
     bearersAt(
@@ -66,46 +70,68 @@ export async function loadWaiting(
   if (contents.size > mostContents) contents.clear()
   for (const { content } of rows) if (!contents.has(content)) contents.set(content, parseContent(content))
   const contentOf = (row: Row): Content | null => contents.get(row.content)?.content ?? null
-  const builds = await loadBuildEnds(
-    d,
-    rows.flatMap((row) => contentOf(row)?.build?.id ?? []),
-  )
+  const builds = await loadBuildEnds(d, {
+    ids: rows.flatMap((row) => (row.kind === 'failed' ? [] : (contentOf(row)?.build?.id ?? []))),
+    refs: rows.flatMap(({ kind, ref }) => (kind === 'failed' ? ref : [])),
+  })
   const then = await loadSinceThen(
     d,
     rows.flatMap((row) => endedOf(row, contentOf(row), outlooks.get(row.ref))),
   )
   const byId = new Map(rows.map((row) => [row.id, row]))
-  const over: number[] = []
-  const people = [...Map.groupBy(due, ({ address }) => address)].map(([address, parts]): DuePerson => {
-    const own = parts.flatMap(({ ids }) => ids.flatMap((id) => byId.get(id) ?? [])).sort((a, b) => a.id - b.id)
-    const users = [...new Set(own.map((row) => row.userName))].sort()
-    const notices = own.flatMap((row): Due[] => {
-      const { content, odd } = contents.get(row.content)!
-      const { id, kind, userName, namespace, ref } = row
-      const root = causeOf(row)
-      const outlook = outlooks.get(ref)?.outlook ?? { fate: 'deleted' as const }
-      const due = { id, kind, userName, namespace, ref, root, outlook }
-      if (content === null) return [{ ...due, content, odd }]
-      const build = content.build ? builds.get(content.build.id) : undefined
-      const told = outlookOf(content, outlook, then.get(id))
-      if (told === null || !holds(kind, told, build)) {
-        over.push(id)
-        return []
-      }
-      return [{ ...due, content, outlook: told, ...(build ? { build } : {}) }]
+  const told = new Map<number, Due>()
+  for (const row of rows) {
+    const one = toldOf(row, contents.get(row.content)!, {
+      standing: outlooks.get(row.ref),
+      builds,
+      since: then.get(row.id),
     })
+    if (one) told.set(row.id, one)
+  }
+  const over = rows.flatMap(({ id }) => (told.has(id) ? [] : id))
+  const now = d.clock()
+  const isEarly = (part: Waiting, ids: readonly number[]): boolean => {
+    if (ids.length === 0 || ids.length === part.ids.length) return false
+    const oldest = new Date(ids.reduce((least, id) => Math.min(least, byId.get(id)!.createdAt.getTime()), Infinity))
+    const at = dueAt(part, oldest, now, d.config.notifyWindow * 1000)
+    return at === null || at > now
+  }
+  let early = false
+  const people = [...Map.groupBy(due, ({ address }) => address)].map(([address, parts]): DuePerson => {
+    const left = parts.flatMap((part) => {
+      const ids = part.ids.filter((id) => told.has(id))
+      if (!isEarly(part, ids)) return ids
+      early = true
+      return []
+    })
+    const notices = left.sort((a, b) => a - b).map((id) => told.get(id)!)
+    const users = [...new Set(notices.map(({ userName }) => userName))].sort()
     const { email, displayName } = parts[0]!
     const bearers = known.get(address) ?? new Map()
     const others = [...bearers.keys()].filter((name) => !users.includes(name))
     return { email, displayName: users.length === 1 ? displayName : null, users, others, bearers, notices }
   })
-  return { people: people.filter(({ notices }) => notices.length > 0), over }
+  return { people: people.filter(({ notices }) => notices.length > 0), over, early }
 }
 
-/** What is outdated is told as it stands; a follow-up only while it is true. */
-function holds(kind: Kind, { fate }: Outlook, build: { isLatest: boolean } | undefined): boolean {
+type Now = { standing: Standing | undefined; builds: BuildEnds; since: SinceThen | undefined }
+
+/** A notice with how its tag stands now; null: nothing of it is to be told any more. */
+function toldOf(row: Row, { content, odd }: Parsed, { standing, builds, since }: Now): Due | null {
+  const { id, kind, userName, namespace, ref } = row
+  const outlook = standing?.outlook ?? { fate: 'deleted' as const }
+  const due = { id, kind, userName, namespace, ref, root: causeOf(row), outlook }
+  if (content === null) return { ...due, content, odd }
+  const build = kind === 'failed' ? builds.failedByRef.get(ref) : builds.byId.get(content.build?.id ?? '')
+  const told = outlookOf(content, outlook, since)
+  if (told === null || !holds(kind, told, build)) return null
+  return { ...due, content, outlook: told, ...(build ? { build } : {}) }
+}
+
+/** What is outdated is told as it stands; a follow-up only while it is true. `build`: of what failed the newest failure, if that is how it stands. */
+function holds(kind: Kind, { fate }: Outlook, build: BuildEnd | undefined): boolean {
   if (kind === 'rebuilt') return fate === 'current'
-  if (kind === 'failed') return fate === 'outdated' && build?.isLatest === true
+  if (kind === 'failed') return fate === 'outdated' && build !== undefined
   return kind === 'outdated' || fate === 'outdated'
 }
 
@@ -130,5 +156,5 @@ function outlookOf(content: Content, outlook: Outlook, then: SinceThen | undefin
  * the same ones in the statement would take it longer than to send them all.
  */
 const waitingRows = ({ sql }: Pick<Deps, 'sql'>, due: readonly Waiting[]): Promise<Row[]> => sql<Row[]>`
-  select id::float8 as id, kind, user_name, namespace, ref, root, content::text as content
+  select id::float8 as id, kind, user_name, namespace, ref, root, content::text as content, created_at
   from notice where mail_id is null and id = any(${arrayOf(due.flatMap(({ ids }) => ids))}::bigint[])`

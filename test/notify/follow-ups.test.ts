@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { getMail } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
-import { addBuild, addMember, judge, sha } from './flags.ts'
+import { addMember, judge, sha } from './flags.ts'
 import { base, keptMails, root, run, told } from './kept-mails.ts'
 
 const w = keptMails()
@@ -28,21 +28,6 @@ describe('a rebuild that failed', () => {
     expect(mail!.text).toContain(`/builds/${id}`)
     const threads = await w.pg.sql<{ references: string[] }[]>`select "references" from mail`
     expect(threads[1]!.references).toEqual(threads[0]!.references)
-  })
-
-  test.each<[string, () => Promise<unknown>]>([
-    ['was rebuilt meanwhile', () => judge(w.pg.sql, run, [])],
-    ['is being built again', () => addBuild(w.pg.sql, run, root, null, new Date(w.now().getTime() + 1000))],
-  ])('is taken back where the tag %s', async (_what, change) => {
-    await outdated()
-    await gather()
-    await failedBuild('no')
-    await notify(deps())
-    await change()
-    later(300)
-    await notify(deps())
-    expect(await subjects()).toEqual([told])
-    expect(await w.pg.sql`select 1 from notice where mail_id is null`).toHaveLength(0)
   })
 
   test('is not told to who wants none of it, nor one that somebody asked for', async () => {
