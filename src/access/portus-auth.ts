@@ -84,18 +84,21 @@ async function ask(portus: HttpPlace, pair: string): Promise<Answer> {
 /**
  * The person whom Portus knows by this header; null where it refuses, or they are not known and enabled here. Portus compares names as
  * its database does, where "Alice" may be "alice": so a name counts only while nobody else here has it but for capitals. Anybody may take
- * a free name in Portus: once a Portus is a source of people, a name counts only if that says it, and as an admin only if that says so.
+ * a free name in Portus: where a Portus is a source of people, read well or not yet, a name counts only if that said it, and as an admin only if
+ * that said so.
  */
 export async function portusPrincipal(
-  d: Pick<Deps, 'sql'>,
+  d: Pick<Deps, 'sql' | 'config'>,
   check: PortusCheck,
   pair: string,
   address: string,
 ): Promise<Principal | null> {
   const name = UserName.safeParse(header.exec(pair)?.[1]).data
   if (name === undefined) return null
+  // also before a worker made their rows
+  const sources = d.config.peopleSources.filter(({ kind }) => kind.startsWith('portus-')).map((source) => source.name)
   const people = await d.sql<{ name: string; admin: boolean; enabled: boolean; said: boolean }[]>`
-    with portus as (select name from people_source where kind in ('portus-database', 'portus-api') and synced_at is not null)
+    with portus as (select name from people_source where kind like 'portus-%' union select unnest(${sources}::text[]))
     select p.name, p.enabled, p.admin and coalesce(portus.admin, false) as admin,
       portus.admin is not null or not exists (select from portus) as said
     from person p cross join lateral (

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { makePortusCheck } from '../../src/access/portus-auth.ts'
+import { makePortusCheck, portusPrincipal } from '../../src/access/portus-auth.ts'
 import { attemptsAllowed } from '../../src/access/sign-in-guard.ts'
+import type { Config } from '../../src/config.ts'
+import { introduceSources } from '../../src/people/people-sources.ts'
 import { put } from '../api/access-world.ts'
 import { startApi, type TestApi } from '../api/start-api.ts'
 import { configFor } from '../notify/config.ts'
+import { testDeps } from '../support/deps.ts'
 import { type HttpServer, reply, serveHttp } from '../support/http-server.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 
@@ -127,7 +130,7 @@ test('who takes a free name in Portus is nobody here, once Portus says who its p
   const local = await me('ghost:good')
   expect([local.status, local.body.name, local.body.admin]).toEqual([200, 'ghost', false])
   await pg.sql`insert into people_source (name, kind, registry) values ('p', 'portus-database', 'reg:5000')`
-  expect((await me('ghost:good')).status).toBe(200)
+  expect((await me('ghost:good')).status).toBe(401)
   await pg.sql`update people_source set synced_at = now() where name = 'p'`
   expect((await me('ghost:good')).status).toBe(401)
   await pg.sql`insert into person_said (source, name) values ('p', 'ghost')`
@@ -136,4 +139,24 @@ test('who takes a free name in Portus is nobody here, once Portus says who its p
   expect((await me('ghost:good')).body).toMatchObject({ name: 'ghost', admin: true })
   await pg.sql`update people_source set kind = 'file' where name = 'p'`
   expect((await me('ghost:good')).body).toMatchObject({ name: 'ghost', admin: false })
+})
+
+test('a Portus that is a source and was not read yet, or is read in another way now, says nobody anew', async () => {
+  const sourced = (kind: 'portus-api' | 'portus-database') => {
+    const source = { name: 'portus', kind } as Config['peopleSources'][number]
+    return { ...testDeps(pg), config: configFor(['reg:5000'], { peopleSources: [source] }) }
+  }
+  const found = async (d: ReturnType<typeof sourced>, name: string) =>
+    (await portusPrincipal(d, async () => 'accepted', `${name}:t`, '127.0.0.1'))?.name ?? null
+  await pg.sql`delete from people_source`
+  for (const name of ['ops', 'said']) await put(api, `users/${name}`, { email: null })
+  const [before, after] = [sourced('portus-api'), sourced('portus-database')]
+  expect(await found(before, 'ops')).toBeNull()
+  await introduceSources(before)
+  expect(await found(before, 'ops')).toBeNull()
+  await pg.sql`insert into person_said (source, name) values ('portus', 'said')`
+  await pg.sql`update people_source set synced_at = now()`
+  expect([await found(before, 'ops'), await found(before, 'said')]).toEqual([null, 'said'])
+  await introduceSources(after)
+  expect([await found(after, 'ops'), await found(after, 'said')]).toEqual([null, 'said'])
 })
