@@ -5,24 +5,14 @@
  * withheld by its `ref` neither digest nor state is told.
  */
 
+import { bareName, replaceBare } from './bare-names.ts'
+import { behindEncoded, decoded, digest, hostPattern, slash, tag, word } from './name-grammar.ts'
+
 /** `hosts`: under which registries are written, each with its registry's name; `alone`: the one whose namespaces' keys do not begin with a host. */
 export type Vocabulary = { hosts: ReadonlyMap<string, string>; alone: string | null; pattern: RegExp }
 
 /** A name within a text. `name`: with its registry's own name, without digest; `repository`: without host and tag. */
 type Found = { start: number; end: number; name: string; repository: string; key: string }
-
-const slash = '(?:/|%2F)'
-const colon = '(?::|%3A)'
-const word = '[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*'
-const tag = `${colon}[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?`
-const digest = `(?:@|%40)[A-Za-z0-9+._-]+${colon}[0-9a-fA-F]{32,}`
-
-const escaped = (host: string): string =>
-  host
-    .replace(/[\\^$.*+?()|{}]/g, '\\$&')
-    .replace(/\[/g, '(?:\\[|%5B)')
-    .replace(/\]/g, '(?:\\]|%5D)')
-    .replaceAll(':', colon)
 
 type Hosts = readonly (readonly string[])[]
 
@@ -37,7 +27,7 @@ export function vocabularyOf(own: Hosts, gone: Hosts = []): Vocabulary {
   const any =
     [...hosts.keys()]
       .sort((a, b) => b.length - a.length)
-      .map(escaped)
+      .map(hostPattern)
       .join('|') || '(?!)'
   const source = `${boundary}(${any})${slash}(${word}(?:${slash}${word})*)(?:(${slash})|(${tag}))?(${digest})?`
   const alone = own.length === 1 ? (own[0]?.[0] ?? null) : null
@@ -45,10 +35,7 @@ export function vocabularyOf(own: Hosts, gone: Hosts = []): Vocabulary {
 }
 
 /** Not within another host, but right behind a percent-encoded character. */
-const boundary = '(?:(?<![A-Za-z0-9._-])|(?<=%[0-9A-Fa-f]{2}))'
-
-const decoded = (text: string): string =>
-  text.replace(/%2F/gi, '/').replace(/%3A/gi, ':').replace(/%40/g, '@').replace(/%5B/gi, '[').replace(/%5D/gi, ']')
+const boundary = `(?:(?<![A-Za-z0-9._-])|${behindEncoded})`
 
 /** Every name in a text, in order. */
 export function namesIn(text: string, { hosts, alone, pattern }: Vocabulary): Found[] {
@@ -92,7 +79,7 @@ export function keysIn(value: unknown, vocabulary: Vocabulary): Set<string> {
 /** What was withheld so far of something that is read in parts: numbers by name, and repositories to be withheld without their host too. */
 export type Withheld = { numbers: Map<string, number>; bare: Set<string> }
 
-/** Repositories that are remembered from part to part: what is looked for costs by their number. */
+/** Repositories that are remembered from part to part, in memory. */
 const mostBare = 1000
 
 /**
@@ -107,7 +94,7 @@ export function withhold<T>(
   before: Withheld = { numbers: new Map(), bare: new Set() },
 ): T {
   const { numbers } = before
-  const bare = new Set([...before.bare, ...hostless])
+  const bare = new Set([...before.bare, ...hostless.map(bareName)])
   everyText(value, (text) => {
     for (const { key, repository } of namesIn(text, vocabulary))
       if (isHidden(key) && repository.includes('/')) bare.add(repository)
@@ -118,7 +105,6 @@ export function withhold<T>(
     const number = numbers.get(name) ?? numbers.set(name, numbers.size + 1).size
     return number === 1 ? '(withheld)' : `(withheld ${number})`
   }
-  const bareNames = bare.size === 0 ? null : barePattern([...bare])
   return everyText(value, (text) => {
     let [out, at] = ['', 0]
     for (const { start, end, name, key } of namesIn(text, vocabulary)) {
@@ -127,19 +113,8 @@ export function withhold<T>(
       at = end
     }
     out += text.slice(at)
-    return bareNames === null ? out : out.replace(bareNames, (found) => placeholder(decoded(found)))
+    return replaceBare(out, bare, placeholder)
   }) as T
-}
-
-const barePattern = (names: string[]): RegExp => {
-  const any = names
-    .sort((a, b) => b.length - a.length)
-    .map((name) => escaped(name).replaceAll('/', slash))
-    .join('|')
-  return new RegExp(
-    `(?:(?<![A-Za-z0-9._/-])|(?<=%[0-9A-Fa-f]{2}))(?:${any})(?![A-Za-z0-9/]|[._-]+[A-Za-z0-9])(?:${tag})?`,
-    'gi',
-  )
 }
 
 /** Each text in a JSON value, names of fields too, as `of` makes it. */

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { replaceBare } from '../../src/access/bare-names.ts'
+import { decoded } from '../../src/access/name-grammar.ts'
 import { keysIn, namesIn, vocabularyOf, withhold } from '../../src/access/withhold.ts'
 
 const one = vocabularyOf([['reg:5000', 'registry.example']])
@@ -33,6 +35,28 @@ describe('a hidden name is withheld', () => {
       '(withheld 2) has no 1: (withheld)',
     ],
   ])('%s', (_, text, wanted) => expect(shown(text)).toBe(wanted))
+})
+
+describe('at an IPv6 address', () => {
+  const six = vocabularyOf([['[::1]:5000', '[fd00::1]']])
+  test.each([
+    ['[::1]:5000/hush/base:1', '(withheld)'],
+    ['[fd00::1]/hush/base', '(withheld)'],
+    ['[FD00::1]/hush/base', '(withheld)'],
+    ['http://d/tags/%5B%3A%3A1%5D%3A5000%2Fhush%2Fbase%3A1', 'http://d/tags/(withheld)'],
+    ['GET http://[::1]:5000/v2/hush/base/manifests/1: 404', 'GET http://(withheld): 404'],
+    ['[::1]:5000/open/base:1 [::1]:5001/hush/base:1', '[::1]:5000/open/base:1 [::1]:5001/hush/base:1'],
+  ])('%s', (text, wanted) => expect(shown(text, six)).toBe(wanted))
+})
+
+test('a registry that is configured no more: its namespaces have keys of their own, beside one and beside several', () => {
+  const text = 'gone.test/hush/x:1 gone.test/solo:1 gone.test/hush reg:5000/hush/x:1'
+  const beside = (...own: string[][]) => [...keysIn(text, vocabularyOf(own, [['gone.test']]))]
+  expect(beside()).toEqual(['gone.test/hush', 'gone.test/_'])
+  expect(beside(['reg:5000'])).toEqual(['gone.test/hush', 'gone.test/_', 'hush'])
+  expect(beside(['reg:5000'], ['b.test'])).toEqual(['gone.test/hush', 'gone.test/_', 'reg:5000/hush'])
+  // another is called so now
+  expect(beside(['reg:5000', 'gone.test'])).toEqual(['hush', '_'])
 })
 
 describe('what stays', () => {
@@ -105,6 +129,60 @@ test('without a host, where a handler says so', () => {
   expect(withhold(text, one, isHidden, ['hush/base'])).toBe(
     'no layer of (withheld), nor xhush/base, hush/base/more, hush/bases',
   )
+})
+
+/** Of many names as one pattern, which is slow: the same is found. */
+const slow = (names: readonly string[]) => {
+  const any = names.toSorted((a, b) => b.length - a.length).map((one) => one.replaceAll('/', '(?:/|%2F)'))
+  const tag = '(?::|%3A)[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?'
+  const source = `(?:(?<![A-Za-z0-9._/-])|(?<=%[0-9A-Fa-f]{2}))(?:${any.join('|')})(?![A-Za-z0-9/]|[._-]+[A-Za-z0-9])(?:${tag})?`
+  return new RegExp(source, 'gi')
+}
+
+test('without a host, among many names: what one pattern of all of them finds', () => {
+  const word = fc.constantFrom('hush', 'a', 'base', 'B', 'a-b', '2F')
+  const names = fc.uniqueArray(fc.array(word, { minLength: 1, maxLength: 4 }).map((all) => all.join('/').toLowerCase()))
+  const text = fc
+    .array(
+      fc.oneof(word, fc.constantFrom('/', '%2F', '%2f', '%2B', '%', ':', '%3A', ':1', ' ', '.', '-', '_', '@', '\n')),
+    )
+    .map((all) => all.join(''))
+  const mark = (found: string) => `<${found}>`
+  fc.assert(
+    fc.property(names, text, (all, said) => {
+      fc.pre(all.length > 0)
+      expect(replaceBare(said, new Set(all), mark)).toBe(said.replace(slow(all), (found) => mark(decoded(found))))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('without a host: with a tag or a digest, where a handler names it so', () => {
+  const found = (text: string, ...names: string[]) => withhold(text, one, isHidden, names)
+  expect(found('hush/base:1 hush/base:2', 'hush/base:1')).toBe('(withheld) hush/base:2')
+  expect(found('hush/base:v1. hush%2Fbase%3Av1.', 'Hush/base:v1.')).toBe('(withheld). (withheld).')
+  expect(found('hush/base@sha256:a hush', 'hush/base@sha256:a', 'hush')).toBe('(withheld)@sha256:a (withheld 2)')
+})
+
+test('what it costs to look for names without a host goes by the text, not by their number', () => {
+  let asked = 0
+  class Counting extends Set<string> {
+    override has(name: string): boolean {
+      asked++
+      return super.has(name)
+    }
+  }
+  const counted = (many: number, text: string): number => {
+    const names = new Counting(Array.from({ length: many }, (_, i) => `hush/project-${i}`))
+    asked = 0
+    replaceBare(text, names, () => '')
+    return asked
+  }
+  const text = 'no layer of hush/project-7, nor of other%2Fa%2Fb '.repeat(1000)
+  expect(counted(10_000, text)).toBe(counted(10, text))
+  expect(counted(10_000, text)).toBeLessThan(text.length)
+  const long = 'a%2F'.repeat(50_000)
+  expect(counted(10_000, long)).toBeLessThan(long.length)
 })
 
 const part = fc.stringMatching(/^[a-z0-9]+([._-][a-z0-9]+)?$/)

@@ -56,3 +56,15 @@ test('who is a member of its namesake elsewhere', async () => {
   expect(own.status).toBe(200)
   expect(await refs(bob, 'recipes')).toEqual(['two:5000/app/run:1'])
 })
+
+test('a registry at an IPv6 address is one like others', async () => {
+  const six = await startApi(pg, configFor(['[::1]:5999']).registries)
+  try {
+    for (const path of ['me', 'outdated', 'tags', 'namespaces'])
+      expect([path, (await six.call('GET', path, { token: bob })).status]).toEqual([path, 200])
+    const { status, body } = await six.call('GET', `tags/${at('[::1]:5999/hush/run:1')}`, { token: bob })
+    expect([status, body.code]).toEqual([404, 'no-such-tag'])
+  } finally {
+    await six.close()
+  }
+})
