@@ -18,7 +18,7 @@ const pure = [
   '^src/pause/may-start',
   '^src/people/(namespace-key|person|shrinking|sources/(owner-rules|file-reading|portus-claims|snapshot-of|source|parse-said|database-address))\\.ts',
   '^src/triggers/(git-push|repository-key|wanted-by-push|signature|form-field)\\.ts',
-  '^src/access/(access|scopes|principal|withhold|split-names)\\.ts',
+  '^src/access/(access|scopes|principal|withhold|bare-names|name-grammar|split-names)\\.ts',
   '^src/policy/(tag-shape|newer-tag|tag-globs|immutable-tag|tag-policy|curate-tags|policy-scope)\\.ts',
 ]
 const front = '^src/((pipeline|periodic|main)\\.ts|api/|ui/|cli/)'
