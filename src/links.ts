@@ -6,13 +6,22 @@ export const tagUrl = (root: string, ref: string): string => `${bare(root)}/tags
 /** A build: how it went, and its log. */
 export const buildUrl = (root: string, id: string): string => `${bare(root)}/builds/${id}`
 
+/** A mail. */
+export const mailUrl = (root: string, id: string): string => `${bare(root)}/mails/${encodeURIComponent(id)}`
+
+/** One's mails, perhaps those of a state, from a place in the list on. */
+export const mailsUrl = (root: string, of: { state?: string | undefined; cursor?: string | undefined } = {}): string =>
+  `${bare(root)}/mails${queryOf(of)}`
+
 /** All that is outdated, perhaps by a base, in a namespace. */
-export function outdatedUrl(
+export const outdatedUrl = (
   root: string,
   of: { base?: string | undefined; namespace?: string | undefined } = {},
-): string {
+): string => `${bare(root)}/${queryOf(of)}`
+
+function queryOf(of: Record<string, string | undefined>): string {
   const wanted = Object.entries(of).filter((pair): pair is [string, string] => pair[1] !== undefined)
-  return `${bare(root)}/${wanted.length > 0 ? `?${new URLSearchParams(wanted)}` : ''}`
+  return wanted.length > 0 ? `?${new URLSearchParams(wanted)}` : ''
 }
 
 const bare = (root: string): string => root.replace(/\/+$/, '')

@@ -12,9 +12,10 @@ type View = {
   error: string | null
   createdAt: string
   nextTryAt: string | null
+  sentAt: string | null
 }
 
-/** `drydock mail list|send|bounced`: what was or is to be sent, trying it now, and what came back. */
+/** `drydock mail list|show|send|bounced`: what was or is to be sent, one of them, trying it now, and what came back. */
 export const mailCommand = (program: Command, ctx: Context): void => {
   const mail = program.command('mail').description('what was or is to be sent')
   mail
@@ -41,6 +42,26 @@ export const mailCommand = (program: Command, ctx: Context): void => {
           one.error ?? '',
         ]),
       )
+    })
+  mail
+    .command('show')
+    .description('one mail: what is known of it, and its text')
+    .argument('<id>')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: { json?: boolean }) => {
+      const one = await client(ctx.env).json<View & { text: string }>('GET', `/mails/${at(id)}`)
+      if (options.json) return print(ctx, one)
+      const known = [
+        ['To', one.to],
+        ['Subject', one.subject],
+        ['State', one.state === 'kept' ? 'kept (unsent: nothing is sent there)' : one.state],
+        ['Written', one.createdAt],
+        ['Sent', one.sentAt],
+        ['Next try', one.nextTryAt],
+        ['Error', one.error],
+      ]
+      for (const [name, value] of known) if (value) say(ctx, `${name}: ${value}`)
+      if (one.text !== '') say(ctx, `\n${one.text}`)
     })
   mail
     .command('send')

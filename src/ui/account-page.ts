@@ -79,7 +79,8 @@ const words: Record<Every, string> = {
 const everyOptions = (chosen: string | undefined): Html[] =>
   Every.options.map((every) => option(every, words[every], every === chosen))
 
-const notifications = ({ root, settings, members }: Account): Html => html`<h2>Mails</h2>
+const notifications = ({ root, settings, members, admin }: Account): Html => html`<h2>Mails</h2>
+<p><a href="${root}/mails">${admin ? 'Every mail' : 'Your mails'}</a>: what was written, and what became of it</p>
 <form method="post" action="${root}/account/notifications">
 <label for="every">When your images become outdated, you are written to</label><select id="every" name="every">${everyOptions(settings.every)}</select>
 <label for="hour">Daily and weekly mails: at this hour (0 to 23)</label><input id="hour" name="hour" inputmode="numeric" value="${settings.hour}" required>

@@ -1,4 +1,4 @@
-const pages = [/^\/$/, /^\/account$/, /^\/(tags|builds)\/[^/?#\\\s]+$/, /^\/\?[^#\\\s]+$/]
+const pages = [/^\/(account|mails)?$/, /^\/(tags|builds|mails)\/[^/?#\\\s]+$/, /^\/(mails)?\?[^#\\\s]+$/]
 
 /** A page of ours to go to after signing in, as a path and perhaps a query; the first where it is none. */
 export const nextPlace = (wanted: unknown): string =>

@@ -20,6 +20,8 @@ header button,li button{margin-top:0;padding:4px 12px}button.main{background:#0b
 ul.rows{list-style:none;margin:0;padding:0}ul.rows li{padding:10px 0;border-bottom:1px solid #8884;display:flex;gap:4px 16px;flex-wrap:wrap;justify-content:space-between;align-items:center}
 .state{font-size:20px;font-weight:600;border-left:6px solid #8888;padding-left:12px}.state.outdated,.state.failed{border-color:#c22}.state.current,.state.succeeded{border-color:#2a2}
 dt{font-size:15px;opacity:.85}dd{margin:0 0 10px}
+.mark{border-left:4px solid #8888;padding-left:8px}.mark.failed{border-color:#c22}.mark.sent{border-color:#2a2}.mark.kept{border-color:#f90}.state.sent{border-color:#2a2}.state.kept{border-color:#f90}
+pre{font:14px/1.45 ui-monospace,monospace;white-space:pre-wrap;border:1px solid #8884;border-radius:6px;padding:12px}@media(max-width:600px){pre{font-size:12px;padding:8px}}
 .small{font-size:15px;opacity:.85}.told{border-left:5px solid #0b5cad;padding:8px 14px;background:#8881}.fault{border-left-color:#c22}
 code{font:15px ui-monospace,monospace}`
 

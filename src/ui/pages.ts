@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import { accountRouter } from './account.ts'
 import { buildRouter } from './build.ts'
 import { html } from './html.ts'
+import { mailsRouter } from './mails.ts'
 import { oidcRouter } from './oidc-sign-in.ts'
 import { sendPage } from './page.ts'
 import { signInRouter } from './sign-in.ts'
@@ -16,7 +17,7 @@ export function pagesRouter(d: Deps): Router {
   const router = express.Router()
   const form = express.text({ type: 'application/x-www-form-urlencoded', limit: '256kb' })
   router.use(['/sign-in', '/sign-out', '/account'], form)
-  router.use(startRouter(d), tagRouter(d), buildRouter(d), signInRouter(d), accountRouter(d))
+  router.use(startRouter(d), tagRouter(d), buildRouter(d), signInRouter(d), accountRouter(d), mailsRouter(d))
   if (d.config.oidc) router.use(oidcRouter(d, d.config.oidc))
   router.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) return next(error)

@@ -38,7 +38,7 @@ const reads = ({ user, admin, roles }: Visitor, ns: Ns): boolean =>
   admin || roles.includes(ns) || visibilities[ns] === 'public' || (user !== '' && visibilities[ns] === 'protected')
 
 async function open(visitor: Visitor, path: string, init: RequestInit = {}) {
-  const session = { user: visitor.user, via: 'password', admin: false, phc: null }
+  const session = { user: visitor.user, via: 'password', subject: null, admin: false, phc: null }
   const cookie = visitor.user === '' ? '' : `drydock_session=${await startSession(pages.d, session)}`
   const answer = await fetch(`${pages.url}${path}`, {
     ...{ redirect: 'manual', ...init },
@@ -58,6 +58,8 @@ test.each(visitors)('pages tell $user nothing that is not theirs', async (visito
   const paths = [
     '/',
     '/account',
+    '/mails',
+    '/mails?state=kept',
     '/sign-in',
     '/unsubscribe',
     '/unsubscribe?token=wrong',
@@ -68,7 +70,7 @@ test.each(visitors)('pages tell $user nothing that is not theirs', async (visito
   for (const path of [...paths, ...filters]) {
     const { status, told } = await open(visitor, path)
     expect([path, told, status < 500]).toEqual([path, [], true])
-    if (path === '/account' && visitor.user === '') expect([path, status]).toEqual([path, 303])
+    if (/account|mails/.test(path) && visitor.user === '') expect([path, status]).toEqual([path, 303])
   }
 })
 
@@ -79,6 +81,14 @@ test.each(visitors)('pages of a tag and of a build: $user, as by a token', async
     const hidden = visitor.user === '' ? 303 : 404
     expect([ns, tag.status, tag.told]).toEqual([ns, reads(visitor, ns) ? 200 : hidden, []])
     expect([ns, build.status, build.told]).toEqual([ns, visitor.user !== '' && reads(visitor, ns) ? 200 : hidden, []])
+  }
+})
+
+test.each(visitors)('pages of mails: $user reads none of somebody else’s', async (visitor) => {
+  for (const ns of namespaces) {
+    const { status, told } = await open(visitor, `/mails/${ids[ns].mail}`)
+    const hidden = visitor.user === '' ? 303 : 404
+    expect([ns, status, told]).toEqual([ns, visitor.admin ? 200 : hidden, []])
   }
 })
 

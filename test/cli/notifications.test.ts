@@ -44,13 +44,21 @@ test('shows how somebody is written to, and changes what is said and nothing els
   expect(await api.get('users/ada/notifications')).toMatchObject({ every: 'daily', namespaces: { web: 'weekly' } })
 })
 
-test('mails are listed, and tried now', async () => {
+test('mails are listed, shown, and tried now', async () => {
   const id = await addMail(pg.sql)
   await pg.sql`update mail set state = 'failed', error = 'no such user', about = '{app r.test/app/run}'`
   const mail = (...args: string[]) => drydock(['mail', ...args], { DRYDOCK_URL: api.url, DRYDOCK_TOKEN: api.token })
   expect((await mail('list', '--state', 'failed')).out).toMatch(
     new RegExp(`^${id}\tada@example.org\tfailed\t.*\tno such user$`, 'm'),
   )
+  const shown = await mail('show', id)
+  expect([shown.code, shown.out]).toEqual([
+    0,
+    expect.stringMatching(/^To: ada@example.org\nSubject: .+\nState: failed\nWritten: .+\nError: no such user\n\n./),
+  ])
+  expect(JSON.parse((await mail('show', id, '--json')).out)).toEqual(await api.get(`mails/${id}`))
+  expect((await mail('show', crypto.randomUUID())).code).toBe(1)
+  expect((await mail('show')).code).toBe(2)
   expect(await mail('send', id)).toMatchObject({ code: 0, out: `${id} is tried now\n` })
   expect(JSON.parse((await mail('list', '--json')).out)).toMatchObject([{ id, state: 'pending' }])
   expect((await mail('send', crypto.randomUUID())).code).toBe(1)

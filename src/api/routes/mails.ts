@@ -14,7 +14,7 @@ import { Time } from '../schemas/tag.ts'
 import { showDate, showDateOrNull } from '../show-tag.ts'
 
 const State = z.enum(['pending', 'sent', 'failed', 'kept'])
-const Mail = z
+export const Mail = z
   .object({
     id: z.string(),
     messageId: z.string(),
@@ -30,7 +30,7 @@ const Mail = z
     sentAt: Time.nullable(),
   })
   .meta({ id: 'Mail' })
-const WholeMail = Mail.extend({ html: z.string(), refs: z.array(z.string()) }).meta({ id: 'WholeMail' })
+export const WholeMail = Mail.extend({ html: z.string(), refs: z.array(z.string()) }).meta({ id: 'WholeMail' })
 
 const show = <T extends MailView>(mail: T) => ({
   ...mail,
