@@ -14,6 +14,7 @@ import { lastingKey } from './link-key.ts'
 import { mailDomain } from './mail-headers.ts'
 import { planRightsOf } from './plan-rights.ts'
 import { type But, placeKey, type StopReader, stopAudience } from './stop-audience.ts'
+import { threadOf } from './threads.ts'
 import { signUnsubscribe, unsubscribeUrl } from './unsubscribe-token.ts'
 import { bearersOf } from './users-at.ts'
 
@@ -24,6 +25,8 @@ type Failure = { id: string; ref: string; code: string | null; message: string |
 
 /** Failures that a mail names: first those of tags that its readers hear of. */
 const mostNamed = 20
+/** What is added to the root of a plan that another of the same root took the place of (stretch.ts). */
+const retired = /#[0-9a-f-]{36}$/
 
 /**
  * Tells who looks after the base that its fan-out was stopped; where nobody does (a base outside, changed recipes), who looks after the tags
@@ -32,7 +35,7 @@ const mostNamed = 20
  * build there; of others, what kind of fault it was. `but`: who is not written to. Answers the mails' ids.
  */
 export async function tellStopped(d: Needs, tx: Tx, plan: Stopped, but: But | null = null): Promise<string[]> {
-  const [row] = await tx<{ stops: number }[]>`select stops from plan where id = ${plan.id}`
+  const [row] = await tx<{ stops: number; root: string }[]>`select stops, root from plan where id = ${plan.id}`
   const failures = await tx<Failure[]>`
     select distinct on (ref) ref, id, error->>'code' as code, error->>'message' as message from build
     where plan_id = ${plan.id} and state = 'failed' order by ref, finished_at desc`
@@ -47,7 +50,7 @@ export async function tellStopped(d: Needs, tx: Tx, plan: Stopped, but: But | nu
   const keys = [...keysIn({ plan, failures }, words), ...places.failed.map(({ namespace }) => namespace)]
   const people = await standingsOfPeople({ sql: tx, config: d.config }, names, keys)
   const rightIn = await planRightsOf({ sql: tx, config: d.config }, names, [plan.id])
-  const references = [`<plan.${plan.id}@${mailDomain(d.config)}>`]
+  const references = [threadOf(d, row.root.replace(retired, '')), `<plan.${plan.id}@${mailDomain(d.config)}>`]
   const bearers = await bearersOf(tx, names)
   const ids: string[] = []
   for (const reader of readers) {

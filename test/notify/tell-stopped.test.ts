@@ -2,13 +2,14 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
 import { listMails } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
+import { putNotifySettings } from '../../src/notify/notify-settings.ts'
 import { sendLane } from '../../src/notify/send.ts'
 import { tellStopped } from '../../src/notify/tell-stopped.ts'
 import { testDeps } from '../support/deps.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { type SmtpServer, smtpServer } from '../support/smtp.ts'
 import { configFor, vault } from './config.ts'
-import { addBuild, addMember, addTag, sha, wipe } from './flags.ts'
+import { addBuild, addMember, addTag, judge, sha, wipe } from './flags.ts'
 
 /** That a plan was stopped is told to ada, who looks after a tag that failed; the mail waits when a test begins. */
 let pg: TestDatabase
@@ -123,4 +124,28 @@ test('of a plan that goes on nothing more is told', async () => {
   expect(await mails()).toMatchObject([
     { error: 'not sent: ada is disabled; not written again: the plan is not stopped any more' },
   ])
+})
+
+test('it is in the thread of its cause, as what is told of that', async () => {
+  const root = `${base}@${sha('v2')}`
+  await pg.sql`update plan set root = ${root}, state = 'stopped' where id = ${plan}`
+  await pg.sql`delete from mail`
+  await pg.sql.begin((tx) => tellStopped(deps(), tx, { id: plan, base, toDigest: sha('v2') }))
+  await judge(pg.sql, run, [{ base, from: sha('v1'), to: sha('v2') }])
+  for (let i = 0; i < 3; i++) await aWhile()
+  const answered = Object.fromEntries(smtp.received.map(({ mail }) => [mail.subject, mail.inReplyTo]))
+  expect(Object.keys(answered)).toHaveLength(2)
+  expect(answered[`Stopped: rebuilds on ${base} fail`]).toMatch(/^<cause\./)
+  expect(new Set(Object.values(answered)).size).toBe(1)
+  const [stopped] = smtp.received.filter(({ mail }) => mail.subject?.startsWith('Stopped'))
+  expect(stopped!.mail.references!.split(/\s+/)).toEqual([`<plan.${plan}@example.org>`, stopped!.mail.inReplyTo])
+})
+
+test('it comes at once, whatever its reader chose for the rest', async () => {
+  await pg.sql`delete from mail`
+  const rest = { timeZone: 'UTC', hour: 8, rebuilt: false, failed: false, still: false, namespaces: {} }
+  await putNotifySettings(deps(), 'ada', { every: 'weekly', ...rest })
+  await pg.sql.begin((tx) => tellStopped(deps(), tx, { id: plan, base, toDigest: sha('v2') }))
+  await sendAll()
+  expect(smtp.received.map(({ to }) => to)).toEqual([['ada@example.org']])
 })
