@@ -15,21 +15,33 @@ export const sessionLife = { idle: 12 * hour, whole: 7 * 24 * hour }
 const pattern = /^[A-Za-z0-9_-]{43}$/
 export const sessionHash = (value: string): string => createHash('sha256').update(value).digest('hex')
 
+/** How a session begins that no provider vouches for. */
+const byPassword = 'password'
+
 type Needs = Pick<Deps, 'sql' | 'clock'>
-/** `via`: "password" or the issuer. `admin`: by the provider's groups. `phc`: the password that was right, where it was one. */
-export type NewSession = { user: string; via: string; admin: boolean; phc: string | null }
+/**
+ * `via`: "password" or the issuer. `subject`: whom the issuer named; null where a session goes on in a new one. `admin`: by the provider's
+ * groups. `phc`: the password that was right, where it was one.
+ */
+export type NewSession = { user: string; via: string; subject: string | null; admin: boolean; phc: string | null }
 
 /**
- * Begins one, and answers its cookie's value. Error: `unauthorized`, where the person was disabled or the password changed at this moment:
- * both are locked until the session is there, so that whoever ends sessions ends this one too.
+ * Begins one, and answers its cookie's value. Error: `unauthorized`, where at this moment the person was disabled, the password changed, or they
+ * were untied from their provider: each is locked until the session is there, so that whoever ends sessions ends this one too.
  */
-export async function startSession(d: Needs, { user, via, admin, phc }: NewSession): Promise<string> {
+export async function startSession(d: Needs, { user, via, subject, admin, phc }: NewSession): Promise<string> {
   const value = randomBytes(32).toString('base64url')
   const now = d.clock()
   const made = await d.sql.begin(async (tx) => {
     if (phc !== null) {
       const [same] = await tx`select 1 from password where user_name = ${user} and phc = ${phc} for share`
       if (!same) return false
+    }
+    if (via !== byPassword) {
+      const [tied] = await tx`
+        select 1 from identity
+        where issuer = ${via} and user_name = ${user} and (${subject}::text is null or subject = ${subject}) for share`
+      if (!tied) return false
     }
     const { count } = await tx`
       insert into session (hash, user_name, via, admin, created_at, last_used_at, expires_at)

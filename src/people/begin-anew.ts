@@ -14,7 +14,8 @@ export async function beginAnew(tx: Tx, names: readonly string[]): Promise<{ nam
   const own = await tx<{ id: string }[]>`
     update token set revoked_at = now() where user_name in ${these} and revoked_at is null returning id`
   await revokeTokens(tx, own)
-  for (const table of ['password', 'session', 'identity', 'notify_person', 'notify_namespace', 'notice'])
+  // sessions behind what they begin by: whoever signs in holds that until the session is there
+  for (const table of ['password', 'identity', 'session', 'notify_person', 'notify_namespace', 'notice'])
     await tx`delete from ${tx(table)} where user_name in ${these}`
   // a mail to an address of several may hold what others were told as well, and is theirs then
   await tx`

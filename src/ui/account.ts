@@ -54,7 +54,7 @@ const changes: Record<string, Change> = {
     const mine = (await listSessions(d, principal.name)).find(({ hash }) => hash === session)
     await checkPassword(d, { name: principal.name, address: request.ip ?? '' }, form.get('old') ?? '')
     await setPassword(d, principal.name, wanted.data)
-    const begun = { user: principal.name, via: mine?.via ?? 'password', admin: false, phc: null }
+    const begun = { user: principal.name, via: mine?.via ?? 'password', subject: null, admin: false, phc: null }
     const value = await startSession(d, begun)
     response.append('set-cookie', setCookie(d, sessionCookie, value, { maxAge: sessionLife.whole / 1000 }))
     response.locals.session = sessionHash(value)

@@ -48,7 +48,13 @@ export function oidcRouter(d: Deps, config: OidcConfig): Router {
           await writeRefused(d, response, { name: nameOf(claims), via: config.issuer, error: refused(error) })
         throw error
       })
-      await beginSession(d, response, { user, via: config.issuer, admin: claims.admin, phc: null })
+      await beginSession(d, response, {
+        user,
+        via: config.issuer,
+        subject: claims.subject,
+        admin: claims.admin,
+        phc: null,
+      })
       response.redirect(303, root + nextPlace(flow.next))
     } catch (error) {
       refuse(d, response, error, nextPlace(flow?.next))

@@ -92,7 +92,13 @@ async function signIn(d: Deps, request: Request, response: Response, name: strin
     if (code === 'wrong-password') await writeRefused(d, response, { name, via: 'password', error })
     throw error
   })
-  await beginSession(d, response, { user: session.name, via: 'password', admin: false, phc: session.phc })
+  await beginSession(d, response, {
+    user: session.name,
+    via: 'password',
+    subject: null,
+    admin: false,
+    phc: session.phc,
+  })
 }
 
 /** A refused attempt, as a row of the audit log. */

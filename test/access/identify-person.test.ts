@@ -1,6 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { identifyPerson } from '../../src/access/identify-person.ts'
+import { untieIdentities } from '../../src/access/identities.ts'
 import type { OidcClaims } from '../../src/access/oidc.ts'
+import { type NewSession, sessionPrincipal, startSession } from '../../src/access/sessions.ts'
+import { beginAnew } from '../../src/people/begin-anew.ts'
+import { lockPeople } from '../../src/people/merge-people.ts'
 import { putUser, removeUser } from '../../src/people/users.ts'
 import { testDeps } from '../support/deps.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
@@ -78,4 +82,49 @@ test('autoCreate: who left every source is refused, however long ago, and not br
   for (const subject of ['s', 'another'])
     await expect(identify({ subject }, true)).rejects.toMatchObject({ code: 'oidc-nobody' })
   expect((await pg.sql`select * from person where name = 'ada'`)[0]).toEqual(before)
+})
+
+describe('a session that begins with it', () => {
+  const begin = (more: Partial<NewSession> = {}) =>
+    startSession(testDeps(pg), { user: 'ada', via: 'https://a.test', subject: 's', admin: false, phc: null, ...more })
+  const refused = { code: 'unauthorized' }
+  const sessions = async () => (await pg.sql`select via from session`).map(({ via }) => via)
+
+  test('does not, where they were untied in between, whoever was tied since', async () => {
+    await identify({})
+    expect(await sessionPrincipal(testDeps(pg), await begin())).toMatchObject({ name: 'ada' })
+    expect(await untieIdentities(testDeps(pg), 'ada')).toBe(true)
+    await expect(begin()).rejects.toMatchObject(refused)
+    expect(await identify({ subject: 'another' })).toBe('ada')
+    await expect(begin()).rejects.toMatchObject(refused)
+    await expect(begin({ user: 'off', subject: 'another' })).rejects.toMatchObject(refused)
+    await expect(begin({ via: 'https://b.test', subject: 'another' })).rejects.toMatchObject(refused)
+    expect(await sessions()).toEqual([])
+    await begin({ subject: 'another' })
+    expect(await sessions()).toEqual(['https://a.test'])
+  })
+
+  test('goes on in a new one, as after a change of the password, while they are tied', async () => {
+    await identify({})
+    await begin({ subject: null })
+    await untieIdentities(testDeps(pg), 'ada')
+    await expect(begin({ subject: null })).rejects.toMatchObject(refused)
+    expect(await sessions()).toEqual([])
+  })
+
+  test('at the same time as they are untied, or their name begins anew: none is left', async () => {
+    const anew = () =>
+      pg.sql.begin(async (tx) => {
+        await lockPeople(tx)
+        await beginAnew(tx, ['ada'])
+      })
+    for (const end of [() => untieIdentities(testDeps(pg), 'ada'), anew])
+      for (let times = 0; times < 10; times++) {
+        await identify({})
+        const begun = await Promise.allSettled([begin(), begin(), end(), begin(), begin()])
+        const faults = begun.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
+        for (const fault of faults) expect(fault).toMatchObject(refused)
+        expect([await sessions(), await pg.sql`select from identity`]).toEqual([[], []])
+      }
+  })
 })

@@ -11,7 +11,7 @@ export async function signedIn(api: TestApi, name: string): Promise<{ token: str
   const issuer = 'https://op.test'
   await api.d.sql`
     insert into identity (issuer, subject, user_name, created_at) values (${issuer}, ${`${name}-1`}, ${name}, now())`
-  await startSession(api.d, { user: name, via: issuer, admin: false, phc: null })
+  await startSession(api.d, { user: name, via: issuer, subject: `${name}-1`, admin: false, phc: null })
   const { token } = await makeToken(api.d, bootstrap, { user: name, name: 't', scopes: [], expiresAt: null })
   return { token }
 }

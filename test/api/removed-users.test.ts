@@ -72,7 +72,9 @@ test('a removal, tokens that are made and people who sign in wait for each other
     const { token } = await signedIn(api, 'rob')
     const make = () => api.call('POST', 'tokens', { token, body: { user: 'rob', name: 'more' } })
     const enter = () =>
-      startSession(api.d, { user: 'rob', via: 'password', admin: false, phc }).catch((error: unknown) => error)
+      startSession(api.d, { user: 'rob', via: 'password', subject: null, admin: false, phc }).catch(
+        (error: unknown) => error,
+      )
     const [{ phc } = { phc: '' }] = await pg.sql<{ phc: string }[]>`select phc from password where user_name = 'rob'`
     const [removed, ...made] = await Promise.all([
       api.call('DELETE', 'users/rob'),
