@@ -3,6 +3,7 @@ import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import { enqueueMail, laneOf } from './enqueue-mail.ts'
 import { mailDomain } from './mail-headers.ts'
+import { senderOf } from './sender-of.ts'
 
 /**
  * `also`: users besides userName whom it is for, at the same address. `about`: the repositories of which all of them must hear to be written to,
@@ -28,7 +29,7 @@ export async function insertMail(
   mail: NewMail,
 ): Promise<string> {
   const id = randomUUID()
-  const kept = d.config.observe || d.mailer === null
+  const kept = senderOf(d).mailer === null
   await tx`
     insert into mail (id, message_id, user_name, "to", subject, text, html, state, created_at, about, named, "references", also, plan_id, plan_stop)
     values (${id}, ${`<${id}@${mailDomain(d.config)}>`}, ${mail.userName}, ${mail.to}, ${mail.subject}, ${mail.text},

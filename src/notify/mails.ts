@@ -1,5 +1,6 @@
 import type { MailState } from '../db/generated/enums.ts'
 import type { Deps } from '../deps.ts'
+import { takenBack } from './take-back.ts'
 import { wordsOpenTo } from './words-open-to.ts'
 
 /** A mail as GET /mails shows it. `error`: of the last try. */
@@ -32,8 +33,8 @@ const isOf = (
   or m.id in (select n.mail_id from notice n where n.user_name = ${user ?? null}))`
 
 /**
- * As this user may read them: of what was not sent, and they may not read now (words-open-to.ts), nothing but that it is there. What was
- * sent is in their mailbox.
+ * As this user may read them: of what was not sent, and they may not read now (words-open-to.ts), nothing but that it is there, and what the
+ * mail server said of it. What was sent is in their mailbox.
  */
 async function asReadBy<T extends MailView & { html?: string; refs?: string[] }>(
   d: Pick<Deps, 'sql'>,
@@ -48,10 +49,11 @@ async function asReadBy<T extends MailView & { html?: string; refs?: string[] }>
     unsent.map(({ id }) => id),
   )
   const bare = { subject: '(withheld)', text: '' }
+  const bareError = (error: string | null) => (error?.startsWith(takenBack) ? `${takenBack}it was taken back` : error)
   return mails.map((mail) =>
     mail.state === 'sent' || open.has(mail.id)
       ? mail
-      : { ...mail, ...bare, ...('html' in mail ? { html: '', refs: [] } : {}) },
+      : { ...mail, ...bare, error: bareError(mail.error), ...('html' in mail ? { html: '', refs: [] } : {}) },
   )
 }
 

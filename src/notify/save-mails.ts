@@ -5,6 +5,7 @@ import type { Outlook } from './digest-outline.ts'
 import { enqueueMail, laneOf } from './enqueue-mail.ts'
 import { expectMany } from './expect-many.ts'
 import { mailDomain } from './mail-headers.ts'
+import { senderOf } from './sender-of.ts'
 
 /** A mail that is to be sent. `named`: see readers.ts; `notices`: which are in it, and as what they are told. */
 export type Written = {
@@ -30,7 +31,7 @@ export async function saveMails(
   mails: readonly Written[],
   over: readonly number[],
 ): Promise<boolean> {
-  const kept = d.config.observe || d.mailer === null
+  const kept = senderOf(d).mailer === null
   const rows = mails.map((mail) => ({ id: randomUUID() as string, ...mail }))
   const notices = rows.flatMap((row) => row.notices.map(({ id }) => id))
   const changed = new Error('another has changed these notices')

@@ -11,12 +11,13 @@ import { enqueueMail, laneOfRow } from './enqueue-mail.ts'
 import { MailError } from './mail-error.ts'
 import type { Letter, Mailer } from './mailer.ts'
 import { type Refusal, refuseMail } from './refuse-mail.ts'
+import { senderOf } from './sender-of.ts'
 import { barredMails, letGo, takeBack, whyNot } from './take-back.ts'
 import { signUnsubscribe, unsubscribeUrl } from './unsubscribe-token.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'log' | 'config' | 'mailer' | 'vault'>
 
-type Outcome = { state: 'sent' | 'kept' } | Refusal
+type Outcome = { state: 'sent' } | Refusal
 
 /** No mail is put off for longer: what seems to be is of a clock that was ahead. */
 const longestWait = 24 * 3_600_000
@@ -25,13 +26,18 @@ const atOnce = 200
 const together = 10
 const longestTogether = 1000
 
-/** Sends what is due, oldest first, and has the next looked at when it is. Rejects, once all were tried, where a fault of ours kept one. */
+/**
+ * Sends what is due, oldest first, and has the next looked at when it is; where nothing is sent now, all waits, and says why. Rejects, once
+ * all were tried, where a fault of ours kept one.
+ */
 export async function sendLane(d: Needs, lane: number): Promise<void> {
+  const { mailer, without } = senderOf(d)
+  if (mailer === null) return noteWaiting(d, lane, without)
   const tried = new Set<string>()
   const faults: unknown[] = []
   for (let ids = await dueIn(d, lane, tried); ids.length > 0; ids = await dueIn(d, lane, tried))
     while (ids.length > 0) {
-      const done = await sendSome(d, ids.slice(0, together), faults)
+      const done = await sendSome(d, mailer, ids.slice(0, together), faults)
       for (const id of done) tried.add(id)
       ids = ids.filter((id) => !tried.has(id))
     }
@@ -39,11 +45,17 @@ export async function sendLane(d: Needs, lane: number): Promise<void> {
   if (faults.length > 0) throw faults[0]
 }
 
-/** One mail. */
+/** One mail, where mails are sent. */
 export async function send(d: Needs, mailId: string): Promise<void> {
+  const { mailer } = senderOf(d)
   const faults: unknown[] = []
-  await sendSome(d, [mailId], faults)
+  if (mailer !== null) await sendSome(d, mailer, [mailId], faults)
   if (faults.length > 0) throw faults[0]
+}
+
+async function noteWaiting(d: Needs, lane: number, why: string): Promise<void> {
+  await d.sql`
+    update mail set error = ${why} where state = 'pending' and ${laneOfRow(d.sql)} = ${lane} and error is distinct from ${why}`
 }
 
 async function dueIn(d: Needs, lane: number, tried: ReadonlySet<string>): Promise<string[]> {
@@ -80,7 +92,12 @@ type Row = Omit<Letter, 'date' | 'unsubscribe'> & {
  * lets go of them as they were. Two statements for a few mails: all that is asked before, and all that is written after. Answers which
  * were seen to; where the mail server is slow, not all.
  */
-async function sendSome(d: Needs, ids: readonly string[], faults: unknown[]): Promise<readonly string[]> {
+async function sendSome(
+  d: Needs,
+  mailer: Mailer,
+  ids: readonly string[],
+  faults: unknown[],
+): Promise<readonly string[]> {
   const began = performance.now()
   return d.sql.begin(async (tx) => {
     const mails = await tx<Row[]>`
@@ -95,7 +112,7 @@ async function sendSome(d: Needs, ids: readonly string[], faults: unknown[]): Pr
     for (const mail of mails) {
       if (performance.now() - began > longestTogether && left < mails.length) break
       left -= 1
-      const tried = await sendOne(d, tx, mail, batch).catch((error: unknown) => void faults.push(error))
+      const tried = await sendOne(d, mailer, tx, mail, batch).catch((error: unknown) => void faults.push(error))
       if (tried) outcomes.push({ id: mail.id, to: mail.to, ...tried })
     }
     await store(d, tx, outcomes)
@@ -109,7 +126,13 @@ type Batch = { ids: string[]; refused: Map<string, Outcome> }
 type Tried = { id: string; to: string; outcome: Outcome; counts: boolean }
 
 /** Null: it was taken back. */
-async function sendOne(d: Needs, tx: Tx, mail: Row, batch: Batch): Promise<Omit<Tried, 'id' | 'to'> | null> {
+async function sendOne(
+  d: Needs,
+  mailer: Mailer,
+  tx: Tx,
+  mail: Row,
+  batch: Batch,
+): Promise<Omit<Tried, 'id' | 'to'> | null> {
   if (mail.isBarred) {
     const why = await whyNot(tx, mail)
     await takeBack(d, tx, mail, why)
@@ -121,10 +144,10 @@ async function sendOne(d: Needs, tx: Tx, mail: Row, batch: Batch): Promise<Omit<
   const likeOther = batch.refused.get(mail.to.toLowerCase())
   if (likeOther?.state === 'failed') await letGo(d, tx, mail)
   if (likeOther) return { outcome: likeOther, counts: false }
-  const outcome = await attempt(d, tx, mail, batch)
+  const outcome = await attempt(d, mailer, tx, mail, batch)
   const level = outcome.state === 'failed' ? 'error' : outcome.state === 'pending' ? 'warn' : 'info'
   d.log[level]({ mailId: mail.id, ...outcome }, 'mail tried')
-  return { outcome, counts: outcome.state !== 'kept' }
+  return { outcome, counts: true }
 }
 
 async function store(d: Needs, tx: Tx, tried: readonly Tried[]): Promise<void> {
@@ -143,9 +166,8 @@ async function store(d: Needs, tx: Tx, tried: readonly Tried[]): Promise<void> {
     where mail.id = new.id`
 }
 
-async function attempt(d: Needs, tx: Tx, mail: Row, { ids, refused }: Batch): Promise<Outcome> {
-  if (d.mailer === null || d.config.observe) return { state: 'kept' }
-  const error = await deliver(d, d.mailer, mail)
+async function attempt(d: Needs, mailer: Mailer, tx: Tx, mail: Row, { ids, refused }: Batch): Promise<Outcome> {
+  const error = await deliver(d, mailer, mail)
   if (error === null) return { state: 'sent' }
   const outcome = await refuseMail(d, tx, mail, error, { ids })
   if (error.code === 'address-refused') refused.set(mail.to.toLowerCase(), outcome)

@@ -50,13 +50,16 @@ export const barredMails = (sql: Tx, ids: readonly string[]) => {
     )`
 }
 
+/** What the reason of a mail that was taken back begins with. Names of tags, namespaces and people may follow. */
+export const takenBack = 'not sent: '
+
 /** Why it may not, in words: of the first by name of whom that is so. */
 export async function whyNot(tx: Tx, { id, userName, to, isNarrowed }: Waiting): Promise<string> {
   const [past] = await tx`select from mail m join plan p on p.id = m.plan_id where m.id = ${id} and ${isPastStop(tx)}`
-  if (past) return `not sent: ${goesOn}`
+  if (past) return `${takenBack}${goesOn}`
   const [ended] = await tx<{ why: string }[]>`
     select why from ${endedFollowUps(tx, tx`${id}::uuid`)} as ended order by why limit 1`
-  if (ended) return `not sent: ${ended.why}`
+  if (ended) return `${takenBack}${ended.why}`
   const [row] = await tx<{ name: string; what: string }[]>`
     with concerned as (
       select distinct user_name, namespace from notice where mail_id = ${id}
@@ -70,7 +73,7 @@ export async function whyNot(tx: Tx, { id, userName, to, isNarrowed }: Waiting):
       from concerned c left join person p on p.name = c.user_name
     ) as said order by what is null, name, what limit 1`
   const other = isNarrowed ? 'may not read all names in it any more' : 'hears of some of it no longer'
-  return `not sent: ${row?.name ?? userName} ${row?.what ?? other}`
+  return `${takenBack}${row?.name ?? userName} ${row?.what ?? other}`
 }
 
 /** The mail is over, with its reason; its notices wait again, and are gathered anew for those who are to hear of them still, as is one without (tell-stopped-anew.ts). */

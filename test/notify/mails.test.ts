@@ -125,6 +125,10 @@ describe('what was not sent is read with us by who may be sent it now', () => {
     expect(await read('ada')).toEqual(bare)
     expect(await getMail(pg, id, 'ada')).toMatchObject({ state: 'failed', error: 'why' })
     expect(await read()).toEqual(whole.slice(0, 3))
+    const error = 'not sent: r.test/app/run:1 is not outdated any more'
+    await pg.sql`update mail set error = ${error}`
+    expect(await getMail(pg, id, 'ada')).toMatchObject({ error: 'not sent: it was taken back' })
+    expect(await getMail(pg, id)).toMatchObject({ error })
   })
 
   test('what is another’s at the same address: by who may read it, words of builds by who is told of them', async () => {

@@ -8,6 +8,7 @@ import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
 import { getMail } from '../../src/notify/mails.ts'
 import { backOff } from '../../src/notify/refuse-mail.ts'
 import { send, sendLane } from '../../src/notify/send.ts'
+import { sendAgain } from '../../src/notify/send-again.ts'
 import { testDeps } from '../support/deps.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { type SmtpServer, smtpServer } from '../support/smtp.ts'
@@ -199,13 +200,30 @@ describe('what may be mended is tried again, later', () => {
 })
 
 test.each([
-  ['without SMTP_URL', { without: true as const }],
-  ['where Drydock only observes', { observe: true }],
-])('%s a mail is kept', async (_what, more) => {
+  ['without SMTP_URL', { without: true as const }, 'nothing is sent without a mail server (SMTP_URL)'],
+  ['where Drydock only observes', { observe: true }, 'nothing is sent while Drydock only observes (DRYDOCK_OBSERVE)'],
+])('%s a mail waits, says why, and is sent once mails are', async (_what, more, error) => {
   const id = await addMail(pg.sql)
   await send(deps(more), id)
-  expect(await getMail(pg, id)).toMatchObject({ state: 'kept', attempts: 0 })
+  for (const lane of [0, 1, 2, 3]) await sendLane(deps(more), lane)
+  expect(await getMail(pg, id)).toMatchObject({ state: 'pending', error, attempts: 0, nextTryAt: null })
   expect(smtp.received).toEqual([])
+  for (const lane of [0, 1, 2, 3]) await sendLane(deps(), lane)
+  expect(await getMail(pg, id)).toMatchObject({ state: 'sent', error: null, attempts: 1 })
+})
+
+test('a mail that was kept is sent when asked, where mails are sent now and its text is there', async () => {
+  const id = await addMail(pg.sql, { about: ['app r.test/app/run'] })
+  const other = await addMail(pg.sql, { about: ['app r.test/app/run'] })
+  await pg.sql`update mail set state = 'kept'`
+  await pg.sql`update mail set text = '', html = '' where id = ${other}`
+  expect(await sendAgain(deps({ observe: true }), id)).toBe('kept')
+  expect(await sendAgain(deps({ without: true }), id)).toBe('kept')
+  expect(await sendAgain(deps(), other)).toBe('forgotten')
+  expect(await sendAgain(deps(), id)).toBe('due')
+  await send(deps(), id)
+  expect([await getMail(pg, id), await getMail(pg, other)]).toMatchObject([{ state: 'sent' }, { state: 'kept' }])
+  expect(smtp.received).toHaveLength(1)
 })
 
 test('a failure that is no answer of the mail server leaves the mail as it was, and holds up no other', async () => {
