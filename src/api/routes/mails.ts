@@ -45,6 +45,7 @@ const readerOf = (principal: Principal): string => (scopesAllow(principal.scopes
 const notAgain = {
   sent: 'it was sent',
   kept: 'it was kept: nothing is sent here',
+  forgotten: 'it was kept, and its text is not any more (DRYDOCK_KEEP_MAILS)',
   over: 'the plan that it tells of is not stopped any more, or all it is for are told by another mail',
 }
 
