@@ -8,6 +8,7 @@ import type { Deps } from '../deps.ts'
 import type { Digest } from '../oci/digest.ts'
 import { tagRef } from '../oci/reference.ts'
 import type { RegistryClient } from '../registry/registries.ts'
+import { ordersByItself } from './clock-skew.ts'
 import { inTransaction } from './in-transaction.ts'
 import { learn } from './learn.ts'
 import { lookForEvent } from './look-for-event.ts'
@@ -27,6 +28,7 @@ export type PendingEvent = {
   digest: Digest | null
   mediaType: string | null
   at: bigint
+  receivedAt: Date
   attempts: number
 }
 
@@ -36,12 +38,14 @@ export async function ingest(
   eventId: string,
 ): Promise<void> {
   const [event] = await d.sql<PendingEvent[]>`
-    select event.id, registry_id, registry.name as host, event_id, action, repository, tag, digest, media_type, at, attempts
+    select event.id, registry_id, registry.name as host, event_id, action, repository, tag, digest, media_type, at, received_at,
+      attempts
     from event join registry on registry.id = registry_id
     where event.id = ${eventId} and outcome in ('pending', 'failed')`
   if (!event) return
   try {
-    if (event.action === 'look') return await lookAndEnd(d, event)
+    if (event.action === 'look') return await lookAndEnd(d, event, null)
+    if (!ordersByItself(event.at, event.receivedAt, d.clock())) return await lookAndEnd(d, event, 'time-ahead')
     const learned = event.action === 'push' ? await learnPushed(d, event) : nothingLearned
     await inTransaction(d.sql, async (tx) => {
       await save(d, tx, observationOf(event), learned)
@@ -59,11 +63,15 @@ export async function ingest(
   }
 }
 
-/** An event that states no fact: the registry is asked about what it names. */
-async function lookAndEnd(d: Pick<Deps, 'sql' | 'jobs' | 'registries' | 'clock'>, event: PendingEvent): Promise<void> {
+/** An event that states no fact, or at a time that is yet to come: the registry is asked about what it names. */
+async function lookAndEnd(
+  d: Pick<Deps, 'sql' | 'jobs' | 'registries' | 'clock'>,
+  event: PendingEvent,
+  reason: 'time-ahead' | null,
+): Promise<void> {
   await lookForEvent(d, clientOf(d, event), event)
   await d.sql`
-    update event set outcome = 'handled', reason = null, error = null, attempts = attempts + 1, next_try_at = null,
+    update event set outcome = 'handled', reason = ${reason}, error = null, attempts = attempts + 1, next_try_at = null,
       handled_at = ${d.clock()}
     where id = ${event.id} and outcome in ('pending', 'failed')`
 }

@@ -1,8 +1,8 @@
 import type { Deps } from '../deps.ts'
 import type { Digest } from '../oci/digest.ts'
-import { instantOf } from '../oci/instant.ts'
 import { tagRef } from '../oci/reference.ts'
 import type { RegistryClient } from '../registry/registries.ts'
+import { seenAt } from './clock-skew.ts'
 import { inTransaction } from './in-transaction.ts'
 import type { PendingEvent } from './ingest.ts'
 import { learn } from './learn.ts'
@@ -42,7 +42,7 @@ async function lookAtDigest(d: Needs, client: RegistryClient, event: PendingEven
   const head = await client.headManifest(repository, digest)
   if (head === null) return
   const learned = await learn(d, client, repository, digest, head.mediaType)
-  const at = instantOf(head.date ?? d.clock())
+  const { at } = seenAt({ date: head.date, now: d.clock(), since: null })
   const seen = { registryId, host, repository, tag: '', kind: 'push' as const, digest, at }
   await inTransaction(
     d.sql,

@@ -1,5 +1,6 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Span } from '../lineage/world.ts'
+import type { Instant } from '../oci/instant.ts'
 import { tagRef } from '../oci/reference.ts'
 import type { Observation } from './save.ts'
 import { type TagFact, timeline } from './timeline.ts'
@@ -8,30 +9,38 @@ import { type TagFact, timeline } from './timeline.ts'
 type Observed = Observation & { repositoryId: number }
 
 /**
- * Appends the facts and folds the timelines they bear on. Answers the refs of tags whose timeline changed, and the digests that fell out of
- * one: no timeline leads from these to the tags that were judged by them.
+ * Appends the facts and folds the timelines they bear on, and those of `refold`. Answers the refs of tags whose timeline changed; the
+ * digests that fell out of one: no timeline leads from these to the tags that were judged by them; and the refs of tags about which events
+ * say what is hidden by a change that is yet to come: only the registry knows where these are.
  */
 export async function saveTagFacts(
   tx: Tx,
   observed: readonly Observed[],
-): Promise<{ tags: string[]; dropped: string[] }> {
-  if (observed.length === 0) return { tags: [], dropped: [] }
-  const fresh = await insertFacts(tx, observed)
+  { refold, now }: { refold: readonly (Repository & { tag: string })[]; now: Instant },
+): Promise<{ tags: string[]; dropped: string[]; overtaken: string[] }> {
+  const fresh = observed.length === 0 ? [] : await insertFacts(tx, observed)
   const changed: string[] = []
   const dropped: string[] = []
-  for (const [repositoryId, { host, repository }] of new Map(observed.map((o) => [o.repositoryId, o]))) {
+  const overtaken: string[] = []
+  for (const [repositoryId, at] of new Map([...observed, ...refold].map((one) => [one.repositoryId, one]))) {
+    const { host, repository } = at
     const own = fresh.filter((fact) => fact.repositoryId === repositoryId)
     const deleted = own.flatMap((fact) => (fact.tag === '' && fact.digest !== null ? [fact.digest] : []))
     const named = own.flatMap((fact) => (fact.tag === '' ? [] : [fact.tag]))
-    const names = new Set([...named, ...(await tagsEverAt(tx, repositoryId, deleted))])
-    const moved = names.size === 0 ? [] : await fold(tx, { repositoryId, host, repository }, [...names].sort())
+    const back = refold.flatMap((one) => (one.repositoryId === repositoryId ? [one.tag] : []))
+    const names = new Set([...named, ...back, ...(await tagsEverAt(tx, repositoryId, deleted))])
+    if (names.size === 0) continue
+    const { moved, last } = await fold(tx, { repositoryId, host, repository }, [...names].sort())
     changed.push(...moved.map(({ name }) => tagRef(host, repository, name)))
     dropped.push(...moved.flatMap((tag) => tag.dropped))
+    for (const [name, change] of last)
+      if (change > now && own.some((fact) => fact.exact && fact.at < change && (fact.tag === name || fact.tag === '')))
+        overtaken.push(tagRef(host, repository, name))
   }
-  return { tags: changed, dropped }
+  return { tags: changed, dropped, overtaken: overtaken.sort() }
 }
 
-type Fact = { repositoryId: number; tag: string; digest: string | null }
+type Fact = { repositoryId: number; tag: string; digest: string | null; at: Instant; exact: boolean }
 
 const insertFacts = (tx: Tx, all: readonly Observed[]): Promise<Fact[]> => tx<Fact[]>`
   insert into tag_fact (repository_id, tag, kind, digest, at, source_id, exact)
@@ -40,7 +49,7 @@ const insertFacts = (tx: Tx, all: readonly Observed[]): Promise<Fact[]> => tx<Fa
     ${all.map((o) => o.digest)}::text[], ${all.map((o) => o.at.toString())}::bigint[], ${all.map((o) => o.sourceId)}::text[],
     ${all.map((o) => String(o.exact))}::text[]::boolean[]) as o (repository_id, tag, kind, digest, at, source_id, exact)
   on conflict (repository_id, source_id, kind, tag) do nothing
-  returning repository_id, tag, digest`
+  returning repository_id, tag, digest, at, exact`
 
 async function tagsEverAt(tx: Tx, repositoryId: number, digests: string[]): Promise<string[]> {
   if (digests.length === 0) return []
@@ -52,21 +61,27 @@ async function tagsEverAt(tx: Tx, repositoryId: number, digests: string[]): Prom
 
 type Repository = { repositoryId: number; host: string; repository: string }
 
-/** Rewrites spans and heads of these tags from their facts. Answers those that are not as they were. */
-async function fold(tx: Tx, repository: Repository, names: string[]): Promise<{ name: string; dropped: string[] }[]> {
+/** `moved`: tags that are not as they were. `last`: the latest change of each. */
+type Folded = { moved: { name: string; dropped: string[] }[]; last: Map<string, Instant> }
+
+/** Rewrites spans and heads of these tags from their facts. */
+async function fold(tx: Tx, repository: Repository, names: string[]): Promise<Folded> {
   const { repositoryId } = repository
   const facts = Map.groupBy(await factsOf(tx, repositoryId, names), (fact) => fact.tag)
   const before = Map.groupBy(await spansOf(tx, repositoryId, names), (span) => span.tag)
-  const changed = names.flatMap((name) => {
-    const spans = timeline(facts.get(name) ?? [])
-    return same(spans, before.get(name) ?? []) ? [] : [{ name, spans }]
-  })
+  const folded = names.map((name) => ({ name, spans: timeline(facts.get(name) ?? []) }))
+  const changed = folded.filter(({ name, spans }) => !same(spans, before.get(name) ?? []))
   if (changed.length > 0) await rewrite(tx, repository, changed)
-  return changed.map(({ name, spans }) => {
+  const moved = changed.map(({ name, spans }) => {
     const kept = new Set(spans.map((span) => span.digest))
     const earlier = (before.get(name) ?? []).map((span) => span.digest)
     return { name, dropped: earlier.filter((digest) => !kept.has(digest)) }
   })
+  const last = folded.flatMap(({ name, spans }): [string, Instant][] => {
+    const latest = spans.at(-1)
+    return latest ? [[name, latest.to ?? latest.from]] : []
+  })
+  return { moved, last: new Map(last) }
 }
 
 const factsOf = (tx: Tx, repositoryId: number, names: string[]) => tx<(TagFact & { tag: string })[]>`

@@ -1,7 +1,8 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
-import type { Instant } from '../oci/instant.ts'
+import { type Instant, instantOf } from '../oci/instant.ts'
 import { canonicalRef, namespaceOf } from '../oci/reference.ts'
+import { type Back, bringBack } from './bring-back.ts'
 import { lookAtDeclared } from './look-at-declared.ts'
 import type { ObservedDeclaration, ObservedManifest } from './observe.ts'
 import { saveContent } from './save-content.ts'
@@ -46,15 +47,15 @@ export type Changes = { tags: string[]; manifests: string[] }
 
 export const nothingLearned: Learned = { manifests: [], entries: [], declarations: [], sighted: [] }
 
-/** What was observed, and the content learnt with it. */
-export type Finding = { observation: Observation | null; learned: Learned }
+/** What was observed, and the content learnt with it. `back`: what is to be brought back before, as it cannot be yet. */
+export type Finding = { observation: Observation | null; learned: Learned; back?: Back | null }
 
 /**
  * Appends an observation with its content, and folds the tag's timeline anew. Keys: manifest digest, (index, position),
  * (subject, evidence, source, position), (repository, source, kind, tag); saying anything twice changes nothing.
  */
 export const save = (
-  d: Pick<Deps, 'jobs' | 'registries'>,
+  d: Pick<Deps, 'jobs' | 'registries' | 'clock'>,
   tx: Tx,
   observation: Observation | null,
   learned: Learned,
@@ -65,23 +66,34 @@ export const save = (
  * Rows that many transactions may want are taken in one order: repositories by name, manifests by digest, …, dirty by key.
  */
 export async function saveAll(
-  d: Pick<Deps, 'jobs' | 'registries'>,
+  d: Pick<Deps, 'jobs' | 'registries' | 'clock'>,
   tx: Tx,
   findings: readonly Finding[],
 ): Promise<Changes> {
   const observations = findings.flatMap(({ observation }) => observation ?? [])
-  const repositoryIds = await lockRepositories(tx, observations)
+  const late = findings.flatMap(({ back }) => back ?? [])
+  const repositoryIds = await lockRepositories(tx, [...observations, ...late])
+  const refold: { repositoryId: number; host: string; repository: string; tag: string }[] = []
+  const retimed: string[] = []
+  for (const back of late) {
+    const repositoryId = repositoryIds.get(repositoryKey(back))!
+    const { tags, manifests } = await bringBack(tx, repositoryId, back)
+    refold.push(...tags.map((tag) => ({ ...back, repositoryId, tag })))
+    retimed.push(...manifests)
+  }
   const content = await saveContent(
     tx,
     findings.map(({ observation, learned }) => ({ learned: named(d, learned), seen: observation })),
   )
   const ofTags = observations.filter((o) => o.tag !== '' || o.kind === 'delete')
-  const { tags, dropped } = await saveTagFacts(
+  const { tags, dropped, overtaken } = await saveTagFacts(
     tx,
     ofTags.map((o) => ({ ...o, repositoryId: repositoryIds.get(repositoryKey(o))! })),
+    { refold, now: instantOf(d.clock()) },
   )
-  const manifests = [...new Set([...content.manifests, ...dropped])]
+  const manifests = [...new Set([...content.manifests, ...dropped, ...retimed])]
   await markDirty(d, tx, { tags, manifests })
+  for (const ref of overtaken) await d.jobs.enqueue(tx, 'look', { ref }, { key: `look:${ref}` })
   await lookAtDeclared(d, tx, content.declarations)
   return { tags, manifests }
 }
@@ -99,7 +111,10 @@ const named = ({ registries }: Pick<Deps, 'registries'>, learned: Learned): Lear
 const repositoryKey = (o: Pick<Observation, 'registryId' | 'repository'>): string => `${o.registryId} ${o.repository}`
 
 /** Creates repositories where they are new and holds them, so that ingests of one tag come one after another. */
-async function lockRepositories(tx: Tx, observations: readonly Observation[]): Promise<Map<string, number>> {
+async function lockRepositories(
+  tx: Tx,
+  observations: readonly Pick<Observation, 'registryId' | 'repository'>[],
+): Promise<Map<string, number>> {
   const wanted = [...new Map(observations.map((o) => [repositoryKey(o), o])).entries()].sort(([a], [b]) =>
     a < b ? -1 : 1,
   )

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Deps } from '../deps.ts'
-import { type Instant, instantOf } from '../oci/instant.ts'
+import type { Instant } from '../oci/instant.ts'
 import { tagRef } from '../oci/reference.ts'
 import type { FoundManifest, ManifestHead } from '../registry/manifests.ts'
 import type { RegistryClient } from '../registry/registries.ts'
 import { RegistryError } from '../registry/registry-error.ts'
+import { seenAt } from './clock-skew.ts'
 import { inTransaction } from './in-transaction.ts'
 import { learn } from './learn.ts'
 import { type Finding, nothingLearned, type Observation, saveAll } from './save.ts'
@@ -63,26 +64,34 @@ export async function sight(
   const from = known?.digest ?? null
   const found = from === null && !asking.dryRun ? await fetchIfUsable(client, name) : null
   const head = found ?? (await client.headManifest(name.repository, name.tag))
-  const at = (date: Date | null | undefined) => laterThan(known, instantOf(date ?? d.clock()))
+  const seen = (date: Date | null) => seenAt({ date, now: d.clock(), since: known?.since ?? null })
   const learned = (at: ManifestHead) => learn(d, client, name.repository, at.digest, at.mediaType, found ?? undefined)
+  const { at, backTo } = seen(head?.date ?? null)
+  const back = backTo === null ? null : { ...name, to: backTo }
   if (head && known && head.digest === known.digest) {
-    if (known.readable) return null
+    if (known.readable && back === null) return null
     return {
       difference: null,
-      finding: { observation: null, learned: asking.dryRun ? nothingLearned : await learned(head) },
+      finding: {
+        ...{ observation: null, back },
+        learned: asking.dryRun || known.readable ? nothingLearned : await learned(head),
+      },
     }
   }
   if (head) {
     const difference = { ref, kind: from === null ? ('new' as const) : ('moved' as const), from, to: head.digest }
-    const seen = observation(name, 'push', head.digest, at(head.date), asking.sourceId)
-    return { difference, finding: { observation: seen, learned: asking.dryRun ? nothingLearned : await learned(head) } }
+    const moved = observation(name, 'push', head.digest, at, asking.sourceId)
+    return {
+      difference,
+      finding: { observation: moved, back, learned: asking.dryRun ? nothingLearned : await learned(head) },
+    }
   }
   if (from === null || asking.listing === 'has-it') return null
   if (asking.listing === 'not-asked') {
     await pause(asking.between ?? betweenAnswers)
     if ((await client.headManifest(name.repository, name.tag)) !== null) return null
   }
-  const gone = observation(name, 'delete', null, at(null), asking.sourceId)
+  const gone = observation(name, 'delete', null, seen(null).at, asking.sourceId)
   return {
     difference: { ref, kind: 'deleted', from, to: null },
     finding: { observation: gone, learned: nothingLearned },
@@ -98,10 +107,6 @@ async function fetchIfUsable(client: RegistryClient, name: TagName): Promise<Fou
     throw error
   }
 }
-
-/** The answer's time, but after the change that was known before it was asked for. */
-const laterThan = (known: KnownHead | null, at: Instant): Instant =>
-  known && at < known.since + 1_000_000n ? known.since + 1_000_000n : at
 
 const observation = (
   { registryId, host, repository, tag }: TagName,

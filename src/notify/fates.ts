@@ -7,7 +7,7 @@ export type Ended = Pick<NoticeContent, 'base' | 'to' | 'since'> & { id: number;
 
 /**
  * What is known of it besides how its tag stands. `sameRoot`: the tag is outdated by what became of the same change from outside; `pushed`: it
- * was pushed anew since it became outdated; `baseHead`: what the base is now, null: deleted, or not known.
+ * was pushed anew since it became outdated, or a build of ours for that change made it, whatever their registries' clocks say; `baseHead`: what the base is now, null: deleted, or not known.
  */
 export type SinceThen = { sameRoot: boolean; pushed: boolean; baseHead: string | null }
 
@@ -30,7 +30,10 @@ export async function loadSinceThen(
   if (ended.length === 0) return new Map()
   const all = (of: (one: Ended) => string) => ended.map(of)
   const rows = await sql<({ n: number } & SinceThen)[]>`
-    select said.n::int as n, t.head_at > said.since as pushed, b.head_digest as base_head, exists (
+    select said.n::int as n, t.head_at > said.since or exists (
+        select from build made
+        where made.ref = t.ref and made.root = said.root and made.digest = t.head_digest and made.state = 'succeeded') as pushed,
+      b.head_digest as base_head, exists (
       select from cause c left join lateral ${rootOfDigest(sql, sql`c.to_digest`)} as own on true
       where c.tag_id = t.id and c.counted and coalesce(own.root, c.base || '@' || c.to_digest) = said.root) as same_root
     from unnest(${all(({ ref }) => ref)}::text[], ${all(({ base }) => base)}::text[], ${all(({ root }) => root)}::text[],

@@ -7,8 +7,11 @@ export type Fault = (
   path: string,
 ) => { status: number; body?: string; headers?: Record<string, string> } | undefined
 
-/** Stands before a real registry and misbehaves as told. `asked` counts what came in, by `METHOD path`. */
-export async function faultyProxy(target: string) {
+/**
+ * Stands before a real registry and misbehaves as told. `asked` counts what came in, by `METHOD path`. `skew`: milliseconds by which the
+ * registry's clock is ahead, as its answers tell.
+ */
+export async function faultyProxy(target: string, skew: () => number = () => 0) {
   let fault: Fault = () => undefined
   const asked = new Map<string, number>()
   const server = createServer((incoming, outgoing) => {
@@ -19,7 +22,8 @@ export async function faultyProxy(target: string) {
     if (wrong) return outgoing.writeHead(wrong.status, wrong.headers).end(wrong.body)
     const { host: _, ...headers } = incoming.headers
     const passed = request(new URL(incoming.url ?? '/', target), { method: incoming.method, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      const date = new Date(Date.now() + skew()).toUTCString()
+      outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, date })
       answer.pipe(outgoing)
     })
     passed.on('error', () => outgoing.destroy())

@@ -34,7 +34,8 @@ export type EventFields = {
 
 /**
  * Everything from the webhook to the facts, on real parts: PostgreSQL, the queue, a registry with a proxy before it that
- * can misbehave. `registryUrl` null: a small registry of its own, with the referrers API where asked for. Times are seconds.
+ * can misbehave. `registryUrl` null: a small registry of its own, with the referrers API where asked for. Times are seconds; `skew`: by how many
+ * our clock and the registry's are ahead.
  */
 export async function openStage(registryUrl: string | null = null, { referrers = false } = {}) {
   const pg = await testDatabase()
@@ -43,7 +44,8 @@ export async function openStage(registryUrl: string | null = null, { referrers =
   pool.on('error', warn).on('connect', (connection) => void connection.on('error', warn))
   const small = registryUrl === null ? await startSmallRegistry({ referrers }) : null
   const target = registryUrl ?? small!.url
-  const proxy = await faultyProxy(target)
+  const skew = { ours: 0, registry: 0 }
+  const proxy = await faultyProxy(target, () => skew.registry * 1000)
   const policy = { attempts: 1, firstPause: 1, longestPause: 1, longestRetryAfter: 1 }
   const client = makeClient({ url: new URL(proxy.url), policy, timeOuts: { idle: 60_000, total: 120_000 } })
   const registries: Registries = {
@@ -65,7 +67,7 @@ export async function openStage(registryUrl: string | null = null, { referrers =
     enqueue: (tx, task, payload, { runAt, ...more } = {}) =>
       base.jobs.enqueue(tx, task, payload, runAt ? { ...more, runAt: new Date(runAt.getTime() + 86_400_000) } : more),
   }
-  const d = { ...base, jobs, registries, config }
+  const d = { ...base, jobs, registries, config, clock: () => new Date(Date.now() + skew.ours * 1000) }
   const route = webhookRoute(d)
   const server = createServer((request, response) => {
     if (!route(request, response)) response.writeHead(404).end()
@@ -185,6 +187,7 @@ export async function openStage(registryUrl: string | null = null, { referrers =
   return {
     d,
     pg,
+    skew,
     proxy,
     target,
     webhookUrl,
@@ -199,6 +202,7 @@ export async function openStage(registryUrl: string | null = null, { referrers =
     async clear() {
       proxy.misbehave(() => undefined)
       proxy.asked.clear()
+      Object.assign(skew, { ours: 0, registry: 0 })
       await pg.sql`truncate event, repository, manifest, declaration, dirty cascade`
       await pg.sql`update registry set reconciled_at = null, reconcile_error = null`
       await pg.sql`delete from graphile_worker._private_jobs`

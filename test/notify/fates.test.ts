@@ -95,6 +95,18 @@ describe('within the window', () => {
     expect(mail!.text).toContain('already rebuilt: this base makes it outdated no more, but another does')
   })
 
+  test('nor is it called otherwise where the clock of its registry is behind that of its base', async () => {
+    await addOutdated(pg.sql, run, moved)
+    const [mail] = await gathered(async () => {
+      await addBuild(pg.sql, run, `${base}@${sha('v2')}`, sha('new'), now)
+      const at = new Date('2026-11-21T02:57:31Z')
+      await addTag(pg.sql, run, { digest: sha('new'), at: nanoseconds(at) })
+      await judge(pg.sql, run, [])
+    })
+    expect(mail!.text).toContain('already rebuilt')
+    expect(mail!.text).not.toContain('it was not rebuilt')
+  })
+
   test('what nobody rebuilt is not called rebuilt', async () => {
     await addOutdated(pg.sql, run, moved)
     const [mail] = await gathered(() => judge(pg.sql, run, []))
