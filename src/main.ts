@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { Logger } from 'pino'
+import { answerAside } from './api/answer-aside.ts'
 import { apiApp } from './api/app.ts'
 import { isBuildService } from './api/builder-service.ts'
 import { defaultBuilder } from './build/builders/builders.ts'
@@ -30,6 +31,7 @@ import { makeRegistries } from './registry/registries.ts'
 import { forgetAnswers } from './scanner/note-answers.ts'
 import { openVault } from './secret-key.ts'
 import { loadSecrets } from './secrets.ts'
+import { makeAside, withTheirRegistries } from './stand-aside.ts'
 import { gitHookRoute } from './triggers/route.ts'
 import { introduceRegistries } from './watch/introduce-registries.ts'
 import { webhookRoute } from './webhook/route.ts'
@@ -65,8 +67,9 @@ export async function openDatabase(config: Config, log: Logger): Promise<{ url: 
 export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Promise<Service> {
   const { config, log } = await configure(env)
   const closers: (() => Promise<void> | void)[] = []
+  const working: typeof closers = []
   const close = async () => {
-    for (const release of closers.splice(0).reverse()) await release()
+    await releaseAll(closers)
     log.info('stopped')
   }
   try {
@@ -89,16 +92,24 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
       url: database.url,
       sql: d.sql,
       log,
-      tasks: pipeline(d),
+      tasks: withTheirRegistries(d, pipeline(d)),
       roles: workerRoles,
       buildWorkers: config.buildWorkers,
       elsewhere: config.builder === 'remote',
     })
-    closers.push(workers.stop)
-    closers.push(await startPeriodic(d, workerRoles, workers))
+    const endWork = () => releaseAll(working)
+    const aside = makeAside(d, endWork)
+    closers.push(endWork, aside.ended)
+    working.push(workers.stop)
+    working.push(await startPeriodic(d, workerRoles, workers))
+    closers.push(every({ work: aside.turn, ms: keyMs }, log))
     closers.push(every({ work: () => endWithoutKey(d, close), ms: keyMs }, log))
     const buildService = workerRoles.builder && isBuildService(config)
-    const { server, url } = await listen(d, { web: roles.includes('web'), builder: buildService })
+    const { server, url } = await listen(d, {
+      web: roles.includes('web'),
+      builder: buildService,
+      isAside: aside.isAside,
+    })
     closers.push(() => endServer(server))
     const { builder } = config
     log.info({ url, roles, registries: config.registries.map((r) => r.name), builder, buildService }, 'ready')
@@ -107,6 +118,11 @@ export async function serve(env: NodeJS.ProcessEnv, roles: readonly Role[]): Pro
     await close()
     throw error
   }
+}
+
+/** The last first. */
+async function releaseAll(closers: (() => Promise<void> | void)[]): Promise<void> {
+  for (const release of closers.splice(0).reverse()) await release()
 }
 
 async function assemble(
@@ -151,13 +167,15 @@ async function endWithoutKey(d: Deps, close: () => Promise<void>): Promise<void>
 /** The webhook ahead of Express; a process without the role web answers for its health and metrics alone. */
 async function listen(
   d: Deps,
-  { web, builder }: { web: boolean; builder: boolean },
+  { web, builder, isAside }: { web: boolean; builder: boolean; isAside: () => boolean },
 ): Promise<{ server: Server; url: string }> {
   const webhook = web ? webhookRoute(d) : () => false
   const gitHook = web ? gitHookRoute(d) : () => false
   const app = apiApp(d, { web, builder })
   const server = createServer((request, response) => {
-    if (!webhook(request, response) && !gitHook(request, response)) app(request, response)
+    if (webhook(request, response)) return
+    if (isAside() && !/^\/(healthz|metrics)$/.test(request.url ?? '')) return answerAside(response)
+    if (!gitHook(request, response)) app(request, response)
   })
   await new Promise<void>((resolve, reject) =>
     server.once('error', reject).listen(d.config.port, d.config.host, resolve),

@@ -51,6 +51,7 @@ export const statusOf = {
   'registry-failed': 502,
   'portus-failed': 502,
   busy: 503,
+  'other-registries': 503,
   'database-down': 503,
   internal: 500,
 } as const

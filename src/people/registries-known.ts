@@ -43,10 +43,16 @@ export function hostAmong({ now, once }: KnownRegistries, configured: Configured
   }
 }
 
+/** Null where no start has kept any yet. */
+export async function keptRegistries(sql: Sql | Tx): Promise<KnownRegistries | null> {
+  const [kept] = await sql<{ value: string }[]>`select value from setting where key = ${key}`
+  return kept ? (JSON.parse(kept.value) as KnownRegistries) : null
+}
+
 /** A database that was started last before this was kept: the registries that send events and are not gone, with the aliases that are kept. */
 export async function knownRegistries(sql: Sql | Tx): Promise<KnownRegistries> {
-  const [kept] = await sql<{ value: string }[]>`select value from setting where key = ${key}`
-  if (kept) return JSON.parse(kept.value) as KnownRegistries
+  const kept = await keptRegistries(sql)
+  if (kept) return kept
   const rows = await sql<{ name: string }[]>`select name from registry where not outside and not gone`
   const [aliases] = await sql<{ value: string }[]>`select value from setting where key = 'registry-aliases'`
   const last = new Map(JSON.parse(aliases?.value ?? '[]') as [string, string[]][])

@@ -7,6 +7,7 @@ import type { Deps } from '../deps.ts'
 import { holdLast } from './hold-last.ts'
 import { lossOf } from './loss-of.ts'
 import { lockPeople } from './merge-people.ts'
+import { otherRegistries } from './other-registries.ts'
 import { forgetLeftOver } from './people-sources.ts'
 import { heldSince, isDue, shrinking } from './shrinking.ts'
 import { listed } from './sources/snapshot-of.ts'
@@ -17,7 +18,8 @@ import { takeOver } from './take-over.ts'
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'clock' | 'config' | 'log'>
 /** `believe`: whoever asked for it says that it is right that many are gone. */
 export type SyncWish = { source: string; believe?: boolean }
-export type Outcome = 'synchronised' | 'failed' | 'held' | 'no-such-source'
+/** `other-registries`: of the last start that had any; the process that serves those reads the source. */
+export type Outcome = 'synchronised' | 'failed' | 'held' | 'no-such-source' | 'other-registries'
 /** `lacks`: of what is held, what it lacks (shrinking.ts). */
 type Why = { code: string; message: string; lacks?: string }
 
@@ -37,7 +39,10 @@ export async function syncPeople(
   try {
     const snapshot = await peopleSource(config, d.config.registries, limits, d.clock).read(signal)
     const { outcome, anew } = await d.sql.begin((tx) => take(d, tx, source, snapshot, { now: d.clock(), believe }))
-    if (outcome === 'held') log.warn('a source of people has lost most of what it said: held until it says so again')
+    if (outcome === 'other-registries')
+      log.warn('a source of people is not taken over: Drydock was started with other registries since')
+    else if (outcome === 'held')
+      log.warn('a source of people has lost most of what it said: held until it says so again')
     else log.info({ people: snapshot.people.length, members: snapshot.members.length }, 'synchronised people')
     if (anew.length > 0)
       log.info(
@@ -79,6 +84,7 @@ async function take(
   { now, believe }: { now: Date; believe: boolean },
 ): Promise<{ outcome: Outcome; anew: string[] }> {
   await lockPeople(tx)
+  if ((await otherRegistries(tx, d.config)) !== null) return { outcome: 'other-registries', anew: [] }
   const [known] = await tx<{ since: Date | null; lacks: string | null; first: boolean }[]>`
     select shrunk_at as since, error ->> 'lacks' as lacks, synced_at is null as first from people_source where name = ${source} for update`
   // removed from the configuration of another process since
