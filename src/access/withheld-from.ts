@@ -5,13 +5,13 @@ import type { Principal } from './principal.ts'
 import { readsEverything } from './readable-by.ts'
 import { standingsOf, unknownStanding } from './standing.ts'
 import { vocabulary } from './vocabulary.ts'
-import { keysIn, type Withheld, withhold } from './withhold.ts'
+import { keysIn, mayName, type Withheld, withhold } from './withhold.ts'
 
 export type Needs = { sql: Deps['sql'] | Tx; config: Pick<Deps['config'], 'registries'> }
 
 /**
  * A value (JSON, or a text) as this principal may have it: names in namespaces that they may not read are withheld (withhold.ts). Two
- * statements, one where nothing is named, and none where an admin reads. `hostless`: repositories in it that stand without a host.
+ * statements, one where nothing is named, and none where nothing can be or an admin reads. `hostless`: repositories in it that stand without a host.
  */
 export async function withheldFrom<T>(
   d: Needs,
@@ -47,6 +47,7 @@ async function without<T>(
   hiddenAmong: (keys: string[]) => Promise<(key: string) => boolean>,
   before?: Withheld,
 ): Promise<T> {
+  if (hostless.length === 0 && !mayName(value)) return value
   const words = await vocabulary(d)
   const first = d.config.registries[0]?.name
   const keyOf = (name: string) => (words.alone === null ? `${first}/${name.split('/')[0]}` : name.split('/')[0]!)

@@ -66,6 +66,13 @@ const apiParts = new Set(['manifests', 'blobs', 'tags', 'referrers', '_manifests
 const isApiPath = (path: readonly string[]): boolean =>
   path[0] === 'v2' && path.findIndex((part) => apiParts.has(part)) > 1
 
+/** Whether any name can stand in it, whatever registries there are: a name has a host and a path. */
+export function mayName(value: unknown): boolean {
+  if (typeof value === 'string') return /\/|%2F/i.test(value)
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([field, inner]) => mayName(field) || mayName(inner))
+}
+
 /** The keys of every namespace of which something is named. */
 export function keysIn(value: unknown, vocabulary: Vocabulary): Set<string> {
   const keys = new Set<string>()

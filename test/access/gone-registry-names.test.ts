@@ -181,6 +181,26 @@ describe.each([
   })
 })
 
+test('the database is asked no more than is needed', async () => {
+  let statements = 0
+  const sql = new Proxy(pg.sql, {
+    apply(of, that, values) {
+      statements++
+      return Reflect.apply(of, that, values)
+    },
+  })
+  const { config } = await startWith(pg, 'b.test')
+  const asked = async (principal: Principal, value: unknown) => {
+    statements = 0
+    await withheldFrom({ sql, config }, principal, value)
+    return statements
+  }
+  expect(await asked(eve, { detail: 'an API token is wanted', at: new Date(), n: [1, null, true] })).toBe(0)
+  expect(await asked(bootstrap, [secret, run])).toBe(0)
+  expect(await asked(eve, { detail: 'half/done' })).toBe(1)
+  expect(await asked(eve, { [`of%2F${secret}`]: [run, encodeURIComponent(secret)] })).toBe(2)
+})
+
 test('what was only ever watched is open to every person', async () => {
   await addTag(pg.sql, 'ext.test/lib/base:1', { digest: sha('z') })
   await pg.sql`update registry set outside = true where name = 'ext.test'`
