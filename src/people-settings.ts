@@ -176,6 +176,12 @@ function registryNames(registries: readonly RegistryConfig[], fault: Tell['fault
   }
 }
 
+/** Where somebody says that plain http, or a certificate that nobody vouches for, is to be taken. */
+const insecureBy = (place: string): string =>
+  place === 'PORTUS_URL'
+    ? 'DRYDOCK_CONFIG says people: {portusInsecure: true}'
+    : 'its entry in DRYDOCK_CONFIG says insecure: true'
+
 function checkPlace(place: string, { url: text, caFile, insecure }: HttpPlace, read: Read, fault: Tell['fault']): void {
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === '')
@@ -183,7 +189,7 @@ function checkPlace(place: string, { url: text, caFile, insecure }: HttpPlace, r
   if (url.username || url.password || url.search || url.hash)
     fault(`${place}: url: must have no account and nothing after its path`)
   if (url.protocol === 'http:' && !isLoopback(url) && !insecure)
-    fault(`${place}: url: plain http is for loopback alone, unless it is said to be insecure`)
+    fault(`${place}: url: plain http is for loopback alone, unless ${insecureBy(place)}`)
   if (caFile !== null) read(`${place}: caFile`, caFile)
 }
 

@@ -95,7 +95,7 @@ test.each<[string, Record<string, string>, object, object[] | undefined, RegExp]
   ],
   ['no address', { PORTUS_URL: 'portus' }, {}, undefined, /PORTUS_URL: url: must be an address/],
   ['an account in the address', { PORTUS_URL: 'https://u:p@p.test' }, {}, undefined, /no account/],
-  ['a token in clear', { PORTUS_URL: 'http://p.test' }, {}, undefined, /plain http/],
+  ['a token in clear', { PORTUS_URL: 'http://p.test' }, {}, undefined, /plain http .*people: \{portusInsecure: true\}/],
   ['no database', { PORTUS_DATABASE_URL: 'sqlite:///x' }, {}, undefined, /PORTUS_DATABASE_URL: must be an address/],
   [
     'a database without a name',

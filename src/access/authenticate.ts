@@ -18,6 +18,8 @@ import { bySession } from './session-cookie.ts'
  * Origin is our own.
  */
 export type Authenticator = {
+  /** what is told where it is not right: the same, whatever is wrong with it */
+  refused: string
   shows(request: Asking): boolean
   find(d: Deps, request: Asking): Promise<Principal | null>
 }
@@ -37,6 +39,8 @@ const bearerToken = (authorization: string | undefined): string =>
 
 /** The bootstrap token, and API tokens. */
 const bearer: Authenticator = {
+  refused:
+    'the API token is not valid: there is none like it, or it was revoked or has expired (Authorization: Bearer …)',
   shows: (request) => request.headers.authorization !== undefined,
   find: async (d, { headers }) =>
     showsToken(headers.authorization, d.config.adminToken)
@@ -48,6 +52,7 @@ const bearer: Authenticator = {
 function portusAuth(portus: HttpPlace): Authenticator {
   const check = makePortusCheck(portus)
   return {
+    refused: 'the Portus token is not valid, or is of nobody who is known and enabled here (Portus-Auth: user:token)',
     shows: (request) => request.headers['portus-auth'] !== undefined,
     find: (d, request) => portusPrincipal(d, check, String(request.headers['portus-auth']), request.ip ?? ''),
   }
@@ -66,7 +71,7 @@ export async function authenticate(d: Deps, ways: readonly Authenticator[], requ
   if (!shown) return nobody
   if (another) throw new AccessError('two-credentials', 'show one thing that says who you are, not several')
   const found = await shown.find(d, request)
-  if (found === null) throw new AccessError('unauthorized', wanted)
+  if (found === null) throw new AccessError('unauthorized', shown.refused)
   return found
 }
 

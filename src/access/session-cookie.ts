@@ -41,6 +41,7 @@ const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
  * that is of no session any more is nobody's, who is let in where everybody is.
  */
 export const bySession: Authenticator = {
+  refused: 'you are not signed in any more',
   shows: (request) => cookieOf(request, sessionCookie) !== null,
   async find(d, request) {
     if (!safe.has(request.method ?? '') && !isFromOurPages(request, d.config.publicUrl))

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Deps } from '../deps.ts'
 import { BuildError } from './build-error.ts'
-import { isUnderPrefix, isUrlPrefix } from './url-prefix.ts'
+import { asUrlPrefix, isUnderPrefix, isUrlPrefix } from './url-prefix.ts'
 import { underKey } from './vault-key.ts'
 
 /**
@@ -13,7 +13,11 @@ export const CredentialInput = z
     urlPrefix: z
       .string()
       .max(2000)
-      .refine((text) => text === '' || isUrlPrefix(text), 'must be a URL without user, password, query or ".."')
+      .transform(asUrlPrefix)
+      .refine(
+        (text) => text === '' || isUrlPrefix(text),
+        'must be an address as git takes it: http://, https://, ssh:// or git@host:path, without password, query or ".."',
+      )
       .default(''),
     kind: z.enum(['git', 'registry', 'ssh', 'secret']),
     username: z
@@ -44,7 +48,7 @@ export const CredentialInput = z
   })
   .refine((c) => (c.kind === 'ssh') === c.urlPrefix.startsWith('ssh://'), {
     path: ['urlPrefix'],
-    message: 'must be ssh:// for kind ssh, and for no other',
+    message: 'must be ssh:// or git@host:path for kind ssh, and for no other',
   })
 export type CredentialInput = z.infer<typeof CredentialInput>
 

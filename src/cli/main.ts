@@ -3,6 +3,7 @@
  * Each command is a file that exports `NAMECommand(program, ctx)` and adds itself; `ctx` is what a command may touch of the
  * process: environment, output, exit code.
  */
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { buildCommand } from './build.ts'
 import { buildsCommand } from './builds.ts'
@@ -67,6 +68,13 @@ const commands = [
   demoCommand,
 ]
 
+const versionOf = (): string => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
+}
+
 /** Parses and runs; sets `process.exitCode`. */
 export async function main(argv: readonly string[]): Promise<void> {
   const ctx: Context = {
@@ -83,6 +91,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   const program = new Command('drydock')
     .description('Keeps container images from going stale.')
+    .version(versionOf(), '--version', 'print the version')
     .showHelpAfterError()
     .exitOverride()
   for (const command of commands) command(program, ctx)

@@ -4,11 +4,33 @@ import type { Context } from './context.ts'
 import { readInput } from './read-input.ts'
 import { table } from './table.ts'
 
+type UserView = {
+  name: string
+  email: string | null
+  displayName: string | null
+  enabled: boolean
+  bot: boolean
+  admin: boolean
+}
 type IdentityView = { issuer: string; subject: string; createdAt: string }
 
-/** `drydock user password|identities NAME`: a password never stands on the command line, where others can read it. */
+/** `drydock user list`, `drydock user password|identities NAME`: a password never stands on the command line, where others can read it. */
 export const userCommand = (program: Command, ctx: Context): void => {
   const user = program.command('user').description('people who sign in')
+  user
+    .command('list')
+    .description('everybody who is known, by name (for admins)')
+    .option('--json', 'print JSON')
+    .action(async (o: { json?: boolean }) => {
+      const items: UserView[] = []
+      for await (const item of client(ctx.env).all<UserView>('/users?limit=500')) items.push(item)
+      if (o.json) return print(ctx, items)
+      table(
+        ctx,
+        ['name', 'address', 'called', 'is'],
+        items.map((one) => [one.name, one.email ?? '', one.displayName ?? '', what(one)]),
+      )
+    })
   user
     .command('password')
     .description('set a user’s password, read from standard input: at least 12 characters')
@@ -49,3 +71,6 @@ export const userCommand = (program: Command, ctx: Context): void => {
       )
     })
 }
+
+const what = ({ enabled, bot, admin }: UserView): string =>
+  [admin && 'admin', bot && 'bot', !enabled && 'disabled'].filter((word) => word !== false).join(', ')

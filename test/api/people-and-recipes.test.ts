@@ -85,12 +85,22 @@ test('credentials: stored sealed, never shown', async () => {
     { password: '' },
     { kind: 'ftp' },
     { urlPrefix: 'https://u:p@git.test/' },
+    { urlPrefix: 'file:///etc' },
+    { urlPrefix: 'git@git.test:team/' },
     { kind: 'ssh' },
     { more: 1 },
   ]) {
     const answer = await put(path, { ...body, ...bad })
     expect([answer.status, answer.text.includes('very-secret')]).toEqual([400, false])
   }
+  const ssh = { kind: 'ssh', urlPrefix: 'git@git.test:team', privateKey: 'k', knownHosts: 'h' }
+  expect((await put('namespaces/vault/credentials/deploy', ssh)).status).toBe(204)
+  expect((await api.get('namespaces/vault/credentials')).items[0]).toMatchObject({
+    urlPrefix: 'ssh://git@git.test/team',
+  })
+  const keyFor = (url: string) => credentialFor(api.d, 'vault', 'deploy', url)
+  expect(await keyFor('ssh://git@git.test/team/x.git')).toMatchObject({ privateKey: 'k' })
+  await expect(keyFor('ssh://root@git.test/team/x.git')).rejects.toMatchObject({ code: 'credential-not-for-url' })
   expect(await refused(put('namespaces/vault/credentials/-x', body))).toEqual([400, 'bad-request'])
   expect(await refused(api.call('GET', path))).toEqual([405, 'method-not-allowed'])
   expect((await api.call('DELETE', path)).status).toBe(204)

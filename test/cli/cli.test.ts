@@ -360,7 +360,10 @@ test.each([
   [['recipe'], 2],
   [['recipe', 'apply'], 2],
   [['member', 'set', 'a', 'b', '--role', 'king'], 2],
+  [['member', 'set', 'a', 'b', 'king'], 2],
+  [['member', 'set', 'a', 'b', 'owner', '--role', 'viewer'], 2],
   [['--help'], 0],
+  [['--version'], 0],
   [['why', '--help'], 0],
   [['why', 'app/none:1'], 1],
   [['why', 'No Ref'], 1],
@@ -374,7 +377,7 @@ test.each([
 test.each([
   [{ DRYDOCK_URL: 'http://127.0.0.1:1' }, /^drydock: no service answers at http:\/\/127\.0\.0\.1:1 \(/],
   [{ DRYDOCK_URL: 'nonsense' }, /^drydock: DRYDOCK_URL is no http address/],
-  [{ DRYDOCK_TOKEN: 'wrong' }, /^drydock: an API token is wanted/],
+  [{ DRYDOCK_TOKEN: 'wrong' }, /^drydock: the API token is not valid/],
   [{ DRYDOCK_TOKEN: '' }, /^drydock: set DRYDOCK_TOKEN/],
   [{ DRYDOCK_TOKEN: 'se cret' }, /^drydock: DRYDOCK_TOKEN is no token/],
 ])('with %j it says what is wrong', async (other, says) => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { verifyPassword } from '../../src/access/argon2id.ts'
 import { put } from '../api/access-world.ts'
@@ -16,6 +17,8 @@ afterAll(async () => {
   await api.close()
   await pg.close()
 })
+
+const run = (...args: string[]) => drydock(args, { DRYDOCK_URL: api.url, DRYDOCK_TOKEN: api.token })
 
 const password = (stdin: string, ...args: string[]) =>
   drydock(['user', 'password', ...args], { DRYDOCK_URL: api.url, DRYDOCK_TOKEN: api.token }, stdin)
@@ -50,4 +53,40 @@ test('user identities: shown, and untied', async () => {
   expect((await identities('ann', '--untie')).code).toBe(0)
   expect((await identities('ann', '--untie')).code).toBe(1)
   expect(await pg.sql`select from identity`).toHaveLength(0)
+})
+
+test('user list and member list: everybody, with the role that was given as an argument or an option', async () => {
+  await put(api, 'users/bob', { email: 'bob@example.org', displayName: 'Bob B', bot: true, enabled: false })
+  await put(api, 'users/root', { email: null, admin: true })
+  const users = await run('user', 'list')
+  expect([users.code, users.err]).toEqual([0, ''])
+  expect(users.out).toBe('ann\t\t\t\nbob\tbob@example.org\tBob B\tbot, disabled\nroot\t\t\tadmin\n')
+  expect(JSON.parse((await run('user', 'list', '--json')).out)).toEqual((await api.get('users')).items)
+  expect((await run('member', 'list', 'app')).out).toBe('')
+  for (const [said, user] of [
+    [['viewer'], 'ann'],
+    [['--role', 'owner'], 'bob'],
+    [['owner', '--role', 'owner'], 'root'],
+  ] as const)
+    expect((await run('member', 'set', 'app', user, ...said)).out).toContain(`${user} is ${said.at(-1)} of app`)
+  expect((await run('member', 'list', 'app')).out).toBe(
+    'ann\tviewer\t\t\nbob\towner\tBob B\tbob@example.org\nroot\towner\t\t\n',
+  )
+  expect(JSON.parse((await run('member', 'list', 'app', '--json')).out)).toEqual(
+    (await api.get('namespaces/app/members')).items,
+  )
+  await run('member', 'set', 'app', 'ann')
+  expect((await run('member', 'list', 'app')).out).toContain('ann\tcontributor')
+})
+
+test('user list: page after page', async () => {
+  await pg.sql`insert into person (name) select 'p' || lpad(n::text, 4, '0') from generate_series(1, 1100) as n`
+  const names = (await run('user', 'list')).out.split('\n').map((line) => line.split('\t')[0]!)
+  expect(names.filter((name) => name.startsWith('p'))).toHaveLength(1100)
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test('--version is what package.json says', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  expect(await run('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' })
 })
