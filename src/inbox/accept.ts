@@ -6,6 +6,7 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
 import type { Instant } from '../oci/instant.ts'
+import { priorityOf } from './priority.ts'
 import { registryId } from './registry-id.ts'
 
 /** A row of `event` as it comes in; `reason` set = ignored. */
@@ -62,11 +63,12 @@ export function makeInbox(d: Pick<Deps, 'sql' | 'jobs' | 'clock'>): (inbound: In
     for (const { registry } of group) if (!ids.has(registry)) ids.set(registry, await registryId(d.sql, registry))
     await d.sql.begin(async (tx) => {
       const pending = await insertEvents(tx, group, ids, d.clock())
-      if (pending.length > 0)
+      for (const [priority, rows] of Map.groupBy(pending, (row) => priorityOf(row.eventId)))
         await d.jobs.enqueueMany(
           tx,
           'ingest',
-          pending.map((eventId) => ({ eventId })),
+          rows.map(({ id }) => ({ eventId: id })),
+          { priority },
         )
       await askRegistries(d, tx, group)
     })
@@ -99,11 +101,13 @@ function takeGroup(waiting: Waiting[]): Waiting[] {
   return waiting.splice(0, end < 0 ? waiting.length : end)
 }
 
-/** Answers the ids of the rows that are new and want handling. */
-async function insertEvents(tx: Tx, group: Inbound[], ids: Map<string, number>, now: Date): Promise<string[]> {
+type Inserted = { id: string; eventId: string; pending: boolean }
+
+/** Answers the rows that are new and want handling. */
+async function insertEvents(tx: Tx, group: Inbound[], ids: Map<string, number>, now: Date): Promise<Inserted[]> {
   const rows = group.flatMap(({ registry, rows }) => rows.map((row) => ({ ...row, registryId: ids.get(registry)! })))
   if (rows.length === 0) return []
-  const inserted = await tx<{ id: string; pending: boolean }[]>`
+  const inserted = await tx<Inserted[]>`
     insert into event (registry_id, event_id, action, repository, tag, digest, media_type, at, actor, reason,
       received_at, outcome, handled_at)
     select e.*, ${now}::timestamptz,
@@ -116,14 +120,18 @@ async function insertEvents(tx: Tx, group: Inbound[], ids: Map<string, number>, 
       ${rows.map((r) => r.reason)}::text[])
       as e (registry_id, event_id, action, repository, tag, digest, media_type, at, actor, reason)
     on conflict (registry_id, event_id) do nothing
-    returning id, outcome = 'pending' as pending`
-  return inserted.filter((row) => row.pending).map((row) => row.id)
+    returning id, event_id, outcome = 'pending' as pending`
+  return inserted.filter((row) => row.pending)
 }
 
 /** What could not be used is asked of the registry itself. Keys: the ref, the registry. */
 async function askRegistries(d: Pick<Deps, 'jobs'>, tx: Tx, group: Inbound[]): Promise<void> {
-  for (const ref of new Set(group.flatMap((inbound) => inbound.looks)))
-    await d.jobs.enqueue(tx, 'look', { ref }, { key: `look:${ref}` })
+  const looks = new Map<string, number>()
+  for (const { rows, looks: refs } of group) {
+    const priority = Math.max(0, ...rows.slice(0, 1).map((row) => priorityOf(row.eventId)))
+    for (const ref of refs) looks.set(ref, Math.min(priority, looks.get(ref) ?? priority))
+  }
+  for (const [ref, priority] of looks) await d.jobs.enqueue(tx, 'look', { ref }, { key: `look:${ref}`, priority })
   for (const registry of new Set(group.flatMap((inbound) => (inbound.reconcile ? [inbound.registry] : []))))
     await d.jobs.enqueue(
       tx,

@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { behindOthers } from '../inbox/priority.ts'
 import type { Digest } from '../oci/digest.ts'
 import { tagRef } from '../oci/reference.ts'
 import type { RegistryClient } from '../registry/registries.ts'
@@ -23,7 +24,7 @@ export async function lookForEvent(d: Needs, client: RegistryClient, event: Pend
   await lookAtDigest(d, client, event, digest)
   for (const name of await tagsOn(d, event, digest)) {
     const ref = tagRef(host, repository, name)
-    await d.jobs.enqueue(d.sql, 'look', { ref }, { key: `look:${ref}` })
+    await d.jobs.enqueue(d.sql, 'look', { ref }, { key: `look:${ref}`, priority: behindOthers })
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import { priorityOf } from '../inbox/priority.ts'
 import { RegistryError } from '../registry/registry-error.ts'
 import type { PendingEvent } from './ingest.ts'
 
@@ -21,7 +22,12 @@ export async function recordFailure(
         attempts = attempts + 1, next_try_at = ${next}::timestamptz, handled_at = null
       where id = ${event.id} and outcome in ('pending', 'failed') returning id`
     if (updated.length > 0)
-      await d.jobs.enqueue(tx, 'ingest', { eventId: event.id }, { key: `ingest:${event.id}`, runAt: next })
+      await d.jobs.enqueue(
+        tx,
+        'ingest',
+        { eventId: event.id },
+        { key: `ingest:${event.id}`, runAt: next, priority: priorityOf(event.eventId) },
+      )
   })
 }
 

@@ -15,7 +15,7 @@ import type { Said, WebhookFormat } from './formats/format.ts'
 import { formats } from './formats/formats.ts'
 import { isSignedByGithub } from './github-signature.ts'
 import { googleIdentity } from './google-identity.ts'
-import { judgeVerdicts, unreadable } from './judge-body.ts'
+import { asWhole, judgeVerdicts } from './judge-body.ts'
 import { tokensInHeaders, tokensInUrl } from './presented-tokens.ts'
 import { type Body, readBody } from './read-body.ts'
 
@@ -99,7 +99,7 @@ export function formatRoute(
     const { registry, facts, body = await readBody(request, bodyLimit) } = proved
     const receivedAt = d.clock()
     const said = body.bytes && read(format, registry, { headers: request.headers, body: body.bytes, receivedAt })
-    if (!said) return acknowledge(response, unreadable(registry, body, receivedAt, 'not-of-this-format'))
+    if (!said) return acknowledge(response, asWhole(registry, { body, receivedAt }, 'not-of-this-format'))
     if ('reply' in said)
       return answer(response, 200, JSON.stringify(said.reply), { 'content-type': 'application/json' })
     await acknowledge(
@@ -107,6 +107,7 @@ export function formatRoute(
       judgeVerdicts(
         registry,
         said.verdicts.map((verdict) => kept(name, verdict, facts)),
+        { body, receivedAt },
       ),
     )
   }
