@@ -2,6 +2,7 @@ import { isPlaceholder } from '../access/withhold.ts'
 import { outdatedUrl, tagUrl } from '../links.ts'
 import { escapeHtml } from './digest-escape.ts'
 import { type Cluster, clusters } from './digest-facts.ts'
+import type { Rights } from './digest-links.ts'
 import { entriesOf, type Outline, type Part, type Section } from './digest-outline.ts'
 
 /** As much as a mail has room for. `refs` of a group: the first; `count`: all; `list`: where all of them are. `more`: tags that are left out. */
@@ -20,7 +21,7 @@ const mostDigests = 5
 const around = { name: 90, fact: 70, heading: 300 }
 
 /** From the first on, in order, for as long as there is room; the rest is counted, and stands behind a link. */
-export function cut(outline: Outline, to: { publicUrl: string; now: Date }): Cut {
+export function cut(outline: Outline, to: { publicUrl: string; now: Date; mayBuild: Rights['build'] }): Cut {
   let room = most
   let isFull = false
   const takes = (bytes: number): boolean => {
@@ -40,7 +41,10 @@ export function cut(outline: Outline, to: { publicUrl: string; now: Date }): Cut
           namespace,
         })
         const title = head + around.heading + bytesOf([namespace, list])
-        const shown = clusters(part.kind, entries, to.publicUrl, to.now).flatMap((cluster) => {
+        const shown = clusters(part.kind, entries, {
+          ...to,
+          mayBuild: (leader) => to.mayBuild(namespace, leader),
+        }).flatMap((cluster) => {
           const { refs, bytes } = firstNames(cluster.refs, to.publicUrl)
           return takes(title + bytes + sizeOf(cluster)) ? { ...cluster, refs, count: cluster.refs.length } : []
         })

@@ -13,8 +13,11 @@ export type Facts = {
 /** Tags of one namespace and base of which the same is to be said. */
 export type Cluster = Facts & { refs: string[] }
 
+/** For whom: `mayBuild`: whether they may have such a tag built, or its leader, which moves it along. */
+type For = { publicUrl: string; now: Date; mayBuild: (leader?: string) => boolean }
+
 /** The same things are said once, with the tags above them: 500 images that a base left behind are one paragraph. By first name. */
-export function clusters(kind: Kind, entries: readonly Entry[], publicUrl: string, now: Date): Cluster[] {
+export function clusters(kind: Kind, entries: readonly Entry[], to: For): Cluster[] {
   const found = new Map<string, Cluster>()
   // of what is the same object, the same is said: a base that moved gives all its images one content
   const quick = new Map<object, Map<object, Cluster>>()
@@ -24,7 +27,7 @@ export function clusters(kind: Kind, entries: readonly Entry[], publicUrl: strin
       near.refs.push(entry.ref)
       continue
     }
-    const facts = factsOf(kind, entry, publicUrl, now)
+    const facts = factsOf(kind, entry, to)
     const key = JSON.stringify(facts)
     const cluster = found.get(key) ?? { ...facts, refs: [] }
     cluster.refs.push(entry.ref)
@@ -35,10 +38,10 @@ export function clusters(kind: Kind, entries: readonly Entry[], publicUrl: strin
   return [...found.values()]
 }
 
-function factsOf(kind: Kind, entry: Entry, publicUrl: string, now: Date): Facts {
+function factsOf(kind: Kind, entry: Entry, { publicUrl, now, mayBuild }: For): Facts {
   if (kind === 'rebuilt') return { facts: [['rebuilt', howRebuilt(entry)]], log: [], link: buildLink(entry, publicUrl) }
   const since = ['outdated since', sinceWhen(entry)] as const
-  const next = ['what next', nextStep(entry)] as const
+  const next = ['what next', nextStep(entry, mayBuild)] as const
   if (kind === 'failed')
     return {
       facts: [since, ['base moved', fromTo(entry)], ['what failed', howItFailed(entry)], next],

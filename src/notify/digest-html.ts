@@ -27,7 +27,8 @@ export function htmlMail(to: Reader, parts: readonly string[], help: readonly Ad
     `<p>Hello ${escapeHtml(to.name)},</p>`,
     ...parts,
     ...help.map(
-      ({ title, lines }) => `<p>${escapeHtml(title)}</p><pre style="${preStyle}">${escapeHtml(lines.join('\n'))}</pre>`,
+      ({ title, lines }) =>
+        `<p>${escapeHtml(title)}</p>${lines.length === 0 ? '' : `<pre style="${preStyle}">${escapeHtml(lines.join('\n'))}</pre>`}`,
     ),
     `<p style="${quiet};border-top:1px solid #8886;padding-top:8px">${footer.join('<br>')}</p></div></body></html>`,
   ].join('\n')

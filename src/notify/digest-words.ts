@@ -136,11 +136,12 @@ export function howSure({ confidence, evidence, stillAt }: NoticeContent): strin
   return `ambiguous, found from ${by}: ${still}, and it may be meant to follow ${stillAt.length === 1 ? 'that' : 'one of these'}`
 }
 
-/** What happens next, and whether somebody has to do something. */
-export function nextStep({ outlook, content }: Entry): string {
+/** What happens next, and whether somebody has to do something. `mayBuild`: whether the reader can, of this tag, or of a leader that moves it along. */
+export function nextStep({ outlook, content }: Entry, mayBuild: (leader?: string) => boolean): string {
   if (outlook.fate !== 'outdated') return otherFates[outlook.fate]
   const { rebuild, place, pins = [], proposed } = outlook
-  return `${rebuildOrMove(rebuild, content, pins, proposed)}${isPlanned(rebuild) ? inThePlan(place) : ''}`
+  const known = { pins, proposed, mayBuild: mayBuild(rebuild.movesWith) }
+  return `${rebuildOrMove(rebuild, content, known)}${isPlanned(rebuild) ? inThePlan(place) : ''}`
 }
 
 const isPlanned = ({ state }: RebuildState): boolean => /^(settling|waiting|approval|paused|queued)$/.test(state)
@@ -158,32 +159,32 @@ const otherFates: Record<Exclude<Outlook['fate'], 'outdated'>, string> = {
   unknown: 'its bases cannot be judged at the moment; the link says why',
 }
 
+/** `mayBuild`: the reader may do what is to be done by hand. */
+type Known = { pins: Pin[]; proposed: Proposed | undefined; mayBuild: boolean }
+
+const below = ({ mayBuild }: Known): string => `below is ${mayBuild ? 'how' : 'who can'}`
+
 /** What another tag's recipe moves along needs no recipe: what becomes of that tag becomes of it. */
-function rebuildOrMove(rebuild: RebuildState, content: NoticeContent, pins: Pin[], proposed?: Proposed): string {
+function rebuildOrMove(rebuild: RebuildState, content: NoticeContent, known: Known): string {
   const leader = rebuild.movesWith
-  if (leader === undefined) return rebuildStep(rebuild, content, pins, proposed)
-  if (rebuild.state === 'none') return `moves along with ${leader}, as soon as that is built again; below is how`
-  return `moves along with ${leader}: ${rebuildStep(rebuild, content, pins)}`
+  if (leader === undefined) return rebuildStep(rebuild, content, known)
+  if (rebuild.state === 'none') return `moves along with ${leader}, as soon as that is built again; ${below(known)}`
+  return `moves along with ${leader}: ${rebuildStep(rebuild, content, { ...known, proposed: undefined })}`
 }
 
 /** Instants in words of the plan, as a mail gives them. */
 const withTimes = (words: string): string =>
   words.replace(/(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z/g, '$1 $2 UTC')
 
-function rebuildStep(
-  { state, waitsFor, because: why }: RebuildState,
-  content: NoticeContent,
-  pins: Pin[],
-  proposed?: Proposed,
-): string {
+function rebuildStep({ state, waitsFor, because: why }: RebuildState, content: NoticeContent, known: Known): string {
   const because = why === undefined ? undefined : withTimes(why)
   switch (state) {
     case 'none':
-      return `no recipe, so it stays outdated until somebody rebuilds and pushes it; ${withoutRecipe(proposed)}`
+      return `no recipe, so it stays outdated until somebody rebuilds and pushes it; ${withoutRecipe(known)}`
     case 'manual':
-      return `it is rebuilt only when somebody asks for it${because ? ` (${because})` : ''}; below is how`
+      return `it is rebuilt only when somebody asks for it${because ? ` (${because})` : ''}; ${below(known)}`
     case 'pinned':
-      return pinned(content, pins)
+      return pinned(content, known.pins)
     case 'settling':
       return because
         ? `a rebuild is planned: ${because}`
@@ -206,12 +207,13 @@ function rebuildStep(
   }
 }
 
-function withoutRecipe(proposed: Proposed | undefined): string {
-  if (proposed === undefined) return 'below is how to add a recipe'
+function withoutRecipe({ proposed, mayBuild }: Known): string {
+  const told = `below is ${mayBuild ? 'how to' : 'who can'}`
+  if (proposed === undefined) return `${told} add a recipe`
   const { source, file, acceptable, doubts } = proposed
   const from = source === null ? 'what it says it was built from' : `${file ?? 'the Dockerfile'} of ${visible(source)}`
   const care = acceptable && doubts === 0 ? '' : `, with ${doubts} thing${doubts === 1 ? '' : 's'} to look at`
-  return `a recipe is proposed from ${from}${source === null ? '' : care}; below is how to ${acceptable ? 'take' : 'mend'} it`
+  return `a recipe is proposed from ${from}${source === null ? '' : care}; ${told} ${acceptable ? 'take' : 'mend'} it`
 }
 
 function pinned({ base, to }: NoticeContent, pins: Pin[]): string {

@@ -147,11 +147,11 @@ type Saving = { mails: Written[]; over: number[]; early: boolean }
 
 async function writeSome(d: Needs, { people: told, over, early }: Part, known: Known): Promise<Saving> {
   const people = await forBuilders(d, told)
-  const { hide, apart } = await readersOf(d, people, known.names)
+  const readers = await readersOf(d, people, known.names)
   const rightIn = await planRightsIn(d, people)
   const mails: Written[] = []
-  for (const person of people.flatMap(apart)) {
-    const { mail, faulty } = writeMail(d, person, hide, rightIn)
+  for (const person of people.flatMap(readers.apart)) {
+    const { mail, faulty } = writeMail(d, person, readers, rightIn)
     if (faulty.length > 0) await markFaulty(d, faulty)
     if (mail) mails.push(mail)
     await turnsEnd() // others get their turn: a thousand mails take a while to write

@@ -1,8 +1,10 @@
-import { mayRead } from '../access/access.ts'
+import { mayIn, mayRead } from '../access/access.ts'
+import { keyOfRef } from '../access/key-of-ref.ts'
 import { standingsOfPeople } from '../access/standings-of-people.ts'
 import { vocabulary } from '../access/vocabulary.ts'
 import { keysIn, withhold } from '../access/withhold.ts'
 import type { Deps } from '../deps.ts'
+import { parseReference } from '../oci/reference.ts'
 import type { Told } from './digest-outline.ts'
 import type { Due, DuePerson } from './load-waiting.ts'
 
@@ -12,6 +14,9 @@ export type Readers = {
    * which something is named besides: whoever may not read one of them any more is not sent it.
    */
   hide: (users: readonly string[], told: Told[]) => { told: Told[]; named: string[] }
+  /** Whether all of these users may give recipes and build in a namespace; `leader`: in that of the tag, by ref, that is built instead. */
+  mayBuild: (users: readonly string[], namespace: string, leader?: string) => boolean
+  mayRead: (users: readonly string[], namespace: string) => boolean
   /** Of users who are told at one address: one mail of what all of them may read, since each may read it with us too; and of the rest one for each. */
   apart: (person: DuePerson) => DuePerson[]
 }
@@ -36,20 +41,32 @@ export async function readersOf(
     for (const part of partsOf(notices)) for (const key of keysOf(part)) keys.add(key)
     return keys
   }
-  const shared = people.flatMap(({ users, notices }) => (users.length > 1 ? notices : []))
-  const keys = [
-    ...new Set([...inAll(people.flatMap(({ notices }) => notices)), ...shared.map(({ namespace }) => namespace)]),
-  ]
+  const told = people.flatMap(({ notices }) => notices)
+  const keys = new Set(inAll(told))
+  for (const { namespace } of told) keys.add(namespace)
+  for (const leader of leadersOf(told)) keys.add(keyOfRef(d, leader))
   const standings = await standingsOfPeople(
     d,
     people.flatMap(({ users, others }) => [...users, ...others]),
-    keys,
+    [...keys],
   )
   const reads = (user: string, key: string): boolean => {
     const person = standings.get(user)
     return !!person && mayRead(person.principal, key, person.standing(key))
   }
+  const builds = (user: string, key: string): boolean => {
+    const person = standings.get(user)
+    const may = (need: 'build' | 'recipe') =>
+      !!person && mayIn(person.principal, need, key, person.standing(key), 'read')
+    return may('build') && may('recipe')
+  }
   return {
+    mayBuild(users, namespace, leader) {
+      if (leader !== undefined && parseReference(leader) === null) return false
+      const key = leader === undefined ? namespace : keyOfRef(d, leader)
+      return users.every((user) => builds(user, key))
+    },
+    mayRead: (users, namespace) => users.every((user) => reads(user, namespace)),
     hide(names, told) {
       const own = new Set(told.map(({ namespace }) => namespace))
       const isHidden = (key: string) => !own.has(key) && !names.every((name) => reads(name, key))
@@ -88,6 +105,12 @@ function partition<T>(all: readonly T[], is: (one: T) => boolean): [T[], T[]] {
   const [yes, no]: [T[], T[]] = [[], []]
   for (const one of all) (is(one) ? yes : no).push(one)
   return [yes, no]
+}
+
+/** Tags whose builds move those along that are told of, each once. */
+function leadersOf(told: readonly Due[]): Set<string> {
+  const outlooks = new Set(told.map(({ outlook }) => outlook))
+  return new Set([...outlooks].flatMap((outlook) => (outlook.fate === 'outdated' && outlook.rebuild.movesWith) || []))
 }
 
 /** The objects within notices, many of which share them: each once. */

@@ -15,32 +15,32 @@ type Needs = Pick<Deps, 'config' | 'vault' | 'clock' | 'log' | 'sql'>
 export type Faulty = { id: number; error: string }
 
 /**
- * The mail to one address. What cannot be written is left out, with its reason; `mail` null: nothing is left. `hide`: withholds what
- * not all who have the address may read, since the mailbox is one; `rightIn`: what its users may do about plans.
+ * The mail to one address. What cannot be written is left out, with its reason; `mail` null: nothing is left. `readers`: of what
+ * not all who have the address may read, since the mailbox is one, and what its users may do; `rightIn`: about plans.
  */
 export function writeMail(
   d: Needs,
   person: DuePerson,
-  hide: Readers['hide'],
+  readers: Readers,
   rightIn: PlanRights,
 ): { mail: Written | null; faulty: Faulty[] } {
-  const whole = attempt(d, person, hide, rightIn)
+  const whole = attempt(d, person, readers, rightIn)
   if (typeof whole !== 'string') return { mail: whole, faulty: [] }
   const each = person.notices.map((notice) => ({
     notice,
-    said: attempt(d, { ...person, notices: [notice] }, hide, rightIn),
+    said: attempt(d, { ...person, notices: [notice] }, readers, rightIn),
   }))
   const faulty = each.flatMap(({ notice, said }) => (typeof said === 'string' ? { id: notice.id, error: said } : []))
   const sound = each.flatMap(({ notice, said }) => (typeof said === 'string' ? [] : notice))
-  const rest = sound.length === 0 ? null : attempt(d, { ...person, notices: sound }, hide, rightIn)
+  const rest = sound.length === 0 ? null : attempt(d, { ...person, notices: sound }, readers, rightIn)
   if (typeof rest !== 'string') return { mail: rest, faulty }
   return { mail: null, faulty: [...faulty, ...sound.map(({ id }) => ({ id, error: rest }))] }
 }
 
 /** The mail, or why it cannot be written. */
-function attempt(d: Needs, person: DuePerson, hide: Readers['hide'], rightIn: PlanRights): Written | string {
+function attempt(d: Needs, person: DuePerson, readers: Readers, rightIn: PlanRights): Written | string {
   try {
-    return written(d, person, hide, rightIn)
+    return written(d, person, readers, rightIn)
   } catch (error) {
     d.log.error({ err: error, users: person.users }, 'a mail could not be written')
     return error instanceof Error ? error.message : String(error)
@@ -50,7 +50,7 @@ function attempt(d: Needs, person: DuePerson, hide: Readers['hide'], rightIn: Pl
 function written(
   d: Needs,
   { users, others, bearers, email, displayName, notices }: DuePerson,
-  hide: Readers['hide'],
+  readers: Readers,
   rightIn: PlanRights,
 ): Written {
   const { publicUrl } = d.config
@@ -60,9 +60,13 @@ function written(
     const namespace = key === null ? null : lastingKey(d, key)
     return unsubscribeUrl(publicUrl, signUnsubscribe(d.vault, { person: userName, bearer, namespace }))
   }
-  const { told, named } = hide([...users, ...others], notices.map(toldOf))
-  const planRight = (plan: string) => rightIn(users, plan)
-  const mail = digest(told, { name: displayName ?? users.join(', '), publicUrl, now: d.clock(), leave, planRight })
+  const { told, named } = readers.hide([...users, ...others], notices.map(toldOf))
+  const rights = {
+    plan: (plan: string) => rightIn(users, plan),
+    build: (namespace: string, leader?: string) => readers.mayBuild(users, namespace, leader),
+    read: (namespace: string) => readers.mayRead(users, namespace),
+  }
+  const mail = digest(told, { name: displayName ?? users.join(', '), publicUrl, now: d.clock(), leave, rights })
   return {
     ...mail,
     ...{ userName, to: email, references: threadsOf(d, notices), named },

@@ -1,3 +1,4 @@
+import type { Rights } from '../../src/notify/digest-links.ts'
 import type { NoticeContent, Outlook, Told } from '../../src/notify/digest-outline.ts'
 
 /** Notices as they are given to digest.ts. */
@@ -28,7 +29,12 @@ export const told = (more: Partial<Told> = {}): Told => ({
   outlook: outdated('none'),
   ...more,
 })
-export const ada = { name: 'Ada', publicUrl: 'https://drydock.example.org', now: new Date('2026-11-22T00:00:00Z') }
+/** Who may do whatever is to be done. */
+export const all: Rights = { plan: () => 'approve', build: () => true, read: () => true }
+export const ada = {
+  ...{ name: 'Ada', publicUrl: 'https://drydock.example.org', now: new Date('2026-11-22T00:00:00Z') },
+  rights: all,
+}
 
 export const squeezed = (text: string) => text.replace(/\s+/g, ' ')
 
