@@ -237,6 +237,7 @@ describe('names', () => {
     for (const kind of ['webhook', 'slack', 'matrix'] as const) await world.add(kind, url, { kind })
     await addOutdated(pg.sql, run, {
       base: hidden,
+      from: sha('v1'),
       to: sha('v2'),
       via: 'r.test/secret/child:1',
       stillAt: ['r.test/secret/x:2'],
@@ -251,7 +252,10 @@ describe('names', () => {
 
   test('that the viewers of the namespace may not read are withheld', async () => {
     await pg.sql`insert into namespace (key, visibility) values ('secret', 'private')`
-    for (const body of await bodies()) {
+    const [webhook, ...chats] = await bodies()
+    // from what to what it moved is told, as with every flag
+    for (const digest of [sha('v1'), sha('v2')]) expect(webhook).toContain(`"${digest}"`)
+    for (const body of [webhook!, ...chats]) {
       expect(body).toContain('(withheld)')
       expect(body).not.toMatch(/secret\/|secret%2F/i)
       expect(body).toContain(run)
