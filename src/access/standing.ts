@@ -1,5 +1,6 @@
 import type { Tx } from '../db/postgres.ts'
 import type { Deps } from '../deps.ts'
+import { unplaced } from '../people/namespace-key.ts'
 import type { Standing } from './access.ts'
 import { strangeHost } from './key-of-ref.ts'
 import type { Principal } from './principal.ts'
@@ -21,7 +22,8 @@ export async function standingsOf(
   const hosts = keys.map((key) => strangeHost(d, key))
   const rows = await d.sql<(Standing & { key: string })[]>`
     select asked.key, m.role, case when asked.host is null then n.visibility::text
-      when not exists (select from registry g where g.name = asked.host and (g.gone or not g.outside)) then 'protected' end as visibility
+      when not exists (select from registry g where g.name = asked.host and (g.gone or not g.outside))
+        and asked.host not like ${`${unplaced}%`} then 'protected' end as visibility
     from unnest(${[...keys]}::text[], ${hosts}::text[]) as asked (key, host)
     left join namespace n on n.key = asked.key
     left join member m on m.namespace_key = asked.key and m.user_name = ${name} and asked.host is null`

@@ -4,7 +4,7 @@ import { keyOfRef } from '../access/key-of-ref.ts'
 import type { Deps } from '../deps.ts'
 import { keysOfPlans } from '../plan/keys-of-plans.ts'
 import { namespaceOfScope } from '../policy/policy-scope.ts'
-import { namesOf, namespaceOfPath, refOf } from './names.ts'
+import { keyOfStored, namesOf, namespaceOfPath, refOf } from './names.ts'
 import type { ProblemCode } from './problem.ts'
 import { policyScope } from './scope.ts'
 
@@ -18,11 +18,11 @@ export const builder = { need: 'builder' } as const
 const uuid = z.uuid()
 type Found = Promise<readonly Key[]>
 
-/** Of the namespace in the path. */
+/** Of the namespace in the path; of a registry that is configured no more too, where only admins pass. */
 export const ofNamespace = <N extends NamespaceNeed>(need: N, hidden: ProblemCode = 'no-such-namespace') => ({
   need,
   hidden,
-  of: (d: Deps, { params }: { params: { ns: string } }): readonly Key[] => [namespaceOfPath(d, params.ns)],
+  of: async (d: Deps, { params }: { params: { ns: string } }): Found => [await keyOfStored(d, params.ns)],
 })
 
 /** Of the tag in the path, on a registry of ours. */

@@ -7,9 +7,11 @@ import {
   canonicalHosts,
   canonicalRef,
   formatReference,
+  isRepository,
   parseReference,
   tagRef,
 } from '../oci/reference.ts'
+import { isGone } from '../people/gone.ts'
 import { parseNamespaceKey } from '../people/namespace-key.ts'
 import { ApiError } from './problem.ts'
 
@@ -81,6 +83,20 @@ export function namespaceOfPath(d: Pick<Deps, 'config'>, text: string): string {
   )
   if (key === null) throw new ApiError('bad-request', `${JSON.stringify(text)} is no namespace here`)
   return key
+}
+
+/**
+ * The same, or that of a registry that is configured no more, or of none (docs/design/namespaces.md): what is stored under it is for admins to see
+ * and to remove, and for nobody to add to.
+ */
+export async function keyOfStored(d: Pick<Deps, 'config' | 'sql'>, text: string): Promise<string> {
+  const [, name = '', ...path] = text.split('/')
+  if (path.length === 0 && (name === '_' || isRepository(name))) {
+    const key = canonicalRef(canonicalIn(d), text)
+    const [row] = await d.sql<{ gone: boolean }[]>`select ${isGone(d.sql, d.sql`${key}::text`)} as gone`
+    if (row?.gone) return key
+  }
+  return namespaceOfPath(d, text)
 }
 
 /** `?namespace=` and `?repository=` as conditions on registry, namespace and repository; nulls where not given. */

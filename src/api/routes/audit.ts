@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type AuditEntry, listAudit } from '../../access/audit.ts'
 import { person } from '../access-of.ts'
-import { namespaceOfPath } from '../names.ts'
+import { keyOfStored } from '../names.ts'
 import { decodeCursor, page, pageOf, pageQuery } from '../page.ts'
 import { route } from '../route.ts'
 import { Time } from '../schemas/tag.ts'
@@ -60,7 +60,7 @@ export const auditRoutes = [
       const after = decodeCursor(query.cursor, oneId)
       const rows = await listAudit(d, principal, {
         actor: query.actor ?? null,
-        namespace: query.namespace === undefined ? null : namespaceOfPath(d, query.namespace),
+        namespace: query.namespace === undefined ? null : await keyOfStored(d, query.namespace),
         after: after === null ? null : BigInt(after[0]),
         limit: query.limit + 1,
       })

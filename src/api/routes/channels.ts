@@ -12,7 +12,7 @@ import { testChannel } from '../../channels/deliveries.ts'
 import { channelKinds } from '../../channels/notifiers.ts'
 import type { Deps } from '../../deps.ts'
 import { ofNamespace } from '../access-of.ts'
-import { NamespaceParams, namespaceOfPath } from '../names.ts'
+import { keyOfStored, NamespaceParams, namespaceOfPath } from '../names.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
 import { Time } from '../schemas/tag.ts'
@@ -58,7 +58,7 @@ export const channelRoutes = [
     params: NamespaceParams,
     responses: { 200: z.object({ items: z.array(Channel), next: z.null() }) },
     async handle(d, { params }) {
-      const items = await listChannels(d, namespaceOfPath(d, params.ns))
+      const items = await listChannels(d, await keyOfStored(d, params.ns))
       return { status: 200, body: { items: items.map(show), next: null } }
     },
   }),
@@ -103,7 +103,7 @@ export const channelRoutes = [
     problems: ['no-such-channel'],
     details: null,
     async handle(d, { params }) {
-      if (!(await removeChannel(d, namespaceOfPath(d, params.ns), params.name)))
+      if (!(await removeChannel(d, await keyOfStored(d, params.ns), params.name)))
         throw new ApiError('no-such-channel', `${params.ns} has no channel ${params.name}`)
       return { status: 204 }
     },

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CredentialInput, listCredentials, putCredential, removeCredential } from '../../build/credentials.ts'
 import { ofNamespace } from '../access-of.ts'
-import { NamespaceParams, namespaceOfPath } from '../names.ts'
+import { keyOfStored, NamespaceParams, namespaceOfPath } from '../names.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
 import { Time } from '../schemas/tag.ts'
@@ -27,7 +27,7 @@ export const credentialRoutes = [
     params: NamespaceParams,
     responses: { 200: z.object({ items: z.array(Credential), next: z.null() }) },
     async handle(d, { params }) {
-      const found = await listCredentials(d, namespaceOfPath(d, params.ns))
+      const found = await listCredentials(d, await keyOfStored(d, params.ns))
       return {
         status: 200,
         body: { items: found.map((c) => ({ ...c, updatedAt: showDate(c.updatedAt) })), next: null },
@@ -59,7 +59,7 @@ export const credentialRoutes = [
     problems: ['no-such-credential'],
     details: null,
     async handle(d, { params }) {
-      if (!(await removeCredential(d, namespaceOfPath(d, params.ns), params.name)))
+      if (!(await removeCredential(d, await keyOfStored(d, params.ns), params.name)))
         throw new ApiError('no-such-credential', `no credential ${params.name}`)
       return { status: 204 }
     },

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { getGitHook, putGitHook, removeGitHook } from '../../triggers/git-hooks.ts'
 import { ofNamespace } from '../access-of.ts'
-import { NamespaceParams, namespaceOfPath } from '../names.ts'
+import { keyOfStored, NamespaceParams, namespaceOfPath } from '../names.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
 import { Time } from '../schemas/tag.ts'
@@ -39,7 +39,7 @@ export const gitHookRoutes = [
     responses: { 200: GitHook },
     problems: ['no-such-git-hook'],
     async handle(d, input) {
-      const found = await getGitHook(d, namespaceOfPath(d, input.params.ns))
+      const found = await getGitHook(d, await keyOfStored(d, input.params.ns))
       if (!found) throw new ApiError('no-such-git-hook', `${input.params.ns} has no git hook`)
       return { status: 200, body: { ...found, updatedAt: showDate(found.updatedAt) } }
     },
@@ -68,7 +68,7 @@ export const gitHookRoutes = [
     problems: ['no-such-git-hook'],
     details: null,
     async handle(d, input) {
-      if (!(await removeGitHook(d, namespaceOfPath(d, input.params.ns))))
+      if (!(await removeGitHook(d, await keyOfStored(d, input.params.ns))))
         throw new ApiError('no-such-git-hook', `${input.params.ns} has no git hook`)
       return { status: 204 }
     },

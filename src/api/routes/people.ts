@@ -6,7 +6,7 @@ import { listMembers, type MemberView, putMember, removeMember } from '../../peo
 import { getNamespace, listNamespaces, setVisibility } from '../../people/namespaces.ts'
 import { MemberRole, PutMember, PutNamespace, UserName, Visibility } from '../../people/person.ts'
 import { ofNamespace, person } from '../access-of.ts'
-import { NamespaceParams, namespaceOfPath } from '../names.ts'
+import { keyOfStored, NamespaceParams, namespaceOfPath } from '../names.ts'
 import { cursorOf, listOf, pageOf, pageQuery } from '../page.ts'
 import { ApiError } from '../problem.ts'
 import { route } from '../route.ts'
@@ -62,7 +62,7 @@ export const peopleRoutes = [
     responses: { 200: Namespace },
     problems: ['no-such-namespace'],
     async handle(d, { params }) {
-      const found = await getNamespace(d, namespaceOfPath(d, params.ns))
+      const found = await getNamespace(d, await keyOfStored(d, params.ns))
       if (!found) throw new ApiError('no-such-namespace', `no namespace ${params.ns}`)
       return { status: 200, body: found }
     },
@@ -90,7 +90,7 @@ export const peopleRoutes = [
     params: NamespaceParams,
     responses: { 200: z.object({ items: z.array(Member), next: z.null() }) },
     async handle(d, { params, principal }) {
-      const members = await listMembers(d, namespaceOfPath(d, params.ns))
+      const members = await listMembers(d, await keyOfStored(d, params.ns))
       return { status: 200, body: { items: members.map((found) => memberFor(principal, found)), next: null } }
     },
   }),
@@ -122,7 +122,7 @@ export const peopleRoutes = [
     problems: ['no-such-member', 'managed-elsewhere'],
     details: null,
     async handle(d, { params }) {
-      const left = await removeMember(d, namespaceOfPath(d, params.ns), params.user)
+      const left = await removeMember(d, await keyOfStored(d, params.ns), params.user)
       if (!left) throw new ApiError('no-such-member', `${params.user} is no member`)
       return { status: 200, body: left }
     },
