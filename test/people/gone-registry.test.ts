@@ -9,6 +9,7 @@ import { gatherGrant } from '../../src/build/service/gather-grant.ts'
 import { putChannel } from '../../src/channels/channels.ts'
 import { tellChannels } from '../../src/channels/tell-channels.ts'
 import { gather } from '../../src/notify/gather.ts'
+import { makeMailer } from '../../src/notify/mailer.ts'
 import { notify } from '../../src/notify/notify.ts'
 import { send } from '../../src/notify/send.ts'
 import { putMember } from '../../src/people/members.ts'
@@ -17,6 +18,7 @@ import { unheardNamespaces } from '../../src/people/unheard.ts'
 import { rebuildStates } from '../../src/plan/rebuild-states.ts'
 import { makeSchedules } from '../../src/triggers/schedules.ts'
 import { startApi } from '../api/start-api.ts'
+import { configFor } from '../notify/config.ts'
 import { addTag, judge, sha, wipe } from '../notify/flags.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { startWith } from './registries.ts'
@@ -93,7 +95,8 @@ describe.each([
     await notify(before)
     const [mail] = await pg.sql<{ id: string }[]>`update mail set state = 'pending' returning id`
     const d = await start(...left)
-    await send(d, mail!.id)
+    const mailer = makeMailer(configFor(['r.test'], { smtpUrl: 'smtp://127.0.0.1:1' }))!
+    await send({ ...d, mailer }, mail!.id).finally(() => mailer.close())
     expect(await pg.sql`select state::text, error from mail`).toEqual([
       { state: 'failed', error: expect.stringContaining('not sent') },
     ])
