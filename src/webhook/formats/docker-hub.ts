@@ -10,13 +10,13 @@ const Push = z.object({
 })
 
 /**
- * Docker Hub. No digest, no id, a time in whole seconds: it is asked. `callback_url` is an address that the sender chooses; it is a legacy
+ * Docker Hub. No digest, no id, a time in whole seconds: it is asked. It sends no header; a proxy may add one. `callback_url` is an address that the sender chooses; it is a legacy
  * field without a use, and never called. https://docs.docker.com/docker-hub/repos/manage/webhooks/
  */
 export const dockerHub: WebhookFormat = {
   vendor: 'Docker Hub',
   proof: 'token',
-  carriers: ['url'],
+  carriers: ['bearer', 'url'],
   read(delivery) {
     const { success, data } = Push.safeParse(parseJson(delivery.body))
     if (!success) return null

@@ -46,6 +46,8 @@ export const senders: readonly Sender[] = [
   },
   { format: 'quay', example: 'quay-push', host: 'quay.io', proof: 'url', ids: false, show: inUrl },
   { format: 'dockerhub', example: 'dockerhub-push', host: 'docker.io', proof: 'url', ids: false, show: inUrl },
+  { format: 'quay', example: 'quay-push', host: 'quay.io', proof: 'header', ids: false, show: bearer },
+  { format: 'dockerhub', example: 'dockerhub-push', host: 'docker.io', proof: 'header', ids: false, show: bearer },
   {
     format: 'github',
     example: 'github-registry-package',
