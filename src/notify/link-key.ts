@@ -1,7 +1,7 @@
 import type { Deps } from '../deps.ts'
-import { canonicalHosts } from '../oci/reference.ts'
 import { aloneSetting } from '../people/move-keys.ts'
 import { keyOn } from '../people/namespace-key.ts'
+import { hostAmong, knownRegistries } from '../people/registries-known.ts'
 
 type Configured = { config: Pick<Deps['config'], 'registries'> }
 
@@ -20,7 +20,8 @@ export async function currentKey(d: Configured & Pick<Deps, 'sql'>, said: string
   const slash = said.indexOf('/')
   const host = slash < 0 ? await firstAlone(d) : said.slice(0, slash)
   if (host === null) return said
-  const hosts = { names: registries.map(({ name }) => name), canonical: canonicalHosts(registries) }
+  const canonical = hostAmong(await knownRegistries(d.sql), registries)
+  const hosts = { names: registries.map(({ name }) => name), canonical }
   return keyOn(host, said.slice(slash + 1), hosts)
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { currentKey } from '../../src/notify/link-key.ts'
 import { putMember } from '../../src/people/members.ts'
 import { introduceSources } from '../../src/people/people-sources.ts'
 import { recipientsByNamespace } from '../../src/people/recipients.ts'
@@ -113,4 +114,12 @@ test('owner rules and sources follow a registry that is called otherwise, and ar
     { registry: 'c.test', unread: false },
   ])
   expect(await rules('a.test', await sourced('a.test', 'a.test'))).toEqual(['ann'])
+})
+
+test('a link of a name that was given up again is of the registry under its first name', async () => {
+  await startWith(pg, 'a.test', 'b.test')
+  await startWith(pg, 'c.test=a.test', 'b.test')
+  const back = await startWith(pg, 'a.test', 'b.test')
+  expect(await currentKey(back, 'c.test/app')).toBe('a.test/app')
+  expect(await currentKey(await startWith(pg, 'b.test'), 'c.test/app')).toBe('c.test/app')
 })
