@@ -20,43 +20,62 @@ const mostDigests = 5
 /** About what stands around a name, a fact, a heading. */
 const around = { name: 90, fact: 70, heading: 300 }
 
-/** From the first on, in order, for as long as there is room; the rest is counted, and stands behind a link. */
-export function cut(outline: Outline, to: { publicUrl: string; now: Date; mayBuild: Rights['build'] }): Cut {
-  let room = most
-  let isFull = false
-  const takes = (bytes: number): boolean => {
-    isFull ||= room < most && bytes > room
-    if (!isFull) room -= bytes
-    return !isFull
-  }
-  const parts = outline.parts.map((part) => {
-    const sections = part.sections.flatMap((section): CutSection[] => {
-      if (isFull) return []
-      const from = section.from.slice(0, mostDigests)
-      const head = around.heading + bytesOf([section.base, section.to, ...from])
-      const groups = section.groups.flatMap(({ namespace, entries }): CutGroup[] => {
-        if (isFull) return []
-        const list = outdatedUrl(to.publicUrl, {
-          ...(isPlaceholder(section.base) ? {} : { base: section.base }),
-          namespace,
-        })
-        const title = head + around.heading + bytesOf([namespace, list])
-        const shown = clusters(part.kind, entries, {
-          ...to,
-          mayBuild: (leader) => to.mayBuild(namespace, leader),
-        }).flatMap((cluster) => {
-          const { refs, bytes } = firstNames(cluster.refs, to.publicUrl)
-          return takes(title + bytes + sizeOf(cluster)) ? { ...cluster, refs, count: cluster.refs.length } : []
-        })
-        return shown.length === 0 ? [] : [{ namespace, list, clusters: shown }]
-      })
-      return groups.length === 0 ? [] : [{ base: section.base, from, to: section.to, groups }]
-    })
-    return { part, sections }
-  })
-  const all = outline.parts.reduce((sum, { sections }) => sum + entriesOf(sections).length, 0)
-  return { parts, more: all - countOf(parts) }
+/** Of which each is told once, with a log that is shown nowhere else: other parts leave them half of the room. */
+const kept: Part['kind'] = 'failed'
+
+/** For whom it is cut; `mayBuild`: see Rights. */
+type For = { publicUrl: string; now: Date; mayBuild: Rights['build'] }
+
+/** From the first on, in order, for as long as there is room; the rest is counted, and stands behind a link. What failed is never crowded out. */
+export function cut({ parts }: Outline, to: For): Cut {
+  const isAlone = parts.every(({ kind }) => kind === kept)
+  const first = roomOf(isAlone ? most : most / 2)
+  const ofKept = parts.flatMap((part) => (part.kind === kept ? [{ part, sections: cutPart(part, to, first) }] : []))
+  const rest = roomOf(most - first.used())
+  const shown = parts.map(
+    (part) => ofKept.find((one) => one.part === part) ?? { part, sections: cutPart(part, to, rest) },
+  )
+  const all = parts.reduce((sum, { sections }) => sum + entriesOf(sections).length, 0)
+  return { parts: shown.filter(({ sections }) => sections.length > 0), more: all - countOf(shown) }
 }
+
+/** Room for so many bytes: what comes first has room in any case, and after what has none nothing has. */
+type Room = { takes(bytes: number): boolean; isFull(): boolean; used(): number }
+
+function roomOf(limit: number): Room {
+  let [left, isFull] = [limit, false]
+  return {
+    takes(bytes) {
+      isFull ||= left < limit && bytes > left
+      if (!isFull) left -= bytes
+      return !isFull
+    },
+    isFull: () => isFull,
+    used: () => limit - left,
+  }
+}
+
+const cutPart = (part: Part, to: For, room: Room): CutSection[] =>
+  part.sections.flatMap((section): CutSection[] => {
+    if (room.isFull()) return []
+    const from = section.from.slice(0, mostDigests)
+    const head = around.heading + bytesOf([section.base, section.to, ...from])
+    const groups = section.groups.flatMap(({ namespace, entries }): CutGroup[] => {
+      if (room.isFull()) return []
+      const list = outdatedUrl(to.publicUrl, {
+        ...(isPlaceholder(section.base) ? {} : { base: section.base }),
+        namespace,
+      })
+      const title = head + around.heading + bytesOf([namespace, list])
+      const mayBuild = (leader?: string) => to.mayBuild(namespace, leader)
+      const shown = clusters(part.kind, entries, { ...to, mayBuild }).flatMap((cluster) => {
+        const { refs, bytes } = firstNames(cluster.refs, to.publicUrl)
+        return room.takes(title + bytes + sizeOf(cluster)) ? { ...cluster, refs, count: cluster.refs.length } : []
+      })
+      return shown.length === 0 ? [] : [{ namespace, list, clusters: shown }]
+    })
+    return groups.length === 0 ? [] : [{ base: section.base, from, to: section.to, groups }]
+  })
 
 const countOf = (parts: Cut['parts']): number =>
   parts

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { digest } from '../../src/notify/digest.ts'
-import type { Told } from '../../src/notify/digest-outline.ts'
+import type { Outlook, Told } from '../../src/notify/digest-outline.ts'
 import { ada, base, content, outdated, readable, squeezed, told } from './told.ts'
 
 describe('whatever others say', () => {
@@ -66,6 +66,32 @@ describe('a mail stays small', () => {
     const others = [...squeezed(mail.text).matchAll(/(?:and (\d+) more, by|room for more\. (\d+) more)/g)]
     expect(named + others.reduce((sum, [, a, b]) => sum + Number(a ?? b), 0)).toBe(40_000)
   })
+
+  test.each([3, 2000])(
+    '%d builds that failed are told with their logs beside 2,000 tags of each of which another thing is said',
+    (count) => {
+      const planned = many(2000, (n) => ({
+        outlook: { ...outdated('waiting'), place: { at: n, of: 2000, wave: 1, waves: 1 } } as Outlook,
+      }))
+      const failed = many(count, (n) => ({
+        kind: 'failed',
+        outlook: outdated('failed', { build: `b${n}` }),
+        build: {
+          id: `b${n}`,
+          error: `boom ${n}`,
+          log: Array.from({ length: 12 }, (_, line) => `line ${line} of ${n} ${'x'.repeat(150)}`),
+          digest: null,
+        },
+      }))
+      const mail = digest([...planned, ...failed], ada)
+      expect(Math.max(...sizes(mail))).toBeLessThan(100_000)
+      expect(mail.text.match(/^ {2}\| line 11 of \d+ /gm)!.length).toBeGreaterThanOrEqual(3)
+      expect(squeezed(mail.text).match(/; place \d+ of 2000 in/g)!.length).toBeGreaterThan(10)
+      expect(squeezed(mail.text)).toMatch(
+        new RegExp(`room for more. ${2000 + count - mail.text.match(/^\* /gm)!.length} more`),
+      )
+    },
+  )
 
   test('of failed builds with long logs', () => {
     const mail = digest(
