@@ -1,3 +1,4 @@
+import { isPlaceholder } from '../access/withhold.ts'
 import type { RebuildState } from '../plan/assemble-plan.ts'
 import type { Clean } from './digest-clean.ts'
 
@@ -102,4 +103,6 @@ export const entriesOf = (sections: readonly Section[]): Entry[] =>
   sections.flatMap(({ groups }) => groups.flatMap((group) => group.entries))
 
 const unique = <T>(values: readonly T[]): T[] => [...new Set(values)]
-const sorted = <T>(groups: Map<string, T[]>): [string, T[]][] => [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
+/** By name; what is withheld, which comes first, by its number. */
+const sorted = <T>(groups: Map<string, T[]>): [string, T[]][] =>
+  [...groups].sort(([a], [b]) => (isPlaceholder(a) && isPlaceholder(b) ? a.length - b.length : 0) || (a < b ? -1 : 1))

@@ -2,10 +2,10 @@ import { mayIn, mayRead } from '../access/access.ts'
 import { keyOfRef } from '../access/key-of-ref.ts'
 import { standingsOfPeople } from '../access/standings-of-people.ts'
 import { vocabulary } from '../access/vocabulary.ts'
-import { keysIn, withhold } from '../access/withhold.ts'
+import { keysIn, type Vocabulary, type Withheld, withhold } from '../access/withhold.ts'
 import type { Deps } from '../deps.ts'
 import { parseReference } from '../oci/reference.ts'
-import type { Told } from './digest-outline.ts'
+import { kinds, type Told } from './digest-outline.ts'
 import type { Due, DuePerson } from './load-waiting.ts'
 
 export type Readers = {
@@ -72,7 +72,7 @@ export async function readersOf(
       const isHidden = (key: string) => !own.has(key) && !names.every((name) => reads(name, key))
       const [hidden, named] = partition([...inAll(told)], isHidden)
       return {
-        told: hidden.length > 0 ? withhold(told, words, isHidden) : told,
+        told: hidden.length > 0 ? withheld(told, words, isHidden) : told,
         named: named.filter((key) => !own.has(key)),
       }
     },
@@ -105,6 +105,16 @@ function partition<T>(all: readonly T[], is: (one: T) => boolean): [T[], T[]] {
   const [yes, no]: [T[], T[]] = [[], []]
   for (const one of all) (is(one) ? yes : no).push(one)
   return [yes, no]
+}
+
+/** Names are numbered as they are read: first the bases, which are titles, then what is said below them. */
+function withheld(told: Told[], words: Vocabulary, isHidden: (key: string) => boolean): Told[] {
+  const before: Withheld = { numbers: new Map(), bare: new Set() }
+  const titles = kinds.flatMap((kind) =>
+    told.flatMap((one) => ((one.kind ?? 'outdated') === kind ? one.content.base : [])),
+  )
+  withhold([...new Set(titles)], words, isHidden, [], before)
+  return withhold(told, words, isHidden, [], before)
 }
 
 /** Tags whose builds move those along that are told of, each once. */

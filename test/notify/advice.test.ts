@@ -108,4 +108,21 @@ describe('of whom it is asked', () => {
     expect(more).toEqual([])
     expect(text).not.toMatch(command)
   })
+
+  test('what is withheld is numbered as it is read', async () => {
+    const hush = (name: string) => `r.test/hush/${name}:1`
+    await w.pg.sql`insert into namespace (key, visibility) values ('hush', 'private')`
+    await addMember(w.pg.sql, 'app', 'ada')
+    for (const [n, via] of [1, 2, 3].map((n) => [n, hush(`via-${n}`)] as const))
+      await addOutdated(w.pg.sql, `r.test/app/run:${n}`, {
+        base: hush(`base-${n}`),
+        from: sha('v1'),
+        to: sha('v2'),
+        via,
+      })
+    await w.gather()
+    const [mail] = await w.mails()
+    const numbers = [...mail!.text!.matchAll(/^Base \(withheld(?: (\d+))?\)$/gm)].map(([, number]) => number ?? '1')
+    expect(numbers).toEqual(['1', '2', '3'])
+  })
 })
