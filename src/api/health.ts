@@ -8,11 +8,15 @@ import { makeUnheardCount } from '../people/unheard.ts'
 /** ms for which the dear ones among the numbers hold */
 const countedMs = 60_000
 
+/** ms that whoever asks is kept waiting for the database */
+const patienceMs = 3_000
+
 /** `/healthz` (the process lives), `/readyz` (database, migrations, queue), `/metrics` (Prometheus). No token: they hold no names. */
 export function healthRouter(d: Pick<Deps, 'sql' | 'log' | 'config'>): express.Router {
   const router = express.Router()
-  const unheard = makeUnheardCount(d, countedMs)
   const gauges = makeGauges()
+  const numbers = shared(() => measure(d, gauges, unheard), countedMs)
+  const unheard = makeUnheardCount(d, countedMs)
   const wanted = migrationsList().migrationDirectories.length
   router.get('/healthz', (_request, response) => void response.json({ status: 'ok' }))
   router.get('/readyz', async (_request, response) => {
@@ -21,30 +25,56 @@ export function healthRouter(d: Pick<Deps, 'sql' | 'log' | 'config'>): express.R
     response.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'not ready', checks })
   })
   router.get('/metrics', async (_request, response) => {
-    const up = await measure(d, gauges, unheard).then(
-      () => 1,
-      (error: unknown) => {
-        d.log.warn({ err: error }, 'the database gives no numbers')
-        for (const one of Object.values(gauges)) one.reset()
-        return 0
-      },
+    const error = await within(
+      numbers().then(
+        () => null,
+        (error: unknown) => error,
+      ),
+      'no answer in 3 s',
     )
+    if (error !== null) {
+      d.log.warn({ err: error }, 'the database gives no numbers')
+      for (const one of Object.values(gauges)) one.reset()
+    }
+    const up = error === null ? 1 : 0
     gauges.database.set(up)
     response.type(register.contentType).send(await register.metrics())
   })
   return router
 }
 
+/** What `work` comes to, or `otherwise` where that takes too long; it is left alone then. */
+const within = <T, O>(work: Promise<T>, otherwise: O): Promise<T | O> =>
+  Promise.race([work, new Promise<O>((resolve) => setTimeout(resolve, patienceMs, otherwise).unref())])
+
+/**
+ * Work that is done once for all who ask while it is, so that a database that hangs is not asked more with each. What has hung for `ms` is
+ * no longer waited for: its connection may be dead.
+ */
+function shared(work: () => Promise<void>, ms: number): () => Promise<void> {
+  let running: { done: Promise<void>; since: number } | null = null
+  return () => {
+    if (running && performance.now() - running.since < ms) return running.done
+    const one = { done: work(), since: performance.now() }
+    running = one
+    const end = () => {
+      if (running === one) running = null
+    }
+    one.done.then(end, end)
+    return one.done
+  }
+}
+
 /** Each check by name: `ok`, or why not. Codes only: whoever asks needs no token, and a message may name hosts. */
 async function readiness(d: Pick<Deps, 'sql'>, wanted: number): Promise<Record<string, string>> {
   const ask = (work: Promise<readonly { fine: boolean }[]>) =>
-    Promise.race([
+    within(
       work.then(
         ([row]) => (row?.fine ? 'ok' : 'incomplete'),
         (error: Error) => `failed (${'code' in error ? error.code : 'unknown'})`,
       ),
-      new Promise<string>((resolve) => setTimeout(resolve, 3000, 'no answer in 3 s').unref()),
-    ])
+      'no answer in 3 s',
+    )
   const [database, migrations, queue] = await Promise.all([
     ask(d.sql`select true as fine`),
     ask(d.sql`

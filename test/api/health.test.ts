@@ -36,6 +36,25 @@ test('is not ready where a migration is missing', async () => {
   await pg.sql`update _prisma_migrations set finished_at = now()`
 })
 
+test('says so while the database hangs, and counts again after', async () => {
+  const up = async () => /^drydock_database_up (\d)$/m.exec((await ask('/metrics')).text)?.[1]
+  await pg.sql.begin(async (tx) => {
+    await tx`lock table event in access exclusive mode`
+    const metrics = await ask('/metrics')
+    expect(metrics.status).toBe(200)
+    expect(metrics.text).toContain('drydock_database_up 0')
+    expect(metrics.text).not.toContain('drydock_tags{')
+    // who asks meanwhile waits with the first, and asks the database for nothing more
+    expect([await up(), await up()]).toEqual(['0', '0'])
+    const held = await tx`select from pg_stat_activity where wait_event_type = 'Lock' and query like '%from event%'
+      and datname = current_database()`
+    expect(held).toHaveLength(1)
+  })
+  let after = await up()
+  while (after === '0') after = await up()
+  expect(after).toBe('1')
+})
+
 test('says so where the database is gone', async () => {
   await pg.close()
   const ready = await ask('/readyz')
