@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startSession } from '../../src/access/sessions.ts'
 import { eventually } from '../../src/demo/watch.ts'
-import { askTop, postLayers } from '../scanner/portus-visit.ts'
+import { postLayers } from '../scanner/portus-visit.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { startPages, type TestPages } from '../ui/start-pages.ts'
 import { besides } from './access-needs.ts'
@@ -108,14 +108,9 @@ test('who shows the layers of an image to the scanner hears what a viewer of its
   const viewer: Visitor = { user: 'nobody', admin: false, roles: [] }
   const layers = ['a', 'guarded', 'plaza'].map(sha)
   await postLayers(pages.url, { repository: 'plaza/run', layers }, 'http://reg:5000')
-  const asked = async () => {
-    const found = await askTop(pages.url, layers)
-    return found.length > 0 ? found : null // on a busy machine it may be "not now", as for Portus, which asks again
-  }
-  const found = await eventually('the scanner finds something', 60, asked)
   const told = (text: string) => secrets.told({ ...viewer, scope: null }, (ns) => reads(viewer, ns), text)
-  expect(told(JSON.stringify(found))).toEqual([])
-  for (const name of [sha('a'), 'hush/base', sha('nothing')]) {
+  for (const name of [layers.at(-1)!, sha('a'), 'hush/base', sha('nothing')]) {
+    // on a busy machine it may be "not now", as for Portus, which asks again
     const text = await eventually(`the scanner answers of ${name}`, 60, async () => {
       const answer = await open(visitors[0]!, `/v1/layers/${encodeURIComponent(name)}?vulnerabilities=true`)
       return answer.status < 500 ? answer.text : null
