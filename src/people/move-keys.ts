@@ -4,7 +4,7 @@ import type { Deps } from '../deps.ts'
 import { lockPeople, mergePeople, type Touched } from './merge-people.ts'
 import { moveColumns, storedKeys } from './moved-columns.ts'
 import { movedKey, unplaced, unplacedKey } from './namespace-key.ts'
-import { hostAmong, keepRegistries, knownAfter, knownRegistries } from './registries-known.ts'
+import { hostAmong, keepRegistries, knownAfter, knownRegistries, makeOwn } from './registries-known.ts'
 
 type Needs = Pick<Deps, 'sql' | 'jobs' | 'config' | 'log' | 'registries'>
 
@@ -25,13 +25,15 @@ export async function moveKeys(d: Needs): Promise<void> {
     const after = knownAfter(known, d.config.registries)
     await keepRegistries(tx, after)
     // where this start gets no further: gone at the next one, as any other
-    await tx`
-      insert into registry (name) select name from unnest(${names}::text[]) as name where name not in (select name from registry) on conflict do nothing`
-    if (JSON.stringify(known.now) === JSON.stringify(after.now)) return
+    await makeOwn(tx, names)
+    const found = await storedKeys(tx)
+    const isSame = JSON.stringify(known.now) === JSON.stringify(after.now)
+    // a start without any registry may have left keys without a host, though several are known
+    if (isSame && (names.length === 1 || found.every((key) => key.includes('/') || key === '*'))) return
     const before = known.now.map(({ name }) => name)
     await rememberAlone(tx, before)
     const now = { names, canonical: hostAmong(known, d.config.registries) }
-    const moves = (await storedKeys(tx)).flatMap((from) => {
+    const moves = found.flatMap((from) => {
       const to = from === '*' ? null : movedKey(from, before, now)
       return to === null ? [] : [{ from, to }]
     })

@@ -67,3 +67,11 @@ export async function keepRegistries(tx: Tx, known: KnownRegistries): Promise<vo
   await tx`
     insert into setting (key, value) values (${key}, ${JSON.stringify(known)}) on conflict (key) do update set value = excluded.value`
 }
+
+/** A row for each that is configured; one that was watched sends us its events from now on, and is asked without the limits of a watch. */
+export async function makeOwn(tx: Tx, names: readonly string[]): Promise<void> {
+  await tx`
+    insert into registry (name) select name from unnest(${[...names].sort()}::text[]) as name
+    where name not in (select name from registry where not outside)
+    on conflict (name) do update set outside = false, paused_until = null, spent_until = null where registry.outside`
+}

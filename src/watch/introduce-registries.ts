@@ -1,5 +1,7 @@
 import type { Deps } from '../deps.ts'
 import { followGone } from '../people/follow-gone.ts'
+import { lockPeople } from '../people/merge-people.ts'
+import { makeOwn } from '../people/registries-known.ts'
 import { followAliases } from './follow-aliases.ts'
 import { sweepWatches } from './sweep.ts'
 
@@ -13,16 +15,11 @@ const startLock = 7_233_012
 export async function introduceRegistries(d: Pick<Deps, 'sql' | 'jobs' | 'registries' | 'config'>): Promise<void> {
   await d.sql.begin(async (tx) => {
     await tx`select pg_advisory_xact_lock(${startLock})`
-    for (const { name } of d.config.registries) {
-      await tx`
-        insert into registry (name) values (${name})
-        on conflict (name) do update set outside = false, paused_until = null, spent_until = null where registry.outside`
-      await tx`delete from watch where host = ${name}`
-    }
-    await followGone(
-      tx,
-      d.config.registries.map(({ name }) => name),
-    )
+    await lockPeople(tx) // before any row of a registry is locked, as move-keys.ts does
+    const own = d.config.registries.map(({ name }) => name)
+    await makeOwn(tx, own)
+    await tx`delete from watch where host = any(${own}::text[])`
+    await followGone(tx, own)
     for (const { name } of d.config.outside)
       await tx`
         insert into registry (name, outside) values (${name}, true)
