@@ -107,6 +107,10 @@ test('badges: what is not public looks as what is not there', async () => {
 test('who shows the layers of an image to the scanner hears what a viewer of its namespace reads', async () => {
   const viewer: Visitor = { user: 'nobody', admin: false, roles: [] }
   const layers = ['a', 'guarded', 'plaza'].map(sha)
+  await pg.sql`
+    update manifest set layers = ${pg.sql.json(layers.map((digest) => ({ digest })))}
+    where digest = (select head_digest from tag where ref = 'reg:5000/plaza/run:1')`
+  await pg.sql`update cause set counted = true` // what is snoozed is not shown
   await postLayers(pages.url, { repository: 'plaza/run', layers }, 'http://reg:5000')
   const told = (text: string) => secrets.told({ ...viewer, scope: null }, (ns) => reads(viewer, ns), text)
   for (const name of [layers.at(-1)!, sha('a'), 'hush/base', sha('nothing')]) {
@@ -116,6 +120,7 @@ test('who shows the layers of an image to the scanner hears what a viewer of its
       return answer.status < 500 ? answer.text : null
     })
     expect(told(text.replaceAll(name, ''))).toEqual([])
+    if (name === layers.at(-1)) expect(text).toContain('Outdated base')
   }
 })
 
