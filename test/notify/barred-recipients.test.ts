@@ -1,58 +1,30 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { beforeEach, expect, test } from '@jest/globals'
 import { listFaults } from '../../src/notify/address-faults.ts'
-import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
 import { getMail, listMails } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
-import { sendLane } from '../../src/notify/send.ts'
 import { sendAgain } from '../../src/notify/send-again.ts'
-import { testDeps } from '../support/deps.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { type SmtpServer, smtpServer } from '../support/smtp.ts'
-import { configFor, vault } from './config.ts'
-import { addMember, addOutdated, sha, wipe } from './flags.ts'
+import { addMember, addOutdated, sha } from './flags.ts'
+import { mailWorld } from './mail-world.ts'
 import { addMail } from './outbox.ts'
 
 /** Recipients that a mail server refuses by policy: one of them, or all. */
-let pg: TestDatabase
-let smtp: SmtpServer
-let mailer: Mailer
-let now: Date
+const { pg, smtp, clock, deps, later, sendAll } = await mailWorld()
 let barred: string
-beforeAll(async () => {
-  ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
-  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
-})
 beforeEach(async () => {
-  await wipe(pg.sql)
-  await pg.sql`truncate address_fault`
-  smtp.received.length = 0
-  smtp.refuse.clear()
-  now = new Date('2026-11-21T03:00:00.000Z')
   await addMember(pg.sql, 'app', 'ada')
   await addMember(pg.sql, 'other', 'bob')
   await addOutdated(pg.sql, run, { base: 'r.test/app/base:1', to: sha('v2') })
   await notify(deps())
-  later(300 / 3600)
+  laterHours(300 / 3600)
   await notify(deps())
   const [mail] = (await listMails(pg, { cursor: null, limit: 1 })).items
   barred = mail!.id
 })
-afterAll(() => {
-  mailer.close()
-  return Promise.all([pg.close(), smtp.close()])
-})
 
 const [ada, bob, run] = ['ada@example.org', 'bob@example.org', 'r.test/app/run:1']
 const denied = '554 5.7.1 Access denied'
-const deps = () => {
-  const config = configFor(['r.test'], { smtpUrl: smtp.url })
-  return { ...testDeps(pg), clock: () => now, config, vault, mailer }
-}
-const later = (hours: number) => {
-  now = new Date(now.getTime() + hours * 3_600_000)
-}
-const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
-const toBob = () => addMail(pg.sql, { to: bob, user: 'bob', about: ['other r.test/other/x'], createdAt: now })
+const laterHours = (hours: number) => later(hours * 3600)
+const toBob = () => addMail(pg.sql, { to: bob, user: 'bob', about: ['other r.test/other/x'], createdAt: clock.now })
 const refusals = async () =>
   (await pg.sql<[{ refusals: number }]>`select refusals from mail where id = ${barred}`)[0].refusals
 const stateOf = async (id: string) => (await getMail(pg, id))?.state
@@ -65,11 +37,11 @@ async function untilGivenUp(): Promise<number[]> {
     await sendAll()
     const at = (await getMail(pg, barred))?.nextTryAt
     if (!at) return waits
-    waits.push((at.getTime() - now.getTime()) / 3_600_000)
-    now = new Date(now.getTime() + 1000)
+    waits.push((at.getTime() - clock.now.getTime()) / 3_600_000)
+    clock.now = new Date(clock.now.getTime() + 1000)
     await toBob()
     await sendAll()
-    now = at
+    clock.now = at
   }
   throw new Error('it was tried 30 times')
 }
@@ -87,7 +59,7 @@ test('one, while others are taken: given up after ten refusals and five days, wi
   await notify(deps())
   await sendAll()
   expect(arrivedAt(ada)).toEqual([])
-  later(1)
+  laterHours(1)
   await notify(deps())
   await sendAll()
   expect(arrivedAt(ada).map(({ mail }) => mail.text)).toEqual([expect.stringContaining(run)])
@@ -108,7 +80,7 @@ test('all, for three weeks: no mail is given up, and each arrives when that ends
   const other = await toBob()
   for (let hour = 0; hour < 21 * 24; hour += 6) {
     await sendAll()
-    later(6)
+    laterHours(6)
   }
   expect([await refusals(), await stateOf(barred), await stateOf(other)]).toEqual([0, 'pending', 'pending'])
   smtp.refuse.clear()
@@ -119,13 +91,13 @@ test('all, for three weeks: no mail is given up, and each arrives when that ends
 test('one, and then all: while nobody’s mail is taken nothing counts; what was taken before counts once', async () => {
   smtp.refuse.set(ada, denied)
   await sendAll()
-  later(1)
+  laterHours(1)
   await toBob()
   await sendAll()
   smtp.refuse.set(bob, denied)
   const waiting = await toBob()
   for (let day = 0; day < 30; day++) {
-    later(24)
+    laterHours(24)
     await sendAll()
   }
   expect([await refusals(), await stateOf(barred), await stateOf(waiting)]).toEqual([
@@ -139,13 +111,13 @@ test('one, and then all: while nobody’s mail is taken nothing counts; what was
 test('another mail to the same address shows nothing of others', async () => {
   smtp.refuse.set(ada, denied)
   await sendAll()
-  later(1)
+  laterHours(1)
   smtp.refuse.clear()
-  const same = await addMail(pg.sql, { to: 'ADA@example.org', about: ['app r.test/app/run'], createdAt: now })
-  await pg.sql`update mail set next_try_at = ${new Date(now.getTime() + 3_600_000)} where id = ${barred}`
+  const same = await addMail(pg.sql, { to: 'ADA@example.org', about: ['app r.test/app/run'], createdAt: clock.now })
+  await pg.sql`update mail set next_try_at = ${new Date(clock.now.getTime() + 3_600_000)} where id = ${barred}`
   await sendAll()
   expect(await stateOf(same)).toBe('sent')
-  later(2)
+  laterHours(2)
   smtp.refuse.set(ada, denied)
   await sendAll()
   expect([await refusals(), await stateOf(barred)]).toEqual([0, 'pending'])

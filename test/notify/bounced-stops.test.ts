@@ -6,7 +6,7 @@ import { addMember } from './flags.ts'
 import { outside, stoppedPlans } from './stopped-plans.ts'
 
 /** Mails that a plan was stopped, which came back. */
-const w = stoppedPlans()
+const w = await stoppedPlans()
 const ada = 'ada@example.org'
 let plan: string
 beforeEach(async () => {

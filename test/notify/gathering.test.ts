@@ -1,47 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import type { Config } from '../../src/config.ts'
-import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { getMail, listMails } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
 import { type NotifySettings, putNotifySettings } from '../../src/notify/notify-settings.ts'
-import { sendLane } from '../../src/notify/send.ts'
-import { testDeps } from '../support/deps.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { type SmtpServer, smtpServer } from '../support/smtp.ts'
-import { configFor, vault } from './config.ts'
-import { addMember, addOutdated, judge, sha, wipe } from './flags.ts'
+import { addMember, addOutdated, judge, sha } from './flags.ts'
+import { mailWorld } from './mail-world.ts'
 import { addMail } from './outbox.ts'
 
-let pg: TestDatabase
-let smtp: SmtpServer
-let mailer: Mailer
-let now: Date
-beforeAll(async () => {
-  ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
-  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
-})
+const { pg, smtp, clock, deps, later, sendAll } = await mailWorld()
 beforeEach(async () => {
-  await wipe(pg.sql)
-  await pg.sql`truncate notify_person, notify_namespace, address_fault`
   await pg.sql`insert into namespace (key, visibility) values ('lib', 'public')`
-  smtp.received.length = 0
-  smtp.refuse.clear()
-  now = new Date('2026-11-21T03:00:00.000Z') // a Saturday
-})
-afterAll(() => {
-  mailer.close()
-  return Promise.all([pg.close(), smtp.close()])
 })
 
 const base = 'r.test/lib/base:1'
 const run = 'r.test/app/run:1'
-const deps = (more: Partial<Config> = {}) => ({
-  ...testDeps(pg),
-  ...{ clock: () => now, vault, mailer, config: configFor(['r.test'], { smtpUrl: smtp.url, ...more }) },
-})
-const later = (seconds: number) => {
-  now = new Date(now.getTime() + seconds * 1000)
-}
 const wants = (name: string, said: Partial<NotifySettings>) =>
   putNotifySettings(deps(), name, {
     ...{ every: 'immediately', timeZone: 'UTC', hour: 8, rebuilt: false, failed: true, still: true, namespaces: {} },
@@ -52,7 +23,6 @@ const gather = async () => {
   later(300)
   await notify(deps())
 }
-const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
 const mails = async () => (await listMails(pg, { cursor: null, limit: 100 })).items
 const arrived = () => smtp.received.map(({ to, mail }) => `${to.join()} ${mail.subject}`)
 
@@ -69,7 +39,7 @@ describe('each person in their own time', () => {
     expect((await mails()).map(({ user }) => user)).toEqual(['bob'])
     const [job] = await pg.sql`select run_at from graphile_worker._private_jobs where key = 'notify:later'`
     expect(job!.runAt).toEqual(new Date('2026-11-21T07:00:00Z'))
-    now = new Date('2026-11-21T07:00:00Z')
+    clock.now = new Date('2026-11-21T07:00:00Z')
     await notify(deps())
     const [mail] = (await mails()).filter(({ user }) => user === 'ada')
     expect((await getMail(pg, mail!.id))!.refs).toEqual([run, 'r.test/web/site:1'])
@@ -80,7 +50,7 @@ describe('each person in their own time', () => {
     await gather()
     const own = async () => (await mails()).filter(({ user }) => user === 'ada').map(({ text }) => text.includes(run))
     expect(await own()).toEqual([false])
-    now = new Date('2026-11-23T08:00:00Z')
+    clock.now = new Date('2026-11-23T08:00:00Z')
     await notify(deps())
     expect((await own()).toSorted()).toEqual([false, true])
   })
@@ -175,7 +145,9 @@ describe('what cannot be written', () => {
     await notify(deps())
     expect((await mails()).map(({ user }) => user).toSorted()).toEqual(['ada', 'bob'])
     const waiting = await pg.sql`select user_name, ref, error, tried_at from notice where mail_id is null`
-    expect(waiting).toEqual([{ userName: 'ada', ref: run, error: expect.stringContaining('since: '), triedAt: now }])
+    expect(waiting).toEqual([
+      { userName: 'ada', ref: run, error: expect.stringContaining('since: '), triedAt: clock.now },
+    ])
     await pg.sql`update notice set content = content || '{"since": "1"}' where mail_id is null`
     await notify(deps())
     expect(await mails()).toHaveLength(2)

@@ -1,49 +1,24 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { getMail, listMails } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
-import { sendLane } from '../../src/notify/send.ts'
-import { testDeps } from '../support/deps.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { type SmtpServer, smtpServer } from '../support/smtp.ts'
-import { configFor, vault } from './config.ts'
-import { addMember, addOutdated, sha, wipe } from './flags.ts'
+import { addMember, addOutdated, sha } from './flags.ts'
+import { mailWorld } from './mail-world.ts'
 
-let pg: TestDatabase
-let smtp: SmtpServer
-let mailer: Mailer
-let now: Date
-beforeAll(async () => {
-  ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
-  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
-})
+const { pg, smtp, clock, deps, sendAll } = await mailWorld()
 beforeEach(async () => {
-  await wipe(pg.sql)
-  await pg.sql`truncate notify_person`
   await pg.sql`insert into namespace (key, visibility) values ('lib', 'public')`
-  smtp.received.length = 0
-  now = new Date('2026-11-21T03:00:00.000Z')
-})
-afterAll(() => {
-  mailer.close()
-  return Promise.all([pg.close(), smtp.close()])
 })
 
 const base = 'r.test/lib/base:1'
 const run = 'r.test/app/run:1'
 const hush = 'r.test/secret/hush:1'
-const deps = () => {
-  const config = configFor(['r.test'], { smtpUrl: smtp.url })
-  return { ...testDeps(pg), clock: () => now, config, vault, mailer }
-}
 const gather = async () => {
   await notify(deps())
-  now = new Date(now.getTime() + 300_000)
+  clock.now = new Date(clock.now.getTime() + 300_000)
   await notify(deps())
 }
 const mails = async (user?: string) =>
   (await listMails(pg, { ...(user === undefined ? {} : { user }), cursor: null, limit: 100 })).items
-const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
 
 describe('a base whose namespace turns private while a mail waits', () => {
   beforeEach(async () => {
@@ -121,10 +96,10 @@ describe('two users with one address', () => {
     await notify(deps())
     const made: string[] = []
     for (let hour = 0; hour < 24; hour++) {
-      now = new Date(now.getTime() + 3_600_000)
+      clock.now = new Date(clock.now.getTime() + 3_600_000)
       const before = (await mails()).length
       await notify(deps())
-      if ((await mails()).length > before) made.push(now.toISOString())
+      if ((await mails()).length > before) made.push(clock.now.toISOString())
     }
     expect(made).toEqual(['2026-11-21T23:00:00.000Z'])
   })

@@ -1,53 +1,23 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { getMail, listMails } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
-import { sendLane } from '../../src/notify/send.ts'
 import { sendAgain } from '../../src/notify/send-again.ts'
-import { testDeps } from '../support/deps.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { type SmtpServer, smtpServer } from '../support/smtp.ts'
-import { configFor, vault } from './config.ts'
-import { addMember, addOutdated, sha, wipe } from './flags.ts'
+import { addMember, addOutdated, sha } from './flags.ts'
+import { mailWorld } from './mail-world.ts'
 import { addMail } from './outbox.ts'
 
-let pg: TestDatabase
-let smtp: SmtpServer
-let mailer: Mailer
-let now: Date
-beforeAll(async () => {
-  ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
-  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
-})
+const { pg, smtp, clock, deps, later, sendAll } = await mailWorld()
 beforeEach(async () => {
-  await wipe(pg.sql)
-  await pg.sql`truncate address_fault`
-  smtp.received.length = 0
-  smtp.refuse.clear()
-  smtp.refuseData.answer = null
-  now = new Date('2026-11-21T03:00:00.000Z')
   await addMember(pg.sql, 'app', 'ada')
   await addOutdated(pg.sql, run, { base: 'r.test/app/base:1', to: sha('v2') })
   await notify(deps())
   later(300)
   await notify(deps())
 })
-afterAll(() => {
-  mailer.close()
-  return Promise.all([pg.close(), smtp.close()])
-})
 
 const run = 'r.test/app/run:1'
-const deps = () => {
-  const config = configFor(['r.test'], { smtpUrl: smtp.url })
-  return { ...testDeps(pg), clock: () => now, config, vault, mailer }
-}
-const later = (seconds: number) => {
-  now = new Date(now.getTime() + seconds * 1000)
-}
 const mails = async () => (await listMails(pg, { cursor: null, limit: 100 })).items
 const arrived = () => smtp.received.map(({ to, mail }) => `${to.join()} ${mail.subject}`)
-const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
 const told = (to: string) => `${to} ${run} is outdated: r.test/app/base:1 has moved`
 
 /** Tries whenever it is time, until the first mail is given up; the hours between. */
@@ -60,8 +30,8 @@ async function untilGivenUp(): Promise<number[]> {
       expect(first).toMatchObject({ state: 'failed', sentAt: null })
       return waits
     }
-    waits.push((first.nextTryAt.getTime() - now.getTime()) / 3_600_000)
-    now = first.nextTryAt
+    waits.push((first.nextTryAt.getTime() - clock.now.getTime()) / 3_600_000)
+    clock.now = first.nextTryAt
   }
 }
 
@@ -104,11 +74,11 @@ test('a mail that an admin has tried now is given up after as many refusals as a
   smtp.refuseData.answer = { status: 554, words: '5.6.0 odd' }
   for (let i = 0; i < 9; i++) {
     await sendAll()
-    now = (await mails())[0]!.nextTryAt!
+    clock.now = (await mails())[0]!.nextTryAt!
   }
   expect(await sendAgain(deps(), (await mails())[0]!.id)).toBe('due')
   await sendAll()
-  const anHour = new Date(now.getTime() + 3_600_000)
+  const anHour = new Date(clock.now.getTime() + 3_600_000)
   expect((await mails())[0]).toMatchObject({ state: 'pending', attempts: 10, nextTryAt: anHour })
 })
 
@@ -154,7 +124,7 @@ describe('an address that was given up', () => {
 
 test('what was given up comes after an hour by itself; a mail without notices is tried again as it is', async () => {
   const about = ['app r.test/app/run']
-  const plain = await addMail(pg.sql, { about, createdAt: now })
+  const plain = await addMail(pg.sql, { about, createdAt: clock.now })
   smtp.refuseData.answer = { status: 554, words: 'no' }
   await pg.sql`update mail set refusals = 9`
   await sendAll()

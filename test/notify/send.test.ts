@@ -3,49 +3,26 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import type { Mailer } from '../../src/notify/mailer.ts'
 import { getMail } from '../../src/notify/mails.ts'
 import { backOff } from '../../src/notify/refuse-mail.ts'
 import { send, sendLane } from '../../src/notify/send.ts'
 import { sendAgain } from '../../src/notify/send-again.ts'
-import { testDeps } from '../support/deps.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { type SmtpServer, smtpServer } from '../support/smtp.ts'
-import { configFor, vault } from './config.ts'
-import { addMember, wipe } from './flags.ts'
+import { addMember } from './flags.ts'
+import { mailWorld } from './mail-world.ts'
 import { addMail } from './outbox.ts'
 
-let pg: TestDatabase
-let smtp: SmtpServer
-let mailer: Mailer
-let now: Date
-beforeAll(async () => {
-  ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
-  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
-})
+const world = await mailWorld()
+const { pg, smtp, mailer, clock, later, sendAll } = world
 beforeEach(async () => {
-  await wipe(pg.sql)
-  await pg.sql`truncate address_fault`
   for (const name of ['ada', 'bob', 'gone']) await addMember(pg.sql, 'app', name)
-  smtp.received.length = 0
-  smtp.refuse.clear()
-  now = new Date('2026-11-21T03:00:00.000Z')
-})
-afterAll(() => {
-  mailer.close()
-  return Promise.all([pg.close(), smtp.close()])
 })
 
-const deps = (more: { observe?: boolean; without?: true } = {}) => {
-  const config = configFor(['r.test'], { smtpUrl: smtp.url, observe: more.observe === true })
-  return { ...testDeps(pg), clock: () => now, config, vault, mailer: more.without ? null : mailer }
-}
-const later = (seconds: number) => {
-  now = new Date(now.getTime() + seconds * 1000)
-}
-/** All lanes, as the jobs do it. */
-const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
+const deps = ({ without, ...more }: { observe?: boolean; without?: true } = {}) => ({
+  ...world.deps(more),
+  ...(without ? { mailer: null } : {}),
+})
 const jobs = () =>
   pg.sql<{ key: string; runAt: Date }[]>`select key, run_at from graphile_worker._private_jobs order by run_at, key`
 const faults = () => pg.sql`select address, message, refusals, since, next_try_at from address_fault order by address`
@@ -56,7 +33,13 @@ test('a mail is sent once, under its own Message-ID, with the time it was writte
   await send(deps(), id)
   expect(smtp.received).toHaveLength(1)
   expect(smtp.received[0]!.mail).toMatchObject({ messageId: `<${id}@example.org>`, date: '2026-11-21T02:59:00.000Z' })
-  expect(await getMail(pg, id)).toMatchObject({ state: 'sent', sentAt: now, attempts: 1, error: null, nextTryAt: null })
+  expect(await getMail(pg, id)).toMatchObject({
+    state: 'sent',
+    sentAt: clock.now,
+    attempts: 1,
+    error: null,
+    nextTryAt: null,
+  })
 })
 
 test('two jobs of one mail at the same time send it once', async () => {
@@ -74,7 +57,7 @@ test('all that waits is sent, each mail once, whatever lane it is in', async () 
 })
 
 describe('an address that is refused', () => {
-  const hours = (count: number) => new Date(now.getTime() + count * 3_600_000)
+  const hours = (count: number) => new Date(clock.now.getTime() + count * 3_600_000)
 
   test('is recorded, tried again later and later, and given up after five days; no other is held up', async () => {
     smtp.refuse.set('gone@example.org', 550)
@@ -85,13 +68,13 @@ describe('an address that is refused', () => {
     const error = expect.stringContaining('550')
     expect(await getMail(pg, refused)).toMatchObject({ state: 'pending', attempts: 1, error, nextTryAt: hours(1) })
     expect(await faults()).toEqual([
-      { address: 'gone@example.org', message: error, refusals: 1, since: now, nextTryAt: hours(1) },
+      { address: 'gone@example.org', message: error, refusals: 1, since: clock.now, nextTryAt: hours(1) },
     ])
     expect((await jobs()).map(({ runAt }) => runAt)).toEqual([hours(1)])
     const waits: number[] = []
     for (let mail = await getMail(pg, refused); mail?.nextTryAt; mail = await getMail(pg, refused)) {
-      waits.push((mail.nextTryAt.getTime() - now.getTime()) / 3_600_000)
-      now = mail.nextTryAt
+      waits.push((mail.nextTryAt.getTime() - clock.now.getTime()) / 3_600_000)
+      clock.now = mail.nextTryAt
       await sendAll()
     }
     expect(waits).toEqual([1, 2, 4, 8, 16, 24, 24, 24, 24])
@@ -145,15 +128,15 @@ describe('what may be mended is tried again, later', () => {
     smtp.refuse.set('ada@example.org', 450)
     const id = await addMail(pg.sql)
     await sendAll()
-    const minute = new Date(now.getTime() + 60_000)
+    const minute = new Date(clock.now.getTime() + 60_000)
     const error = expect.stringContaining('450')
     expect(await getMail(pg, id)).toMatchObject({ state: 'pending', attempts: 1, nextTryAt: minute, error })
     expect((await jobs()).map(({ runAt }) => runAt)).toEqual([minute])
     await sendAll()
     expect(await getMail(pg, id)).toMatchObject({ attempts: 1 })
-    now = minute
+    clock.now = minute
     await sendAll()
-    expect((await jobs()).map(({ runAt }) => runAt)).toEqual([new Date(now.getTime() + 120_000)])
+    expect((await jobs()).map(({ runAt }) => runAt)).toEqual([new Date(clock.now.getTime() + 120_000)])
     smtp.refuse.clear()
     later(120)
     await sendAll()

@@ -1,52 +1,25 @@
-import { afterAll, beforeAll, beforeEach } from '@jest/globals'
-import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import { beforeEach } from '@jest/globals'
 import { listMails } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
-import { sendLane } from '../../src/notify/send.ts'
 import { tellStopped } from '../../src/notify/tell-stopped.ts'
-import { testDeps } from '../support/deps.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { type SmtpServer, smtpServer } from '../support/smtp.ts'
-import { configFor, vault } from './config.ts'
-import { addBuild, addTag, sha, wipe } from './flags.ts'
+import { addBuild, addTag, sha } from './flags.ts'
+import { mailWorld } from './mail-world.ts'
 
 /** A base that nobody here looks after. */
 export const outside = 'ext.test/debian:12'
 export const boom = (ref: string) => `boom of ${ref.split('/')[1]}`
 
 /** For the file that calls this: plans that are stopped, a mail server, and a clock that a test moves. Everything is new before each test. */
-export function stoppedPlans() {
-  let pg: TestDatabase
-  let smtp: SmtpServer
-  let mailer: Mailer
-  let now: Date
-  beforeAll(async () => {
-    ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
-    mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
-  })
+export async function stoppedPlans() {
+  const { pg, smtp, clock, deps, later, sendAll } = await mailWorld()
   beforeEach(async () => {
-    await wipe(pg.sql)
-    await pg.sql`truncate address_fault, notify_person, notify_namespace, plan cascade`
-    smtp.received.length = 0
-    now = new Date('2026-11-21T03:00:00.000Z')
+    await pg.sql`truncate plan cascade`
   })
-  afterAll(() => {
-    mailer.close()
-    return Promise.all([pg.close(), smtp.close()])
-  })
-  const deps = () => {
-    const config = configFor(['r.test'], { smtpUrl: smtp.url })
-    return { ...testDeps(pg), clock: () => now, config, vault, mailer }
-  }
-  const later = (seconds: number) => {
-    now = new Date(now.getTime() + seconds * 1000)
-  }
-  const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
   /** As stop-plans.ts does it. */
   const stop = (plan: string) =>
     pg.sql.begin(async (tx) => {
       const [row] = await tx<{ id: string; base: string | null; toDigest: string | null }[]>`
-        update plan set state = 'stopped', ended_at = ${now}, stops = stops + 1 where id = ${plan} returning id, base, to_digest`
+        update plan set state = 'stopped', ended_at = ${clock.now}, stops = stops + 1 where id = ${plan} returning id, base, to_digest`
       await tellStopped(deps(), tx, row!)
     })
   return {
@@ -65,7 +38,7 @@ export function stoppedPlans() {
       for (const ref of refs) {
         await addTag(pg.sql, ref, { digest: sha('run') })
         await pg.sql`insert into plan_node (plan_id, ref, level) values (${plan}, ${ref}, 1)`
-        const build = await addBuild(pg.sql, ref, 'x', sha('new'), now)
+        const build = await addBuild(pg.sql, ref, 'x', sha('new'), clock.now)
         const error = JSON.stringify({ code: 'build-failed', message: boom(ref) })
         await pg.sql`
           update build set state = 'failed', digest = null, error = ${error}::text::jsonb, plan_id = ${plan} where id = ${build}`

@@ -1,55 +1,29 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { listFaults } from '../../src/notify/address-faults.ts'
 import { type BounceReport, readBounce } from '../../src/notify/bounce-report.ts'
-import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import type { Mailer } from '../../src/notify/mailer.ts'
 import { listMails } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
 import { sendLane } from '../../src/notify/send.ts'
 import { takeBounce } from '../../src/notify/take-bounce.ts'
-import { testDeps } from '../support/deps.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { type SmtpServer, smtpServer } from '../support/smtp.ts'
 import { exchange, exim, gmail, postfix } from './bounces.ts'
-import { configFor, vault } from './config.ts'
-import { addMember, addOutdated, sha, wipe } from './flags.ts'
+import { addMember, addOutdated, sha } from './flags.ts'
+import { mailWorld } from './mail-world.ts'
 import { addMail } from './outbox.ts'
 
-let pg: TestDatabase
-let smtp: SmtpServer
-let mailer: Mailer
-let now: Date
-beforeAll(async () => {
-  ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
-  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
-})
+const { pg, smtp, mailer, clock, deps, later, sendAll } = await mailWorld()
 beforeEach(async () => {
-  await wipe(pg.sql)
-  await pg.sql`truncate address_fault`
-  smtp.received.length = 0
-  smtp.refuse.clear()
-  now = new Date('2026-11-21T03:00:00.000Z')
   await addMember(pg.sql, 'app', 'ada')
   await addOutdated(pg.sql, run, { base: 'r.test/app/base:1', to: sha('v2') })
   await told()
 })
-afterAll(() => {
-  mailer.close()
-  return Promise.all([pg.close(), smtp.close()])
-})
 
 const [ada, run] = ['ada@example.org', 'r.test/app/run:1']
-const deps = () => {
-  const config = configFor(['r.test'], { smtpUrl: smtp.url })
-  return { ...testDeps(pg), clock: () => now, config, vault, mailer }
-}
-const later = (hours: number) => {
-  now = new Date(now.getTime() + hours * 3_600_000)
-}
-const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
+const laterHours = (hours: number) => later(hours * 3600)
 /** What there is to tell is gathered, written and sent. */
 async function told(): Promise<void> {
   await notify(deps())
-  later(300 / 3600)
+  laterHours(300 / 3600)
   await notify(deps())
   await sendAll()
 }
@@ -63,7 +37,7 @@ async function comesBack(write = postfix, more: Partial<Parameters<typeof postfi
   const text = write(raw, { final: ada, id: `<${bounces}@mail.example.org>`, ...more })
   return takeBounce(deps(), (await readBounce(Buffer.from(text))) as BounceReport)
 }
-const hours = (count: number) => new Date(now.getTime() + count * 3_600_000)
+const hours = (count: number) => new Date(clock.now.getTime() + count * 3_600_000)
 
 describe('a mail that came back', () => {
   test.each([
@@ -80,13 +54,15 @@ describe('a mail that came back', () => {
     })
     const error = expect.stringMatching(/^came back: .*\(it was taken at 2026-11-21T03:05:00.000Z\)$/)
     expect(await mails()).toMatchObject([{ state: 'pending', error, nextTryAt: hours(1), sentAt: null }])
-    expect(await faults()).toEqual([{ address: ada, message: error, refusals: 1, since: now, nextTryAt: hours(1) }])
+    expect(await faults()).toEqual([
+      { address: ada, message: error, refusals: 1, since: clock.now, nextTryAt: hours(1) },
+    ])
     const jobs =
       await pg.sql`select 1 from graphile_worker.jobs where task_identifier = 'mail' and run_at = ${hours(1)}`
     expect(jobs).toHaveLength(1)
     await sendAll()
     expect(smtp.received).toHaveLength(1)
-    later(1)
+    laterHours(1)
     await sendAll()
     expect(await mails()).toMatchObject([{ id: mail!.id, state: 'sent', error: null, attempts: 2 }])
     expect(smtp.received.map(({ mail: { messageId } }) => messageId)).toEqual([mail!.messageId, mail!.messageId])
@@ -98,15 +74,15 @@ describe('a mail that came back', () => {
       await comesBack()
       const nextTryAt = (await mails())[0]?.nextTryAt ?? null
       if (nextTryAt === null) break
-      waits.push((nextTryAt.getTime() - now.getTime()) / 3_600_000)
-      now = nextTryAt
+      waits.push((nextTryAt.getTime() - clock.now.getTime()) / 3_600_000)
+      clock.now = nextTryAt
       await sendAll()
     }
     expect(waits).toEqual([1, 2, 4, 8, 16, 24, 24, 24, 24])
     expect(await mails()).toMatchObject([{ state: 'failed', error: expect.stringContaining('User unknown') }])
     await notify(deps())
     expect(await mails()).toHaveLength(1)
-    later(24)
+    laterHours(24)
     await notify(deps())
     await sendAll()
     expect(await mails()).toMatchObject([{ state: 'sent' }, { state: 'failed' }])
@@ -118,7 +94,7 @@ describe('a mail that came back', () => {
     expect(await mails()).toMatchObject([
       { state: 'pending', error: expect.stringContaining('5.7.1 spam'), nextTryAt: hours(1) },
     ])
-    later(1)
+    laterHours(1)
     await sendAll()
     await comesBack(exim, { status: '4.4.7' })
     expect(await mails()).toMatchObject([{ state: 'pending', nextTryAt: hours(2) }])
@@ -127,16 +103,16 @@ describe('a mail that came back', () => {
 
   test('five days later, after another was taken: what it told comes in another, as it is by then; the other stays', async () => {
     const first = last()
-    later(96)
+    laterHours(96)
     await addOutdated(pg.sql, 'r.test/app/more:1', { base: 'r.test/app/base:1', to: sha('v2') })
     await told()
     expect((await mails()).map(({ state }) => state)).toEqual(['sent', 'sent'])
-    later(24)
+    laterHours(24)
     expect(await comesBack(postfix, {}, first)).toMatchObject({ outcome: 'address-refused' })
     expect((await mails()).map(({ state }) => state)).toEqual(['sent', 'failed'])
     await notify(deps())
     expect(await mails()).toHaveLength(2)
-    later(1)
+    laterHours(1)
     await notify(deps())
     await sendAll()
     expect(smtp.received).toHaveLength(3)
@@ -146,7 +122,7 @@ describe('a mail that came back', () => {
   test('twice in one report, and the report handed in twice, and again when it was sent anew: once', async () => {
     const [, again] = [await comesBack(postfix, { id: '<same@mail>' }), await comesBack(postfix, { id: '<same@mail>' })]
     expect(again).toMatchObject({ outcome: 'nothing', because: 'this was read before' })
-    later(1)
+    laterHours(1)
     await sendAll()
     expect(await comesBack(postfix, { id: '<same@mail>' })).toMatchObject({ outcome: 'nothing' })
     expect(await mails()).toMatchObject([{ state: 'sent' }])
@@ -154,13 +130,13 @@ describe('a mail that came back', () => {
   })
 
   test('with another that was sent before: one refusal; nothing is lost of either', async () => {
-    const [one, two] = [last(), await addMail(pg.sql, { about: ['app r.test/app/run'], createdAt: now })]
+    const [one, two] = [last(), await addMail(pg.sql, { about: ['app r.test/app/run'], createdAt: clock.now })]
     await sendAll()
     await comesBack(postfix, {}, one)
     await comesBack(postfix)
     expect(await faults()).toMatchObject([{ refusals: 1, nextTryAt: hours(1) }])
     expect(await mails()).toMatchObject([{ nextTryAt: hours(1) }, { nextTryAt: hours(1) }])
-    later(1)
+    laterHours(1)
     await sendAll()
     expect((await mails()).map(({ state, id }) => [state, id === two])).toEqual(
       expect.arrayContaining([
@@ -171,7 +147,7 @@ describe('a mail that came back', () => {
   })
 
   test('quicker than the outbox has written that it was sent: it waits for that', async () => {
-    const id = await addMail(pg.sql, { about: ['app r.test/app/run'], createdAt: now })
+    const id = await addMail(pg.sql, { about: ['app r.test/app/run'], createdAt: clock.now })
     const raw = `Message-ID: <${id}@example.org>\r\n\r\n`
     let taken: ReturnType<typeof comesBack> | undefined
     const quick: Mailer = {
@@ -193,11 +169,11 @@ describe('a mail that came back', () => {
 describe('a fault that bounces told', () => {
   test('is over when a week has gone by without another, and a mail was taken', async () => {
     await comesBack()
-    later(1)
+    laterHours(1)
     await sendAll()
     expect(await faults()).toMatchObject([{ refusals: 1 }])
-    later(7 * 24 + 1)
-    await addMail(pg.sql, { about: ['app r.test/app/run'], createdAt: now })
+    laterHours(7 * 24 + 1)
+    await addMail(pg.sql, { about: ['app r.test/app/run'], createdAt: clock.now })
     await sendAll()
     expect(await faults()).toEqual([])
   })
@@ -208,7 +184,7 @@ describe('a fault that bounces told', () => {
     await told()
     expect(smtp.received).toHaveLength(1)
     await pg.sql`update person set email = 'ada2@example.org' where name = 'ada'`
-    later(1)
+    laterHours(1)
     await sendAll()
     await told()
     expect(smtp.received.slice(1).map(({ to }) => to.join())).toEqual(

@@ -1,63 +1,38 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { type Mailer, makeMailer } from '../../src/notify/mailer.ts'
+import { beforeEach, expect, test } from '@jest/globals'
 import { listMails } from '../../src/notify/mails.ts'
 import { notify } from '../../src/notify/notify.ts'
 import { putNotifySettings } from '../../src/notify/notify-settings.ts'
-import { sendLane } from '../../src/notify/send.ts'
 import { tellStopped } from '../../src/notify/tell-stopped.ts'
-import { testDeps } from '../support/deps.ts'
-import { type TestDatabase, testDatabase } from '../support/postgres.ts'
-import { type SmtpServer, smtpServer } from '../support/smtp.ts'
-import { configFor, vault } from './config.ts'
-import { addBuild, addMember, addTag, judge, sha, wipe } from './flags.ts'
+import { addBuild, addMember, addTag, judge, sha } from './flags.ts'
+import { mailWorld } from './mail-world.ts'
 
 /** That a plan was stopped is told to ada, who looks after a tag that failed; the mail waits when a test begins. */
-let pg: TestDatabase
-let smtp: SmtpServer
-let mailer: Mailer
-let now: Date
+const { pg, smtp, clock, deps, sendAll } = await mailWorld()
 let plan: string
-beforeAll(async () => {
-  ;[pg, smtp] = await Promise.all([testDatabase(), smtpServer()])
-  mailer = makeMailer(configFor(['r.test'], { smtpUrl: smtp.url }))!
-})
-afterAll(() => {
-  mailer.close()
-  return Promise.all([pg.close(), smtp.close()])
-})
 
 const base = 'r.test/lib/base:1'
 const run = 'r.test/app/run:1'
-const deps = () => {
-  const config = configFor(['r.test'], { smtpUrl: smtp.url })
-  return { ...testDeps(pg), clock: () => now, config, vault, mailer }
-}
-const sendAll = () => Promise.all([0, 1, 2, 3].map((lane) => sendLane(deps(), lane)))
 const mails = async () => (await listMails(pg, { cursor: null, limit: 100 })).items.toReversed()
 /** Some minutes go by, in which all that is to be done is done, more than once. */
 async function aWhile(): Promise<void> {
   for (let i = 0; i < 3; i++) {
     await Promise.all([notify(deps()), notify(deps())])
     await sendAll()
-    now = new Date(now.getTime() + 60_000)
+    clock.now = new Date(clock.now.getTime() + 60_000)
   }
 }
 const arrived = () => smtp.received.map(({ to, mail }) => `${to.join()} ${mail.subject}`)
 
 beforeEach(async () => {
-  await wipe(pg.sql)
-  await pg.sql`truncate address_fault, notify_person, notify_namespace, plan cascade`
-  smtp.received.length = 0
-  smtp.refuse.clear()
-  now = new Date('2026-11-21T03:00:00.000Z')
+  await pg.sql`truncate plan cascade`
   await pg.sql`insert into namespace (key, visibility) values ('lib', 'public')`
   await addMember(pg.sql, 'app', 'ada')
   await addTag(pg.sql, run, { digest: sha('run') })
   const [made] = await pg.sql<{ id: string }[]>`
-    insert into plan (root, base, to_digest, state, cycles, ended_at) values ('r', ${base}, ${sha('v2')}, 'stopped', '[]', ${now}) returning id`
+    insert into plan (root, base, to_digest, state, cycles, ended_at) values ('r', ${base}, ${sha('v2')}, 'stopped', '[]', ${clock.now}) returning id`
   plan = made!.id
   await pg.sql`insert into plan_node (plan_id, ref, level) values (${plan}, ${run}, 1)`
-  const build = await addBuild(pg.sql, run, `${base}@${sha('v2')}`, sha('new'), now)
+  const build = await addBuild(pg.sql, run, `${base}@${sha('v2')}`, sha('new'), clock.now)
   await pg.sql`update build set state = 'failed', digest = null, error = '{"message":"boom"}', plan_id = ${plan} where id = ${build}`
   await pg.sql.begin((tx) => tellStopped(deps(), tx, { id: plan, base, toDigest: sha('v2') }))
   expect(await mails()).toMatchObject([{ to: 'ada@example.org', state: 'pending' }])
@@ -104,12 +79,12 @@ test('an address that was given up: when it may be tried again', async () => {
   for (let tries = 0; (await mails())[0]!.state === 'pending'; tries++) {
     expect(tries).toBeLessThan(10)
     await sendAll()
-    now = (await mails())[0]!.nextTryAt ?? now
+    clock.now = (await mails())[0]!.nextTryAt ?? clock.now
   }
   await aWhile()
   expect(await mails()).toHaveLength(1)
   smtp.refuse.clear()
-  now = new Date(now.getTime() + 86_400_000)
+  clock.now = new Date(clock.now.getTime() + 86_400_000)
   await aWhile()
   expect(arrived()).toEqual([`ada@example.org Stopped: rebuilds on ${base} fail`])
 })

@@ -5,7 +5,7 @@ import { beginAnew } from '../../src/people/begin-anew.ts'
 import { addMember } from './flags.ts'
 import { boom, outside, stoppedPlans } from './stopped-plans.ts'
 
-const w = stoppedPlans()
+const w = await stoppedPlans()
 const [run, team, base] = ['r.test/app/run:1', 'r.test/team/x:1', 'r.test/lib/base:1']
 const enable = (name: string, enabled: boolean) => w.pg.sql`update person set enabled = ${enabled} where name = ${name}`
 const leave = (name: string, namespace: string) =>
