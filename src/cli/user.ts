@@ -1,17 +1,10 @@
 import type { Command } from 'commander'
+import type { UserView } from '../people/users.ts'
 import { at, client, print, say } from './client.ts'
 import type { Context } from './context.ts'
 import { readInput } from './read-input.ts'
 import { table } from './table.ts'
 
-type UserView = {
-  name: string
-  email: string | null
-  displayName: string | null
-  enabled: boolean
-  bot: boolean
-  admin: boolean
-}
 type IdentityView = { issuer: string; subject: string; createdAt: string }
 
 /** `drydock user list`, `drydock user password|identities NAME`: a password never stands on the command line, where others can read it. */

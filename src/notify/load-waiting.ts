@@ -40,7 +40,6 @@ type Row = {
   ref: string
   root: string
   content: string
-  createdAt: Date
 }
 
 /** So many different contents are kept for what comes next. */
@@ -78,7 +77,6 @@ export async function loadWaiting(
     d,
     rows.flatMap((row) => endedOf(row, contentOf(row), outlooks.get(row.ref))),
   )
-  const byId = new Map(rows.map((row) => [row.id, row]))
   const told = new Map<number, Due>()
   for (const row of rows) {
     const one = toldOf(row, contents.get(row.content)!, {
@@ -89,21 +87,9 @@ export async function loadWaiting(
     if (one) told.set(row.id, one)
   }
   const over = rows.flatMap(({ id }) => (told.has(id) ? [] : id))
-  const now = d.clock()
-  const isEarly = (part: Waiting, ids: readonly number[]): boolean => {
-    if (ids.length === 0 || ids.length === part.ids.length) return false
-    const oldest = new Date(ids.reduce((least, id) => Math.min(least, byId.get(id)!.createdAt.getTime()), Infinity))
-    const at = dueAt(part, oldest, now, d.config.notifyWindow * 1000)
-    return at === null || at > now
-  }
-  let early = false
+  const early = await earlyOf(d, due, told)
   const people = [...Map.groupBy(due, ({ address }) => address)].map(([address, parts]): DuePerson => {
-    const left = parts.flatMap((part) => {
-      const ids = part.ids.filter((id) => told.has(id))
-      if (!isEarly(part, ids)) return ids
-      early = true
-      return []
-    })
+    const left = parts.flatMap((part) => (early.has(part) ? [] : part.ids.filter((id) => told.has(id))))
     const notices = left.sort((a, b) => a - b).map((id) => told.get(id)!)
     const users = [...new Set(notices.map(({ userName }) => userName))].sort()
     const { email, displayName } = parts[0]!
@@ -111,7 +97,30 @@ export async function loadWaiting(
     const others = [...bearers.keys()].filter((name) => !users.includes(name))
     return { email, displayName: users.length === 1 ? displayName : null, users, others, bearers, notices }
   })
-  return { people: people.filter(({ notices }) => notices.length > 0), over, early }
+  return { people: people.filter(({ notices }) => notices.length > 0), over, early: early.size > 0 }
+}
+
+/** What was due for the sake of notices alone that go: what is left of it waits for its own time. */
+async function earlyOf(
+  d: Pick<Deps, 'sql' | 'config' | 'clock'>,
+  due: readonly Waiting[],
+  told: ReadonlyMap<number, Due>,
+): Promise<ReadonlySet<Waiting>> {
+  const shrunk = due.flatMap((part) => {
+    const ids = part.ids.filter((id) => told.has(id))
+    return ids.length === 0 || ids.length === part.ids.length ? [] : [{ part, ids }]
+  })
+  if (shrunk.length === 0) return new Set()
+  const rows = await d.sql<{ id: number; createdAt: Date }[]>`
+    select id::float8 as id, created_at from notice where id = any(${arrayOf(shrunk.flatMap(({ ids }) => ids))}::bigint[])`
+  const times = new Map(rows.map(({ id, createdAt }) => [id, createdAt.getTime()]))
+  const now = d.clock()
+  const isEarly = ({ part, ids }: (typeof shrunk)[number]): boolean => {
+    const oldest = ids.reduce((least, id) => Math.min(least, times.get(id) ?? now.getTime()), Infinity)
+    const at = dueAt(part, new Date(oldest), now, d.config.notifyWindow * 1000)
+    return at === null || at > now
+  }
+  return new Set(shrunk.filter(isEarly).map(({ part }) => part))
 }
 
 type Now = { standing: Standing | undefined; builds: BuildEnds; since: SinceThen | undefined }
@@ -156,5 +165,5 @@ function outlookOf(content: Content, outlook: Outlook, then: SinceThen | undefin
  * the same ones in the statement would take it longer than to send them all.
  */
 const waitingRows = ({ sql }: Pick<Deps, 'sql'>, due: readonly Waiting[]): Promise<Row[]> => sql<Row[]>`
-  select id::float8 as id, kind, user_name, namespace, ref, root, content::text as content, created_at
+  select id::float8 as id, kind, user_name, namespace, ref, root, content::text as content
   from notice where mail_id is null and id = any(${arrayOf(due.flatMap(({ ids }) => ids))}::bigint[])`

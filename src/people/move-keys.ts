@@ -26,10 +26,11 @@ export async function moveKeys(d: Needs): Promise<void> {
     await keepRegistries(tx, after)
     // where this start gets no further: gone at the next one, as any other
     await makeOwn(tx, names)
-    const found = await storedKeys(tx)
     const isSame = JSON.stringify(known.now) === JSON.stringify(after.now)
+    if (isSame && names.length === 1) return
+    const found = await storedKeys(tx)
     // a start without any registry may have left keys without a host, though several are known
-    if (isSame && (names.length === 1 || found.every((key) => key.includes('/') || key === '*'))) return
+    if (isSame && found.every((key) => key.includes('/') || key === '*')) return
     const before = known.now.map(({ name }) => name)
     await rememberAlone(tx, before)
     const now = { names, canonical: hostAmong(known, d.config.registries) }
